@@ -1,0 +1,1 @@
+"""Pure arrays: no files, no configuration, no units other than pixels."""

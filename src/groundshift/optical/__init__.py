@@ -1,0 +1,1 @@
+"""Two optical images in, a displacement map with its uncertainty out."""

@@ -1,0 +1,51 @@
+"""One interface for every way to measure, and the registry that finds a method by name.
+
+Inside this package displacement is *pixel flow*: (dx, dy) in pixels of the first image, x to the right and
+y down, from the first image to the second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from groundshift.optical.config import PairConfig
+
+
+class Nodes(NamedTuple):
+    """Where to measure: a regular lattice inside a block, in pixel-centre coordinates of the block."""
+
+    rows: np.ndarray  # float64 (i,), increasing, constant step
+    cols: np.ndarray  # float64 (j,)
+
+
+class PixelFlow(NamedTuple):
+    """What a method returns for a lattice of nodes; every array has shape (i, j)."""
+
+    dx: np.ndarray  # float32, pixels to the right; NaN where not measured
+    dy: np.ndarray  # float32, pixels down
+    dx_sigma: np.ndarray  # float32, one standard deviation, pixels
+    dy_sigma: np.ndarray
+    quality: np.ndarray  # float32, 0 to 1
+    reason: np.ndarray  # uint8, groundshift.model.reason.Reason
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to measure pixel flow between two images on the same grid.
+
+    `measure(pre, post, nodes, config)` takes float32 arrays (y, x) of equal shape with NaN where a pixel
+    cannot be used, and returns a :class:`PixelFlow` on the nodes. It is a pure function: the flow at a node
+    depends only on pixels within `reach(config)` of it.
+    """
+
+    name: str
+    summary: str
+    source: str
+    dense: bool  # measures at every pixel by default; otherwise in windows
+    reach: Callable[[PairConfig], int]  # pixels
+    measure: Callable[[np.ndarray, np.ndarray, Nodes, PairConfig], PixelFlow]
