@@ -54,9 +54,7 @@ def layer_attributes(name: str) -> dict[str, Any]:
     return attributes
 
 
-def displacement_map(
-    layers: Mapping[str, np.ndarray], grid: GeoBox, attributes: Mapping[str, Any]
-) -> xr.Dataset:
+def displacement_map(layers: Mapping[str, np.ndarray], grid: GeoBox, attributes: Mapping[str, Any]) -> xr.Dataset:
     """Build a displacement map from arrays, and check it.
 
     Parameters
@@ -102,15 +100,11 @@ def check(dataset: xr.Dataset) -> None:
     """Raise ContractError, naming the first rule that the data set breaks; return None if it keeps them all."""
     for name in ("east", "north"):
         if name not in dataset:
-            raise ContractError(
-                f"a displacement map needs {name!r}; this one has {sorted(map(str, dataset))}"
-            )
+            raise ContractError(f"a displacement map needs {name!r}; this one has {sorted(map(str, dataset))}")
     expected = [*components(dataset), *(f"{name}_sigma" for name in components(dataset)), "quality"]
     for name in [*expected, "valid", "reason"]:
         if name not in dataset:
-            raise ContractError(
-                f"layer {name!r} is missing; a displacement map has {[*expected, 'valid', 'reason']}"
-            )
+            raise ContractError(f"layer {name!r} is missing; a displacement map has {[*expected, 'valid', 'reason']}")
         if dataset[name].dims not in (("y", "x"), ("time", "y", "x")):
             raise ContractError(f"layer {name!r} is on {dataset[name].dims}; expected (y, x) or (time, y, x)")
     if dataset["valid"].dtype != bool:

@@ -15,9 +15,7 @@ class CleanConfig(BaseModel):
     min_quality: float = Field(0.0, ge=0, le=1, description="pixels of lower quality become invalid (0 to 1)")
     outliers: bool = Field(False, description="remove outliers by a multi-scale vector median")
     destripe: bool = Field(False, description="remove stripes along and across the sensor's track")
-    track_angle: float = Field(
-        0.0, description="sensor's track, degrees clockwise from grid north, for destriping"
-    )
+    track_angle: float = Field(0.0, description="sensor's track, degrees clockwise from grid north, for destriping")
     smooth: float = Field(
         0.0, ge=0, description="edge-preserving smoothing: standard deviation in map pixels, 0 is none"
     )
@@ -28,9 +26,7 @@ class PairConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    method: str = Field(
-        "auto", description="auto, or the name of a method (see `groundshift info --methods`)"
-    )
+    method: str = Field("auto", description="auto, or the name of a method (see `groundshift info --methods`)")
     window: int = Field(32, ge=8, le=256, description="final window of a window method, pixels")
     first_window: int | None = Field(
         None,
@@ -48,9 +44,7 @@ class PairConfig(BaseModel):
         10.0, gt=0, le=200, description="largest displacement looked for after alignment of the pair, pixels"
     )
     iterations: int = Field(3, ge=0, le=20, description="robustness iterations of `frequency`")
-    window_shape: Literal["gauss", "box"] = Field(
-        "gauss", description="weights inside a window of `gauss-newton`"
-    )
+    window_shape: Literal["gauss", "box"] = Field("gauss", description="weights inside a window of `gauss-newton`")
     registration: Literal["none", "offset", "ramp"] = Field(
         "offset", description="misregistration of the pair that is estimated and removed"
     )
