@@ -1,0 +1,127 @@
+"""Files on disk: products that are folders or archives, and writing that leaves a whole file or none."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import math
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from groundshift.errors import InputError
+
+
+@contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`; rename it to `path` when the block ends well, else leave nothing.
+
+    The folder of `path` is made if it does not exist. Whatever else the block writes beside the temporary
+    path (side-car files of GDAL) is removed.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+        temporary = Path(folder) / path.name
+        yield temporary
+        temporary.replace(path)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write UTF-8 text: the whole file or none."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: str | Path, record: Any) -> None:
+    """Write a record as indented JSON: the whole file or none. Same record, same bytes."""
+    write_text(path, json.dumps(jsonable(record), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def jsonable(value: Any) -> Any:
+    """The same in what JSON has: numpy values as numbers and lists, dates as ISO text, paths as text, NaN as null."""
+    if isinstance(value, Mapping):
+        return {str(key): jsonable(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [jsonable(each) for each in value]
+    if isinstance(value, np.datetime64):
+        return None if np.isnat(value) else str(value)
+    if isinstance(value, np.generic | np.ndarray):
+        return jsonable(value.tolist())
+    if isinstance(value, datetime.date):
+        return value.isoformat()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return str(value) if isinstance(value, Path) else value
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A product as a folder, a .zip or a .tar: the names in it, their bytes, and their GDAL paths."""
+
+    path: Path  # the folder, or the archive file
+    inside: str  # folder inside the archive file that was asked for, "" for all
+    names: tuple[str, ...]  # files, relative to `path`, with forward slashes
+
+    @classmethod
+    def open(cls, source: Path) -> Archive | None:
+        """The archive at `source`, or None if it is neither a folder nor (inside) a .zip or .tar file."""
+        if source.is_dir():
+            names = sorted(p.relative_to(source).as_posix() for p in source.rglob("*") if p.is_file())
+            return cls(source, "", tuple(names))
+        for path in (source, *source.parents):
+            if path.is_file():
+                break
+        else:
+            return None
+        if path.suffix.lower() not in (".zip", ".tar"):
+            return None
+        inside = source.relative_to(path).as_posix().removeprefix(".")
+        try:
+            names = _list(path)
+        except (zipfile.BadZipFile, tarfile.TarError, OSError) as error:
+            raise InputError(
+                f"{path} cannot be opened as an archive: {error}; it may be truncated: download it again"
+            ) from error
+        return cls(path, inside, tuple(sorted(name for name in names if name.startswith(inside))))
+
+    @property
+    def title(self) -> str:
+        """The path that was asked for, for messages."""
+        return str(self.path / self.inside)
+
+    def read(self, name: str) -> bytes:
+        """The bytes of one file."""
+        if self.path.is_dir():
+            return (self.path / name).read_bytes()
+        if self.path.suffix.lower() == ".zip":
+            with zipfile.ZipFile(self.path) as archive:
+                return archive.read(name)
+        with tarfile.open(self.path) as archive:
+            return archive.extractfile(name).read()
+
+    def gdal(self, name: str) -> str:
+        """The path under which GDAL opens one file."""
+        if self.path.is_dir():
+            return str(self.path / name)
+        scheme = self.path.suffix.lower().removeprefix(".")
+        return f"/vsi{scheme}/{self.path.absolute()}/{name}"
+
+    def disk(self, name: str) -> str:
+        """The file on disk that holds `name`: itself, or the archive."""
+        return str(self.path / name if self.path.is_dir() else self.path)
+
+
+def _list(path: Path) -> list[str]:
+    if path.suffix.lower() == ".zip":
+        with zipfile.ZipFile(path) as archive:
+            return [name for name in archive.namelist() if not name.endswith("/")]
+    with tarfile.open(path) as archive:
+        return [member.name.removeprefix("./") for member in archive if member.isfile()]

@@ -1,0 +1,170 @@
+"""What a user draws on the map: masks, an area, a line. GeoJSON, or a raster for masks."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import shapely
+from odc.geo.crs import CRS
+from odc.geo.geobox import GeoBox
+from odc.geo.geom import BoundingBox, Geometry
+from rasterio.features import rasterize
+from shapely.errors import GEOSException
+
+from groundshift.errors import InputError
+from groundshift.grid.tiles import Box
+from groundshift.io.aligned import source_positions
+from groundshift.io.rasters import georeference, open_raster, parse_crs, read_window
+
+_GEOJSON_SUFFIXES = (".geojson", ".json")
+_VECTOR_SUFFIXES = (".shp", ".gpkg", ".kml", ".kmz", ".gml", ".fgb", ".gdb", ".sqlite")
+
+
+class Mask(Protocol):
+    """Which pixels of a grid a user has marked, read box by box; picklable."""
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Files that are read."""
+        ...
+
+    def read(self, box: Box) -> np.ndarray:
+        """bool (y, x), True where the centre of the pixel is marked."""
+        ...
+
+
+def read_mask(path: str | Path, grid: GeoBox) -> Mask:
+    """Open a mask for a grid: a raster (marked where not 0) or GeoJSON polygons, in any CRS.
+
+    A pixel is marked if its centre is. What lies beyond the raster, or has no data in it, is not marked.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, is neither raster nor GeoJSON, or has no polygon or no CRS.
+    """
+    path = Path(path)
+    if path.suffix.lower() in _GEOJSON_SUFFIXES:
+        geometries, crs = _geojson(path)
+        polygons = [each for each in geometries if each.geom_type == "Polygon"]
+        if not polygons:
+            raise InputError(f"{path} has no polygon; expected the outlines of what to mark")
+        return PolygonMask((str(path),), grid, tuple(Geometry(each, crs).to_crs(grid.crs).geom for each in polygons))
+    if path.suffix.lower() in _VECTOR_SUFFIXES:
+        raise InputError(
+            f"{path} is not read; expected GeoJSON or a raster: convert it with "
+            f"ogr2ogr -t_srs EPSG:4326 {path.stem}.geojson {path}"
+        )
+    with open_raster(str(path)) as dataset:
+        if dataset.count != 1:
+            raise InputError(f"{path} has {dataset.count} bands; expected a mask of one band, 0 and not 0")
+        return RasterMask((str(path),), grid, georeference(dataset))
+
+
+@dataclass(frozen=True)
+class PolygonMask:
+    """Marked inside polygons, which are in the CRS of the grid. See :class:`Mask`."""
+
+    inputs: tuple[str, ...]
+    grid: GeoBox
+    polygons: tuple[shapely.Geometry, ...]
+
+    def read(self, box: Box) -> np.ndarray:
+        """See :class:`Mask`."""
+        part = self.grid[0:1, 0:1].translate_pix(box.left, box.top).expand(box.shape)
+        extent = shapely.box(*part.boundingbox.bbox)
+        shapes = [polygon for polygon in self.polygons if polygon.intersects(extent)]
+        if not shapes:
+            return np.zeros(box.shape, bool)
+        return rasterize(shapes, box.shape, transform=part.affine, dtype=np.uint8).astype(bool)
+
+
+@dataclass(frozen=True)
+class RasterMask:
+    """Marked where a raster is not 0. See :class:`Mask`."""
+
+    inputs: tuple[str, ...]
+    grid: GeoBox
+    raster: GeoBox
+
+    def read(self, box: Box) -> np.ndarray:
+        """See :class:`Mask`."""
+        positions = source_positions(self.raster, self.grid, box)
+        inside = np.logical_and.reduce(
+            [(p >= -0.5) & (p < n - 0.5) for p, n in zip(positions, self.raster.shape, strict=True)]
+        )
+        marked = np.zeros(box.shape, bool)
+        if not inside.any():
+            return marked
+        rows, cols = (np.floor(p[inside] + 0.5).astype(int) for p in positions)
+        window = Box(rows.min(), cols.min(), rows.max() + 1, cols.max() + 1)
+        values = read_window(self.inputs[0], (1,), window)[0] != 0
+        values &= read_window(self.inputs[0], (1,), window, mask=True)[0] != 0
+        marked[inside] = values[rows - window.top, cols - window.left]
+        return marked
+
+
+def read_area(area: str | Path) -> BoundingBox:
+    """Bounds from `left,bottom,right,top` (in the CRS of the common grid) or from a GeoJSON file (in its own).
+
+    Raises
+    ------
+    InputError
+        If it is neither, or if the bounds are empty.
+    """
+    text = str(area)
+    if text.count(",") == 3 and Path(text).suffix.lower() not in _GEOJSON_SUFFIXES:
+        try:
+            left, bottom, right, top = map(float, text.split(","))
+        except ValueError as error:
+            raise InputError(f"area {text!r} is not four numbers; expected left,bottom,right,top") from error
+        if not (left < right and bottom < top):
+            raise InputError(f"area {text!r} is empty; expected left < right and bottom < top: left,bottom,right,top")
+        return BoundingBox(left, bottom, right, top)
+    geometries, crs = _geojson(Path(text))
+    bounds = shapely.total_bounds(np.array(geometries, object))
+    return BoundingBox(*map(float, bounds), crs)
+
+
+def read_line(path: str | Path) -> Geometry:
+    """The one line of a GeoJSON file, with its CRS; `.to_crs(grid.crs).coords` gives its vertices.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, is no GeoJSON, or does not have exactly one line.
+    """
+    geometries, crs = _geojson(Path(path))
+    lines = [each for each in geometries if each.geom_type == "LineString"]
+    if len(lines) != 1:
+        raise InputError(f"{path} has {len(lines)} lines; expected one LineString: the trace of the profile")
+    return Geometry(lines[0], crs)
+
+
+def _geojson(path: Path) -> tuple[list[shapely.Geometry], CRS]:
+    """All geometries of a GeoJSON file, multi-part ones taken apart, and their CRS (RFC 7946: degrees, WGS 84)."""
+    if not path.exists():
+        raise InputError(f"{path} does not exist; expected a GeoJSON file, check the path")
+    try:
+        record = json.loads(path.read_text(encoding="utf-8-sig"))
+        features = record["features"] if record["type"] == "FeatureCollection" else [record]
+        found = [each["geometry"] if each["type"] == "Feature" else each for each in features]
+        collections = shapely.from_geojson([json.dumps(each) for each in found if each is not None])
+    except (ValueError, KeyError, TypeError, GEOSException) as error:
+        what = " ".join(str(error).split())
+        raise InputError(f"{path} is not GeoJSON ({what}); expected features of RFC 7946") from error
+    geometries = [part for part in shapely.get_parts(shapely.get_parts(collections)) if not part.is_empty]
+    if not geometries:
+        raise InputError(f"{path} has no geometry; expected GeoJSON features")
+    crs_name = (record.get("crs") or {}).get("properties", {}).get("name", "EPSG:4326")
+    crs = parse_crs(crs_name)
+    if crs.geographic and np.abs(shapely.total_bounds(np.array(geometries, object))).max() > 360:
+        raise InputError(
+            f'{path} is in degrees by the GeoJSON rule, but its numbers are not; add a "crs" member or convert '
+            "it with ogr2ogr -t_srs EPSG:4326"
+        )
+    return geometries, crs
