@@ -125,8 +125,8 @@ def _metric_lattice(grid: GeoBox) -> tuple[GeoBox, list[str]]:
     why, log = None, []
     if grid.crs.geographic:
         why = "is in degrees"
-    elif grid.crs.units != ("metre", "metre"):
-        why = f"is in {grid.crs.units[0]}"
+    elif (unit := grid.crs.proj.axis_info[0]).unit_conversion_factor != 1:
+        why = f"is in units of {unit.unit_name}"
     else:
         scale, convergence = _distortion(grid)
         if abs(scale - 1) > _MAX_SCALE_ERROR:
@@ -141,7 +141,7 @@ def _metric_lattice(grid: GeoBox) -> tuple[GeoBox, list[str]]:
             )
     if why is not None:
         crs = _utm(grid)
-        lattice = grid.to_crs(crs, tight=True)
+        lattice = GeoBox.from_bbox(_outline(grid, crs).boundingbox, resolution=float(f"{_side_in(grid, crs):.3g}"))
         return lattice, [f"the first image {why}; it is brought to {_short(crs)} with pixels of {_resolution(lattice)}"]
     a = grid.affine
     if abs(a.b) + abs(a.d) < 1e-9 * abs(a.a) and a.a > 0 > a.e:

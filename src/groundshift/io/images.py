@@ -187,13 +187,18 @@ def _from_dataarray(array: xr.DataArray, crs: str | None, nodata: float | None) 
     if array.rio.crs is None:
         raise InputError(f"{name} has no CRS; pass crs='EPSG:32611' or write one with .rio.write_crs(...)")
     grid = array.odc.geobox
-    if grid is None or tuple(array.dims) != tuple(array.odc.spatial_dims):
+    if grid is None or tuple(array.dims) != tuple(array.odc.spatial_dims) or not _evenly_spaced(array):
         raise InputError(f"{name} has no regular coordinates on {tuple(array.dims)}; expected evenly spaced (y, x)")
     if nodata is None:
         nodata = array.rio.nodata
     date = array.coords.get("time")
     day = NO_DATE if date is None or not np.issubdtype(date.dtype, np.datetime64) else date.values.astype("M8[D]")
     return _from_array(array, grid, nodata, name=name, date=day)
+
+
+def _evenly_spaced(array: xr.DataArray) -> bool:
+    steps = [np.diff(array[dim].values) for dim in array.dims if dim in array.coords]
+    return all(np.ptp(step) <= 1e-3 * abs(step.mean()) for step in steps if step.size)
 
 
 def _from_array(

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import pyproj
 import shapely
 from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
-from odc.geo.geom import BoundingBox, Geometry
+from odc.geo.geom import BoundingBox
 from rasterio.features import rasterize
 from shapely.errors import GEOSException
 
@@ -53,7 +54,7 @@ def read_mask(path: str | Path, grid: GeoBox) -> Mask:
         polygons = [each for each in geometries if each.geom_type == "Polygon"]
         if not polygons:
             raise InputError(f"{path} has no polygon; expected the outlines of what to mark")
-        return PolygonMask((str(path),), grid, tuple(Geometry(each, crs).to_crs(grid.crs).geom for each in polygons))
+        return PolygonMask((str(path),), grid, tuple(_to_crs(each, crs, grid.crs) for each in polygons))
     if path.suffix.lower() in _VECTOR_SUFFIXES:
         raise InputError(
             f"{path} is not read; expected GeoJSON or a raster: convert it with "
@@ -130,8 +131,8 @@ def read_area(area: str | Path) -> BoundingBox:
     return BoundingBox(*map(float, bounds), crs)
 
 
-def read_line(path: str | Path) -> Geometry:
-    """The one line of a GeoJSON file, with its CRS; `.to_crs(grid.crs).coords` gives its vertices.
+def read_line(path: str | Path, grid: GeoBox) -> np.ndarray:
+    """The vertices of the one line of a GeoJSON file: float64 (vertex, 2), x and y in the CRS of the grid.
 
     Raises
     ------
@@ -142,7 +143,12 @@ def read_line(path: str | Path) -> Geometry:
     lines = [each for each in geometries if each.geom_type == "LineString"]
     if len(lines) != 1:
         raise InputError(f"{path} has {len(lines)} lines; expected one LineString: the trace of the profile")
-    return Geometry(lines[0], crs)
+    return shapely.get_coordinates(_to_crs(lines[0], crs, grid.crs))
+
+
+def _to_crs(geometry: shapely.Geometry, crs: CRS, target: CRS) -> shapely.Geometry:
+    to_target = pyproj.Transformer.from_crs(crs.proj, target.proj, always_xy=True)
+    return shapely.transform(geometry, lambda xy: np.column_stack(to_target.transform(xy[:, 0], xy[:, 1])))
 
 
 def _geojson(path: Path) -> tuple[list[shapely.Geometry], CRS]:
