@@ -1,0 +1,64 @@
+"""A lock on a folder's work that dies with its process."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import platform
+from collections.abc import Iterator
+from pathlib import Path
+
+from groundshift.errors import RunError
+
+try:
+    import fcntl
+except ImportError:  # no such locks on Windows; tiles are still written whole or not at all
+    fcntl = None
+
+log = logging.getLogger(__name__)
+
+
+@contextlib.contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Hold the lock file `path`, and remove it afterwards.
+
+    The operating system frees the lock when its holder ends, however it ends, so that a file left by a killed
+    process is no hindrance (`flock`, which Linux also passes on to NFS servers).
+
+    Raises
+    ------
+    RunError
+        If another run holds the lock.
+    """
+    file = os.fdopen(_locked(path), "r+")
+    try:
+        file.truncate()
+        file.write(f"process {os.getpid()} on {platform.node()}")
+        file.flush()
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        file.close()
+
+
+def _locked(path: Path) -> int:
+    """Open and lock the file; again if its last holder removed it in between."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            if fcntl is not None:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(descriptor, 200).decode(errors="replace") or "another process"
+            os.close(descriptor)
+            raise RunError(
+                f"{holder} is at work on the same run ({path.with_suffix('')}); wait for it, or end it first"
+            ) from None
+        except OSError as error:  # a file system without locks
+            log.warning("no lock on %s (%s); do not start the same run twice", path, error)
+            return descriptor
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(descriptor), path.stat()):
+                return descriptor
+        os.close(descriptor)

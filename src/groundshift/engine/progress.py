@@ -1,0 +1,76 @@
+"""How far a run has come: a bar for a person, the log for all others."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+log = logging.getLogger(__name__)
+
+Report = Callable[[int, int], None]
+_QUIET_SECONDS = 2.0
+
+
+@contextlib.contextmanager
+def reporting(label: str, report: Report | None, *, done: int, total: int) -> Iterator[Report]:
+    """Give a function to be called with (done, total) after each tile.
+
+    It is `report` itself if that is given. Otherwise it moves a bar, which appears after two seconds, if standard
+    error is a terminal; if not, each tenth of the work is logged at INFO.
+    """
+    if report is not None:
+        yield report
+    elif sys.stderr.isatty():
+        with _late_bar() as bar:
+            task = bar.add_task(label, completed=done, total=total)
+            yield lambda done, total: bar.update(task, completed=done)
+    else:
+        yield _TenthsInLog(label, done)
+
+
+class _TenthsInLog:
+    def __init__(self, label: str, done: int) -> None:
+        self.label = label
+        self.first = self.logged = done
+        self.start = time.monotonic()
+
+    def __call__(self, done: int, total: int) -> None:
+        if done < total and 10 * (done - self.logged) < total:
+            return
+        self.logged = done
+        seconds = time.monotonic() - self.start
+        left = seconds * (total - done) / (done - self.first)
+        log.info("%s: %d of %d tiles in %.0f s, about %.0f s to go", self.label, done, total, seconds, left)
+
+
+@contextlib.contextmanager
+def _late_bar() -> Iterator[Progress]:
+    """A progress bar that shows itself only if it is still wanted after two seconds."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Task as Row
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        def render(self, task: Row) -> Text:
+            return Text(f"{task.speed:.2g} tiles/s" if task.speed else "")
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
+    bar = Progress(*columns, console=Console(stderr=True), speed_estimate_period=600)
+    timer = threading.Timer(_QUIET_SECONDS, bar.start)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield bar
+    finally:
+        timer.cancel()
+        timer.join()
+        bar.stop()
