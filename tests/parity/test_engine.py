@@ -50,6 +50,7 @@ def make_step():
             "smooth": np.fft.irfft2(spectrum * np.exp(-np.abs(spectrum)), s=block.shape)[inside].astype(np.float32),
             "values": values,
             "valid": block[inside] > 0,
+            "flags": np.array([image.flags.aligned, image.flags.writeable, image.flags.c_contiguous]),
         }
 
     return step

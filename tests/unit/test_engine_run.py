@@ -1,5 +1,6 @@
 import logging
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -14,6 +15,7 @@ from groundshift.engine import FolderStore, MemoryStore, run
 from groundshift.engine.pools import Pool
 from groundshift.engine.progress import reporting
 from groundshift.engine.run import _as_they_end
+from groundshift.engine.task import Task
 from groundshift.errors import ConfigurationError, InputError, RunError
 from groundshift.grid.tiles import tile_plan
 
@@ -139,6 +141,33 @@ def test_large_arrays_reach_every_worker_and_are_its_own():
     for tile in tiles:
         assert tile["sum"] == large.sum() + tile["changed"] + small.sum() + large[:, 1].sum()
     assert [tile["changed"] for tile in tiles[:6]] == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("address", [1, 2, 8])
+def test_task_that_arrives_at_an_odd_address_has_its_arrays_at_an_even_one(address):
+    image = np.arange(100.0)
+    image_read_only = np.arange(50.0)
+    image_read_only.flags.writeable = False
+
+    def step(tile):
+        return {"images": [image, image_read_only]}
+
+    buffers = []
+    head = pickle.dumps(Task(step, None), protocol=5, buffer_callback=buffers.append)
+    arrived = []
+    for buffer in buffers:
+        content = buffer.raw().tobytes()
+        memory = np.zeros(len(content) + 16, np.uint8)
+        start = -memory.ctypes.data % 16 + address
+        memory[start : start + len(content)] = np.frombuffer(content, np.uint8)
+        memory.flags.writeable = False
+        arrived.append(memory.data[start : start + len(content)])
+    for found, sent in zip(
+        pickle.loads(head, buffers=arrived)(TILES[0])["images"], (image, image_read_only), strict=True
+    ):
+        assert found.ctypes.data % 16 == 0
+        assert found.flags.writeable == sent.flags.writeable
+        np.testing.assert_array_equal(found, sent)
 
 
 @pytest.mark.parametrize("executor", LOCAL)

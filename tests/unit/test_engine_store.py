@@ -155,3 +155,12 @@ def test_folder_that_cannot_be_made_is_named(tmp_path):
 def test_worker_that_does_not_see_the_folder_says_so(store):
     with pytest.raises(RunError, match="all workers see"):
         store.write(3, ARRAYS)
+
+
+def test_memory_does_not_keep_arrays_at_odd_addresses():
+    memory = np.zeros(41, np.uint8)
+    memory.flags.writeable = False
+    store = MemoryStore()
+    store.write(0, {"dx": memory[1:].view(np.float64)})
+    assert store.read(0)["dx"].flags.aligned
+    assert store.read(0)["dx"].flags.writeable
