@@ -20,7 +20,7 @@ from rasterio.windows import Window
 from groundshift.errors import ContractError, InputError
 from groundshift.grid.tiles import Box, tile_plan
 from groundshift.io.files import atomic_path, jsonable
-from groundshift.io.rasters import georeference, open_raster
+from groundshift.io.rasters import GDAL_CACHE, georeference, open_raster
 from groundshift.model.displacement import COMPONENTS, check, layer_attributes
 from groundshift.model.reason import Reason
 
@@ -71,7 +71,7 @@ def write_map(
     if first is None:
         raise ContractError("a displacement map needs at least one block; none came")
     layers = _layer_order(first[1])
-    with atomic_path(path) as temporary:
+    with atomic_path(path) as temporary, rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE):
         tiled = temporary.with_suffix(".tiled.tif")
         with rasterio.open(tiled, "w", count=len(layers), **profile) as dataset:
             _describe_bands(dataset, layers, attributes)
@@ -84,7 +84,7 @@ def write_map(
             )
         rasterio.shutil.copy(
             tiled, temporary, driver="COG", compress="deflate", predictor="yes", blocksize=_TILE,
-            overview_resampling="nearest", bigtiff="if_safer",
+            overview_resampling="nearest", bigtiff="if_safer", num_threads="all_cpus",
         )  # fmt: skip
 
 

@@ -24,6 +24,7 @@ from groundshift.grid.tiles import Box
 _REMOTE = ("http://", "https://", "s3://", "gs://", "az://")
 _GDAL_NAME = re.compile(r"/vsi\w+/|[A-Z][A-Z0-9_]+:")  # virtual file systems, `NETCDF:file.nc:band`
 _MAX_HANDLES = 16
+GDAL_CACHE = 2**28  # bytes of decoded blocks that GDAL keeps a process; its own default grows with the machine
 _local = threading.local()
 
 
@@ -61,7 +62,8 @@ def read_window(path: str, bands: Sequence[int], box: Box, *, mask: bool = False
     dataset = _handle(path)
     window = Window(box.left, box.top, box.right - box.left, box.bottom - box.top)
     try:
-        return (dataset.read_masks if mask else dataset.read)(list(bands), window=window)
+        with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE):
+            return (dataset.read_masks if mask else dataset.read)(list(bands), window=window)
     except RasterioIOError as error:
         raise InputError(
             f"{path} cannot be read at rows {box.top}-{box.bottom}, columns {box.left}-{box.right} "
