@@ -1,0 +1,155 @@
+"""Matching costs of candidate displacements and their semi-global regularisation.
+
+The candidates of a pixel are the integer displacements within `radius` of its prior, in x and y, so a cost
+volume has shape (y, x, (2 radius + 1)²) with candidates in row-major order of (dy, dx).
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+_PATHS = np.array([(0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (-1, -1), (1, -1), (-1, 1)])
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def zncc_costs(pre, post, pre_weight, post_weight, prior_dx, prior_dy, radius, half_window):
+    """Cost 1 − ZNCC of square windows for every candidate displacement of every pixel.
+
+    Zero-mean normalised cross-correlation ignores gain and offset between the images. Pixels with weight 0
+    take no part; a candidate whose windows share less than a quarter of their pixels costs 1, as if
+    uncorrelated.
+
+    Parameters
+    ----------
+    pre, post
+        Images, float32 (y, x), finite everywhere (anything where the weight is 0).
+    pre_weight, post_weight
+        1 where a pixel can be used, else 0; float32 (y, x).
+    prior_dx, prior_dy
+        Integer displacement around which candidates lie, pixels, int32 (y, x).
+    radius
+        Candidates reach this far from the prior, pixels.
+    half_window
+        Windows are 2 half_window + 1 pixels wide.
+
+    Returns
+    -------
+    float32 (y, x, candidates), 0 for identical windows to 2 for inverted ones.
+    """
+    height, width = pre.shape
+    side = 2 * radius + 1
+    costs = np.empty((height, width, side * side), np.float32)
+    least = np.float32(0.25 * (2 * half_window + 1) ** 2)
+    for y in range(height):
+        for x in range(width):
+            for label in range(side * side):
+                dy = prior_dy[y, x] + label // side - radius
+                dx = prior_dx[y, x] + label % side - radius
+                y0 = max(max(y - half_window, 0), -dy)
+                y1 = min(min(y + half_window + 1, height), height - dy)
+                x0 = max(max(x - half_window, 0), -dx)
+                x1 = min(min(x + half_window + 1, width), width - dx)
+                n = np.float32(0)
+                sum_a = np.float32(0)
+                sum_b = np.float32(0)
+                sum_aa = np.float32(0)
+                sum_bb = np.float32(0)
+                sum_ab = np.float32(0)
+                for i in range(y0, y1):
+                    for j in range(x0, x1):
+                        w = pre_weight[i, j] * post_weight[i + dy, j + dx]
+                        a = w * pre[i, j]
+                        b = w * post[i + dy, j + dx]
+                        n += w
+                        sum_a += a
+                        sum_b += b
+                        sum_aa += a * a
+                        sum_bb += b * b
+                        sum_ab += a * b
+                cost = np.float32(1)
+                if n > least:
+                    variance_a = sum_aa - sum_a * sum_a / n
+                    variance_b = sum_bb - sum_b * sum_b / n
+                    if variance_a > 0 and variance_b > 0:
+                        cost = 1 - (sum_ab - sum_a * sum_b / n) / np.sqrt(variance_a * variance_b)
+                costs[y, x, label] = cost
+    return costs
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def _aggregate(costs, prior_dx, prior_dy, radius, slope, ceiling, step_y, step_x, total):
+    """Add to `total` the costs accumulated along one path direction (Hirschmüller 2008, eq. 13)."""
+    height, width, labels = costs.shape
+    side = 2 * radius + 1
+    ys = range(height) if step_y >= 0 else range(height - 1, -1, -1)
+    rows = np.empty((2, width, labels), np.float32)  # the previous and the present row of path costs
+    for y in ys:
+        here = y & 1
+        before = here if step_y == 0 else 1 - here
+        for i in range(width):
+            x = i if step_x >= 0 else width - 1 - i
+            py, px = y - step_y, x - step_x
+            if py < 0 or py >= height or px < 0 or px >= width:
+                for k in range(labels):
+                    rows[here, x, k] = costs[y, x, k]
+                    total[y, x, k] += costs[y, x, k]
+                continue
+            least = rows[before, px, 0]
+            for k in range(1, labels):
+                least = min(least, rows[before, px, k])
+            shift_y = prior_dy[y, x] - prior_dy[py, px]
+            shift_x = prior_dx[y, x] - prior_dx[py, px]
+            for k in range(labels):
+                best = least + ceiling
+                ky, kx = k // side + shift_y, k % side + shift_x
+                for q in range(labels):
+                    jump = slope * (abs(ky - q // side) + abs(kx - q % side))
+                    best = min(best, rows[before, px, q] + jump)
+                value = costs[y, x, k] + best - least
+                rows[here, x, k] = value
+                total[y, x, k] += value
+    return total
+
+
+def semi_global(costs, prior_dx, prior_dy, *, radius, slope, ceiling):
+    """Sum of path costs along eight directions: semi-global matching for two-dimensional displacement.
+
+    The penalty between neighbours that differ by (Δx, Δy) pixels is min(slope (|Δx| + |Δy|), ceiling): small
+    changes cost in proportion, a fault costs `ceiling` however large its slip.
+
+    Parameters
+    ----------
+    costs
+        As returned by :func:`zncc_costs`.
+    prior_dx, prior_dy, radius
+        As given to :func:`zncc_costs`.
+    slope, ceiling
+        Penalty a pixel of difference, and its largest value, in units of the costs.
+
+    Returns
+    -------
+    float32 array like `costs`.
+
+    Source: Hirschmüller, H. (2008), IEEE TPAMI 30(2), doi:10.1109/TPAMI.2007.1166; the truncated linear
+    penalty is the regularisation of MicMac (Rosu et al. 2015, doi:10.1016/j.isprsjprs.2014.03.002).
+    """
+    total = np.zeros_like(costs)
+    for step_y, step_x in _PATHS:
+        _aggregate(costs, prior_dx, prior_dy, radius, np.float32(slope), np.float32(ceiling), step_y, step_x, total)
+    return total
+
+
+@numba.njit(cache=True, nogil=True)
+def best_candidates(total, prior_dx, prior_dy, radius):
+    """The cheapest candidate of every pixel: (dx, dy), int32 (y, x)."""
+    height, width, labels = total.shape
+    side = 2 * radius + 1
+    dx = np.empty((height, width), np.int32)
+    dy = np.empty((height, width), np.int32)
+    for y in range(height):
+        for x in range(width):
+            k = np.argmin(total[y, x])
+            dx[y, x] = prior_dx[y, x] + k % side - radius
+            dy[y, x] = prior_dy[y, x] + k // side - radius
+    return dx, dy

@@ -1,0 +1,237 @@
+"""`dense`: displacement at every pixel, smooth where the ground is and sharp where it broke.
+
+Three stages. *Coarse*: zero-mean normalised cross-correlation of small windows for whole-pixel candidates, made
+consistent by semi-global matching, from the top of an image pyramid down. *Fine*: at every pixel the images are
+linearised around the present field, and a small Gaussian window gives the correction and its information matrix
+(Lucas & Kanade 1981; Bruhn, Weickert & Schnörr 2005, doi:10.1023/B:VISI.0000045324.43199.43). *Prior*: the field is
+the piecewise smooth one closest to those measurements (total generalised variation, see
+`groundshift.kernels.total_variation`), with the penalty on jumps lowered where a jump has appeared (Candès, Wakin &
+Boyd 2008, doi:10.1007/s00041-008-9045-x). Fine and prior alternate.
+
+The information of a window is that of the Cramér–Rao bound for images that share the part ρ² of their variance:
+gradient energy times ρ² / (1 − ρ²). Ground that changed correlates badly, says nothing, and takes its displacement
+from around it, with a sigma that says so.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from scipy import ndimage
+
+from groundshift.kernels.cost_volume import best_candidates, semi_global, zncc_costs
+from groundshift.kernels.least_squares_matching import spline_coefficients
+from groundshift.kernels.total_variation import Field, piecewise_smooth
+from groundshift.model.reason import Reason
+from groundshift.optical.methods import Method, Nodes, PixelFlow
+
+if TYPE_CHECKING:
+    from groundshift.optical.config import PairConfig
+
+_TOP_RADIUS = 4  # candidates at the top of the pyramid reach at least this far, pixels there
+_HALF_WINDOW = 6  # of the coarse stage, pixels
+_SLOPE, _CEILING = 1.2, 3.0  # penalties of semi-global matching, in units of 1 − ZNCC
+_LOCAL = 8.0  # Gaussian sigma over which brightness and contrast are made equal, pixels
+
+
+class _Stage(NamedTuple):
+    """A few alternations of fine and prior with one size of window."""
+
+    window: float  # Gaussian sigma, pixels
+    alternations: int
+    jump: float  # a difference between neighbours, pixels, at which the penalty on jumps is halved; 0 keeps it
+
+
+_STAGES = (_Stage(8.0, 3, 0.0), _Stage(4.0, 3, 0.05), _Stage(2.5, 4, 0.05))
+_EDGE, _CURVATURE = 2.0, 10.0
+_LEAST_EDGE = 0.05  # share of the penalty on jumps that always stays
+_ITERATIONS = (60, 60, 80, 80)  # of the prior, on the full grid and on coarser ones
+_BALANCE = 200.0
+_OUTLIER = 2.5  # residuals beyond this many local standard deviations lose weight
+_CHANCE = 0.05  # ρ² of a window without anything in common
+_LARGEST_STEP = 1.0  # pixels a pixel may move in one linearisation
+
+
+class _Images(NamedTuple):
+    """A pair prepared for matching: NaN filled, and a weight of 0 where they were."""
+
+    pre: np.ndarray
+    post: np.ndarray
+    pre_weight: np.ndarray
+    post_weight: np.ndarray
+
+
+def _prepared(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Image with median 0 and typical deviation 1, its holes filled from nearby; and 1 where it was not a hole."""
+    ok = np.isfinite(image)
+    if not ok.any():
+        return np.zeros(image.shape, np.float32), np.zeros(image.shape, np.float32)
+    middle = np.median(image[ok])
+    scale = np.median(np.abs(image[ok] - middle)) or np.std(image[ok]) or 1.0
+    scaled = np.where(ok, (image - middle) / scale, 0).astype(np.float32)
+    if not ok.all():
+        nearest = ndimage.distance_transform_edt(~ok, return_distances=False, return_indices=True)
+        scaled = scaled[tuple(nearest)]
+    return scaled, ok.astype(np.float32)
+
+
+def _smoothed(values: np.ndarray, sigma: float) -> np.ndarray:
+    return ndimage.gaussian_filter(values, sigma, mode="reflect", truncate=3)
+
+
+# --- coarse ---------------------------------------------------------------------------------------------------------
+
+
+def _halved(values: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Image and weight at half the resolution."""
+    total = _smoothed(weight, 1.0)
+    smooth = _smoothed(values * weight, 1.0) / np.maximum(total, 1e-6)
+    even = tuple(slice(0, side // 2 * 2) for side in values.shape)
+
+    def block_mean(a: np.ndarray) -> np.ndarray:
+        a = a[even]
+        return (a[::2, ::2] + a[1::2, ::2] + a[::2, 1::2] + a[1::2, 1::2]) / 4
+
+    return block_mean(smooth).astype(np.float32), (block_mean(weight) > 0.5).astype(np.float32)
+
+
+def _levels(max_displacement: float) -> int:
+    """Number of times the images are halved, so that the search at the top stays small."""
+    levels = 0
+    while max_displacement / 2**levels > _TOP_RADIUS:
+        levels += 1
+    return levels
+
+
+def _coarse(images: _Images, max_displacement: float) -> np.ndarray:
+    """Whole-pixel displacement at every pixel, float32 (2, y, x)."""
+    pyramid = [images]
+    for _ in range(_levels(max_displacement)):
+        pre, pre_weight = _halved(pyramid[-1].pre, pyramid[-1].pre_weight)
+        post, post_weight = _halved(pyramid[-1].post, pyramid[-1].post_weight)
+        pyramid.append(_Images(pre, post, pre_weight, post_weight))
+    found = None
+    for level in reversed(range(len(pyramid))):
+        shape = pyramid[level].pre.shape
+        if found is None:
+            prior = np.zeros((2, *shape), np.int32)
+            radius = int(np.ceil(max_displacement / 2**level))
+        else:
+            prior = np.stack([np.pad(2 * each.repeat(2, 0).repeat(2, 1), _fill(each, shape), mode="edge") for each in found])
+            radius = 1
+        costs = zncc_costs(*pyramid[level], *prior, radius, _HALF_WINDOW)
+        total = semi_global(costs, *prior, radius=radius, slope=_SLOPE, ceiling=_CEILING)
+        found = best_candidates(total, *prior, radius)
+    return np.stack(found).astype(np.float32)
+
+
+def _fill(coarse: np.ndarray, shape: tuple[int, int]) -> list[tuple[int, int]]:
+    """How far a doubled array falls short of `shape`: by one row or column if that is odd."""
+    return [(0, side - 2 * half) for side, half in zip(shape, coarse.shape, strict=True)]
+
+
+# --- fine -----------------------------------------------------------------------------------------------------------
+
+
+class _Measurement(NamedTuple):
+    """The images linearised around a field: what windows say of each pixel."""
+
+    information: np.ndarray  # float32 (3, y, x): inverse covariance xx, xy, yy, pixels⁻²
+    pull: np.ndarray  # float32 (2, y, x): information times correction, pixels⁻¹
+    correlation: np.ndarray  # float32 (y, x): of the two images in the window, 0 to 1
+
+
+def _local_standard(image: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Mean 0 and variance 1 in a Gaussian window around every pixel."""
+    total = np.maximum(_smoothed(weight, _LOCAL), 1e-3)
+    mean = _smoothed(image * weight, _LOCAL) / total
+    variance = _smoothed((image * weight) ** 2, _LOCAL) / total - mean**2
+    return (image - mean) / np.sqrt(np.maximum(variance, 0) + 1e-6)
+
+
+_DERIVATIVE = np.array([-1 / 60, 3 / 20, -3 / 4, 0, 3 / 4, -3 / 20, 1 / 60])  # sixth order
+
+
+def _gradient(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return tuple(ndimage.correlate1d(image, _DERIVATIVE, axis=axis, mode="mirror") for axis in (1, 0))
+
+
+def _measured(images: _Images, coefficients: np.ndarray, u: np.ndarray, window: float) -> _Measurement:
+    grid = np.indices(images.pre.shape, dtype=np.float64)
+    there = [grid[0] + u[1], grid[1] + u[0]]
+    post = ndimage.map_coordinates(coefficients, there, order=5, mode="mirror", prefilter=False).astype(np.float32)
+    weight = images.pre_weight * ndimage.map_coordinates(images.post_weight, there, order=0, mode="constant")
+    first, second = _local_standard(images.pre, images.pre_weight), _local_standard(post, weight)
+    gx, gy = ((a + b) / 2 for a, b in zip(_gradient(first), _gradient(second), strict=True))
+    residual = first - second
+
+    scale = np.sqrt(_smoothed(weight * residual**2, 2 * window) / np.maximum(_smoothed(weight, 2 * window), 1e-3) + 1e-4)
+    weight = (weight / (1 + (residual / (_OUTLIER * scale)) ** 2) ** 2).astype(np.float32)
+
+    total = _smoothed(weight, window) + 1e-6
+    mean_x, mean_y, mean_r = (_smoothed(weight * each, window) / total for each in (gx, gy, residual))
+    energy = [
+        _smoothed(weight * gx * gx, window) - total * mean_x * mean_x,
+        _smoothed(weight * gx * gy, window) - total * mean_x * mean_y,
+        _smoothed(weight * gy * gy, window) - total * mean_y * mean_y,
+    ]
+    pull = [
+        _smoothed(weight * gx * residual, window) - total * mean_x * mean_r,
+        _smoothed(weight * gy * residual, window) - total * mean_y * mean_r,
+    ]
+
+    wide = 2 * window
+    total = _smoothed(weight, wide) + 1e-6
+    mean_1, mean_2 = (_smoothed(weight * each, wide) for each in (first, second))
+    var_1, var_2 = (
+        _smoothed(weight * each * each, wide) - mean * mean / total + 1e-4
+        for each, mean in ((first, mean_1), (second, mean_2))
+    )
+    covariance = _smoothed(weight * first * second, wide) - mean_1 * mean_2 / total
+    correlation = np.clip(covariance / np.sqrt(var_1 * var_2), 0, 0.9999)
+    shared = np.maximum(correlation**2 - _CHANCE, 0) / (1 - _CHANCE)
+    signal_to_noise = shared / (1 - shared) / (0.5 * (var_1 + var_2) / total)
+    return _Measurement(
+        np.stack([signal_to_noise * each for each in energy]).astype(np.float32),
+        np.stack([signal_to_noise * each for each in pull]).astype(np.float32),
+        correlation.astype(np.float32),
+    )
+
+
+def _correction(measured: _Measurement) -> np.ndarray:
+    """The step of each pixel that its window asks for, at most `_LARGEST_STEP`; float32 (2, y, x)."""
+    xx, xy, yy = measured.information
+    ridge = 1e-3 * (xx + yy) + 1e-6
+    determinant = (xx + ridge) * (yy + ridge) - xy * xy
+    px, py = measured.pull
+    step = np.stack([(yy + ridge) * px - xy * py, (xx + ridge) * py - xy * px]) / determinant
+    length = np.hypot(*step)
+    return step * np.minimum(1, _LARGEST_STEP / np.maximum(length, 1e-9))
+
+
+def _jumps(field: Field) -> np.ndarray:
+    """How much each pixel's differences to its neighbours depart from the smooth gradient, pixels."""
+    total = np.zeros(field.u.shape[1:], np.float32)
+    for c in range(2):
+        total += (np.diff(field.u[c], axis=1, append=field.u[c][:, -1:]) - field.v[2 * c]) ** 2
+        total += (np.diff(field.u[c], axis=0, append=field.u[c][-1:]) - field.v[2 * c + 1]) ** 2
+    return np.sqrt(total)
+
+
+def _refined(images: _Images, start: np.ndarray) -> tuple[Field, _Measurement]:
+    """Alternate fine and prior."""
+    coefficients = spline_coefficients(images.post)
+    field = Field(start, np.zeros((4, *start.shape[1:]), np.float32))
+    for window, alternations, jump in _STAGES:
+        for _ in range(alternations):
+            measured = _measured(images, coefficients, field.u, window)
+            h = field.u + _correction(measured)
+            xx, xy, yy = measured.information
+            target = np.stack([xx * h[0] + xy * h[1], xy * h[0] + yy * h[1]]).astype(np.float32)
+            share = np.maximum(jump / (jump + _jumps(field)), _LEAST_EDGE) if jump else np.ones(start.shape[1:])
+            field = piecewise_smooth(
+                measured.information, target, (_EDGE * share).astype(np.float32),
+                curvature=_CURVATURE, start=field, iterations=_ITERATIONS, balance=_BALANCE,
+            )  # fmt: skip
+    return field, measured
