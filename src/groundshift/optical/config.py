@@ -26,7 +26,7 @@ class PairConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    method: str = Field("auto", description="auto, or the name of a method (see `groundshift info --methods`)")
+    method: str = Field("auto", description="auto, or the name of a method: dense, gauss-newton, frequency")
     window: int = Field(32, ge=8, le=256, description="final window of a window method, pixels")
     first_window: int | None = Field(
         None,
@@ -48,7 +48,7 @@ class PairConfig(BaseModel):
     registration: Literal["none", "offset", "ramp"] = Field(
         "offset", description="misregistration of the pair that is estimated and removed"
     )
-    tile: int = Field(512, ge=64, description="side of a tile, pixels of the input image")
+    tile: int = Field(1024, ge=64, description="side of a tile, pixels of the input image")
     clean: CleanConfig = Field(default_factory=CleanConfig, description="cleaning steps")
 
     @model_validator(mode="after")

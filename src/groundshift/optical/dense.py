@@ -121,7 +121,9 @@ def _coarse(images: _Images, max_displacement: float) -> np.ndarray:
             prior = np.zeros((2, *shape), np.int32)
             radius = int(np.ceil(max_displacement / 2**level))
         else:
-            prior = np.stack([np.pad(2 * each.repeat(2, 0).repeat(2, 1), _fill(each, shape), mode="edge") for each in found])
+            prior = np.stack(
+                [np.pad(2 * each.repeat(2, 0).repeat(2, 1), _fill(each, shape), mode="edge") for each in found]
+            )
             radius = 1
         costs = zncc_costs(*pyramid[level], *prior, radius, _HALF_WINDOW)
         total = semi_global(costs, *prior, radius=radius, slope=_SLOPE, ceiling=_CEILING)
@@ -169,7 +171,9 @@ def _measured(images: _Images, coefficients: np.ndarray, u: np.ndarray, window: 
     gx, gy = ((a + b) / 2 for a, b in zip(_gradient(first), _gradient(second), strict=True))
     residual = first - second
 
-    scale = np.sqrt(_smoothed(weight * residual**2, 2 * window) / np.maximum(_smoothed(weight, 2 * window), 1e-3) + 1e-4)
+    scale = np.sqrt(
+        _smoothed(weight * residual**2, 2 * window) / np.maximum(_smoothed(weight, 2 * window), 1e-3) + 1e-4
+    )
     weight = (weight / (1 + (residual / (_OUTLIER * scale)) ** 2) ** 2).astype(np.float32)
 
     total = _smoothed(weight, window) + 1e-6
@@ -332,7 +336,9 @@ def _measure(pre: np.ndarray, post: np.ndarray, nodes: Nodes, config: PairConfig
     reason = np.zeros(dx.shape, np.uint8)
     reason[np.maximum(np.abs(dx), np.abs(dy)) > config.max_displacement] = Reason.OUT_OF_RANGE
     reason[np.maximum(sigma_x, sigma_y) > _LARGEST_SIGMA] = Reason.NO_MATCH
-    reason[pre_weight[at] == 0] = Reason.NO_DATA
+    grid = np.indices(pre.shape)
+    seen = ndimage.map_coordinates(post_weight, [grid[0] + field.u[1], grid[1] + field.u[0]], order=0, mode="constant")
+    reason[(pre_weight * seen)[at] == 0] = Reason.NO_DATA
     layers = (dx, dy, sigma_x, sigma_y, measured.correlation[at])
     return PixelFlow(*(np.where(reason == Reason.VALID, each, np.nan).astype(np.float32) for each in layers), reason)
 

@@ -1,0 +1,75 @@
+"""Measuring one tile of a pair: read, measure, clean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from groundshift.grid.tiles import Box, Tile
+from groundshift.io import Image, Mask, Pixels
+from groundshift.model.reason import Reason
+from groundshift.optical.clean import clean_reach, clean_tile
+from groundshift.optical.config import PairConfig
+from groundshift.optical.coregister import Shift
+from groundshift.optical.methods import Nodes, PixelFlow
+from groundshift.optical.registry import METHODS
+
+
+@dataclass(frozen=True)
+class MeasureTile:
+    """A step for the engine: tiles of the map in, pixel flow out.
+
+    A tile's box counts nodes: node i lies at the centre of pixels i step … (i + 1) step − 1 of the common grid.
+    """
+
+    pre: Image  # both on the common grid
+    post: Image
+    shift: Shift
+    config: PairConfig  # with method and step named
+    mask: Mask | None = None  # where nothing is measured
+    stable: Mask | None = None  # ground known not to have moved
+
+    def __call__(self, tile: Tile) -> dict[str, np.ndarray]:
+        """The arrays of a :class:`PixelFlow` by name, and `stable` (bool) where there is such a mask."""
+        method, step = METHODS[self.config.method], self.config.step
+        margin = clean_reach(self.config.clean)
+        nodes_box = tile.box.padded(margin)
+        pixel_box = Box(*(step * side for side in nodes_box)).padded(method.reach(self.config))
+        pre = self._masked(self.pre.read(pixel_box), pixel_box)
+        post = self.post.read(pixel_box.shifted(self.shift.dy, self.shift.dx))
+        rows = step * np.arange(nodes_box.top, nodes_box.bottom) + (step - 1) / 2
+        cols = step * np.arange(nodes_box.left, nodes_box.right) + (step - 1) / 2
+        nodes = Nodes(rows - pixel_box.top, cols - pixel_box.left)
+
+        flow = method.measure(pre.values, post.values, nodes, self.config)
+        flow = _with_reading_reasons(flow, nodes, pre, post)
+        flow = clean_tile(flow, self.config.clean)
+        inner = tile.box.shifted(-nodes_box.top, -nodes_box.left).slices
+        layers = {name: np.ascontiguousarray(values[inner]) for name, values in flow._asdict().items()}
+        layers["dx"] += np.float32(self.shift.dx)
+        layers["dy"] += np.float32(self.shift.dy)
+        if self.stable is not None:
+            marked = self.stable.read(Box(*(step * side for side in tile.box)))
+            layers["stable"] = np.ascontiguousarray(marked[step // 2 :: step, step // 2 :: step])
+        return layers
+
+    def _masked(self, pixels: Pixels, box: Box) -> Pixels:
+        if self.mask is None:
+            return pixels
+        marked = self.mask.read(box) & (pixels.reason == Reason.VALID)
+        return Pixels(
+            np.where(marked, np.nan, pixels.values).astype(np.float32),
+            np.where(marked, Reason.MASKED, pixels.reason).astype(np.uint8),
+        )
+
+
+def _with_reading_reasons(flow: PixelFlow, nodes: Nodes, pre: Pixels, post: Pixels) -> PixelFlow:
+    """Where a method found no data, say why: what the reading of the images said of the node's pixel."""
+    at = np.ix_(np.floor(nodes.rows + 0.5).astype(int), np.floor(nodes.cols + 0.5).astype(int))
+    reason = flow.reason.copy()
+    for pixels in (post, pre):
+        said = pixels.reason[at]
+        known = (flow.reason == Reason.NO_DATA) & (said != Reason.VALID)
+        reason[known] = said[known]
+    return flow._replace(reason=reason)

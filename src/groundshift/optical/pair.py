@@ -1,0 +1,301 @@
+"""Two optical images in, a displacement map out: the road from end to end."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from affine import Affine
+from odc.geo.geobox import GeoBox
+
+from groundshift import __version__
+from groundshift.engine import FolderStore, MemoryStore, TileStore, run, run_key, run_record
+from groundshift.errors import ConfigurationError
+from groundshift.figures.quicklook import quicklook
+from groundshift.figures.style import save_figure
+from groundshift.grid.common import common_grid
+from groundshift.grid.tiles import Box, Tile, tile_plan
+from groundshift.io import AlignedImage, open_array, open_image, read_area, read_map, read_mask, write_json, write_map
+from groundshift.io.images import Source
+from groundshift.io.pixels import Image
+from groundshift.model.displacement import displacement_map
+from groundshift.model.reason import Reason
+from groundshift.optical.clean import Stripes, estimate_stripes
+from groundshift.optical.config import PairConfig
+from groundshift.optical.coregister import coarse_shift
+from groundshift.optical.measure import MeasureTile
+from groundshift.optical.registration import Registration, fit_registration
+from groundshift.optical.registry import resolved
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+log = logging.getLogger(__name__)
+
+_SAMPLES = 400_000  # nodes from which misregistration and stripes are estimated
+MAP_NAME, RECORD_NAME, PICTURE_NAME = "displacement.tif", "record.json", "quicklook.png"
+
+
+def measure_pair(
+    pre: Source | np.ndarray,
+    post: Source | np.ndarray,
+    *,
+    config: PairConfig | None = None,
+    out: str | Path | None = None,
+    band: int | str | None = None,
+    crs: str | None = None,
+    nodata: float | None = None,
+    resolution: float = 1.0,
+    area: str | Path | None = None,
+    mask: str | Path | None = None,
+    stable: str | Path | None = None,
+    executor: str | Client | None = None,
+    workers: int | None = None,
+    **options: Any,
+) -> xr.Dataset:
+    """Measure where the ground went between two images.
+
+    Parameters
+    ----------
+    pre, post
+        The image before and the image after: paths or products (see :func:`groundshift.io.open_image`), a
+        DataArray with a CRS, (array, GeoBox), or plain arrays of equal shape (y, x), row 0 north.
+    config
+        How to measure; or give its fields as options: `method="dense"`, `window=32`, `step=8`, …
+    out
+        Folder for the map, the picture and the record. Tiles are kept in it until all are finished, so that a run
+        that was interrupted goes on. Without it, everything stays in memory.
+    band, crs, nodata
+        Which band, the CRS of images that have none, and the value without data.
+    resolution
+        Pixel size of plain arrays, metres.
+    area
+        Part of the scene: `west,south,east,north` in the CRS of the first image, or a GeoJSON file.
+    mask, stable
+        Ground not to measure, and ground known not to have moved: a raster (not 0) or GeoJSON polygons.
+    executor, workers
+        Where tiles run: `serial`, `threads`, `processes`, a Dask scheduler's address, or a client. By default
+        processes, or serial for a single tile.
+
+    Returns
+    -------
+    A displacement map (see :mod:`groundshift.model.displacement`): `east`, `north`, `east_sigma`, `north_sigma` in
+    metres, positive to the east and north, from the first image to the second; `quality`, `valid`, `reason`. With
+    `out`, a large map is lazy.
+
+    Raises
+    ------
+    InputError, NoOverlapError
+        If an image cannot be used.
+    ConfigurationError
+        If options make no sense together.
+    RunError
+        If a tile fails; finished tiles are kept in `out`.
+    """
+    if config is not None and options:
+        raise ConfigurationError(f"config and {sorted(options)} were both given; put all options into one of them")
+    config = resolved(config or PairConfig(**options))
+    opening = {"band": band, "crs": crs, "nodata": nodata}
+    plan = _plan(_opened(pre, resolution, **opening), _opened(post, resolution, **opening), config, area, mask, stable)
+    store = FolderStore(Path(out) / ".tiles", plan.key, record=plan.record) if out is not None else MemoryStore()
+    executor = executor or ("processes" if len(plan.tiles) > 1 else "serial")
+    with store.lock():
+        run(plan.step, plan.tiles, store=store, executor=executor, workers=workers, label="measuring")
+        sample = _sample(plan, store)
+        registration = fit_registration(
+            sample["row"], sample["col"], sample["dx"], sample["dy"], sample["dx_sigma"], sample["dy_sigma"],
+            kind=config.registration,
+        )  # fmt: skip
+        stripes = _stripes(plan, store, registration) if config.clean.destripe else None
+        blocks = _blocks(plan, store, registration, stripes)
+        if out is None:
+            return _in_memory(plan, blocks)
+        dataset = _written(Path(out), plan, blocks, registration, stripes)
+        store.clear()
+    return dataset
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """All that is decided before measuring."""
+
+    step: MeasureTile
+    grid: GeoBox  # of the map
+    tiles: list[Tile]
+    key: str
+    record: dict[str, Any]
+    attributes: dict[str, Any]
+    log: tuple[str, ...]
+
+    @property
+    def config(self) -> PairConfig:
+        return self.step.config
+
+
+def _opened(source: Source | np.ndarray, resolution: float, **opening: Any) -> Image:
+    if isinstance(source, np.ndarray):
+        return open_array(source, resolution=resolution, nodata=opening["nodata"])
+    return open_image(source, **opening)
+
+
+def _plan(
+    pre: Image,
+    post: Image,
+    config: PairConfig,
+    area: str | Path | None,
+    mask: str | Path | None,
+    stable: str | Path | None,
+) -> _Plan:
+    common = common_grid(pre.grid, post.grid, area=read_area(area) if area is not None else None)
+    first, second = AlignedImage(pre, common.grid), AlignedImage(post, common.grid)
+    lines = (*common.log, first.describe(), second.describe())
+    for line in lines:
+        log.info("%s", line)
+    masks = [read_mask(path, common.grid) if path is not None else None for path in (mask, stable)]
+    step = MeasureTile(first, second, coarse_shift(first, second), config, *masks)
+    grid = _map_grid(common.grid, config.step)
+    inputs = [path for each in masks if each is not None for path in each.inputs]
+    decided = {
+        "config": config.model_dump(),
+        "images": [first.fingerprint(), second.fingerprint()],
+        "grid": [list(common.grid.shape), list(common.grid.affine)[:6], str(common.grid.crs)],
+        "shift": list(step.shift),
+    }
+    key = run_key(inputs, decided, __version__)
+    attributes = {
+        "date_pre": _day(pre), "date_post": _day(post), "method": config.method,
+        "source_pre": pre.name, "source_post": post.name,
+        "software": f"groundshift {__version__}", "configuration_hash": key,
+    }  # fmt: skip
+    tiles = tile_plan(tuple(grid.shape), max(1, config.tile // config.step))
+    return _Plan(step, grid, tiles, key, run_record(inputs, decided, __version__), attributes, lines)
+
+
+def _map_grid(grid: GeoBox, step: int) -> GeoBox:
+    """The grid of nodes: cells of step × step pixels; rows and columns that do not fill a cell are left out."""
+    shape = (grid.shape.y // step, grid.shape.x // step)
+    if min(shape) < 1:
+        raise ConfigurationError(
+            f"the common grid of {grid.shape.y} x {grid.shape.x} pixels is smaller than a step of {step}; give less"
+        )
+    return GeoBox(shape, grid.affine @ Affine.scale(step), grid.crs)
+
+
+def _day(image: Image) -> str:
+    return "" if np.isnat(image.date) else str(image.date)
+
+
+def _positions(box: Box, step: int, stride: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Pixel rows (i, 1) and columns (1, j) of every `stride`-th node of the map inside a box of nodes."""
+    rows, cols = (
+        np.arange(start + -start % stride, stop, stride)
+        for start, stop in ((box.top, box.bottom), (box.left, box.right))
+    )
+    return step * rows[:, None] + (step - 1) / 2, step * cols[None, :] + (step - 1) / 2
+
+
+def _sample(plan: _Plan, store: TileStore) -> dict[str, np.ndarray]:
+    """Valid (and stable, if known) nodes on a sublattice of the map, as columns; the same however it is tiled."""
+    stride = max(1, int(np.ceil(np.sqrt(plan.grid.shape.y * plan.grid.shape.x / _SAMPLES))))
+    names = ("dx", "dy", "dx_sigma", "dy_sigma")
+    parts: dict[str, list[np.ndarray]] = {name: [] for name in ("row", "col", *names)}
+    for tile in plan.tiles:
+        layers = store.read(tile.index)
+        at = tuple(slice(-start % stride, None, stride) for start in (tile.box.top, tile.box.left))
+        use = layers["reason"][at] == Reason.VALID
+        if "stable" in layers:
+            use &= layers["stable"][at]
+        rows, cols = np.broadcast_arrays(*_positions(tile.box, plan.config.step, stride))
+        parts["row"].append(rows[use])
+        parts["col"].append(cols[use])
+        for name in names:
+            parts[name].append(layers[name][at][use].astype(np.float64))
+    columns = {name: np.concatenate(values) for name, values in parts.items()}
+    order = np.lexsort((columns["col"], columns["row"]))
+    return {name: values[order] for name, values in columns.items()}
+
+
+def _stripes(plan: _Plan, store: TileStore, registration: Registration) -> Stripes:
+    sample = _sample(plan, store)
+    off_x, off_y = registration.at(sample["row"], sample["col"])
+    return estimate_stripes(
+        sample["row"], sample["col"], sample["dx"] - off_x, sample["dy"] - off_y,
+        track_angle=plan.config.clean.track_angle,
+    )  # fmt: skip
+
+
+def _blocks(
+    plan: _Plan, store: TileStore, registration: Registration, stripes: Stripes | None
+) -> Iterator[tuple[Box, dict[str, np.ndarray]]]:
+    """Boxes of the map with their layers in metres, corrected."""
+    size_x, size_y = abs(plan.step.pre.grid.affine.a), abs(plan.step.pre.grid.affine.e)
+    for tile in plan.tiles:
+        layers = store.read(tile.index)
+        dx, dy = layers["dx"], layers["dy"]
+        for correction in (registration, stripes):
+            if correction is not None:
+                off_x, off_y = correction.at(*_positions(tile.box, plan.config.step))
+                dx, dy = dx - off_x, dy - off_y
+        yield (
+            tile.box,
+            {
+                "east": (size_x * dx).astype(np.float32),
+                "north": (-size_y * dy).astype(np.float32),
+                "east_sigma": (size_x * layers["dx_sigma"]).astype(np.float32),
+                "north_sigma": (size_y * layers["dy_sigma"]).astype(np.float32),
+                "quality": layers["quality"],
+                "reason": layers["reason"],
+            },
+        )
+
+
+def _in_memory(plan: _Plan, blocks: Iterator[tuple[Box, dict[str, np.ndarray]]]) -> xr.Dataset:
+    shape = tuple(plan.grid.shape)
+    layers: dict[str, np.ndarray] = {}
+    for box, block in blocks:
+        for name, values in block.items():
+            layers.setdefault(name, np.empty(shape, values.dtype))[box.slices] = values
+    return displacement_map(layers, plan.grid, plan.attributes)
+
+
+def _written(
+    out: Path,
+    plan: _Plan,
+    blocks: Iterator[tuple[Box, dict[str, np.ndarray]]],
+    registration: Registration,
+    stripes: Stripes | None,
+) -> xr.Dataset:
+    """Write map, picture and record, in this order; returns the map."""
+    reasons: Counter[int] = Counter()
+
+    def counted() -> Iterator[tuple[Box, Mapping[str, np.ndarray]]]:
+        for box, block in blocks:
+            reasons.update(dict(zip(*np.unique(block["reason"], return_counts=True), strict=True)))
+            yield box, block
+
+    write_map(out / MAP_NAME, plan.grid, counted(), attributes=plan.attributes)
+    dataset = read_map(out / MAP_NAME)
+    save_figure(quicklook(dataset), out / PICTURE_NAME)
+    total = reasons.total()
+    write_json(
+        out / RECORD_NAME,
+        {
+            **plan.attributes,
+            "made_from": plan.record,
+            "log": list(plan.log),
+            "shift_pixels": plan.step.shift._asdict(),
+            "registration": registration.record(),
+            "stripes": stripes.record() if stripes is not None else None,
+            "coverage_percent": round(100 * reasons[Reason.VALID] / total, 3),
+            "invalid_percent": {
+                Reason(code).meaning: round(100 * n / total, 3) for code, n in sorted(reasons.items()) if code
+            },
+        },
+    )
+    return dataset

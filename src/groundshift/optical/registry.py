@@ -1,0 +1,34 @@
+"""The methods by name, and which one `auto` means."""
+
+from __future__ import annotations
+
+from groundshift.errors import ConfigurationError
+from groundshift.optical.config import PairConfig
+from groundshift.optical.dense import DENSE
+from groundshift.optical.frequency import FREQUENCY
+from groundshift.optical.gauss_newton import GAUSS_NEWTON
+from groundshift.optical.methods import Method
+
+METHODS: dict[str, Method] = {method.name: method for method in (DENSE, GAUSS_NEWTON, FREQUENCY)}
+
+_WINDOW_STEP = 8  # pixels
+
+
+def resolved(config: PairConfig) -> PairConfig:
+    """The configuration with its method and step named.
+
+    `auto` is the most accurate method on the benchmark for what was asked: `dense`, unless a step of more than
+    one pixel asks for windows; then `gauss-newton`.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no method of that name.
+    """
+    name = config.method
+    if name == "auto":
+        name = DENSE.name if config.step in (None, 1) else GAUSS_NEWTON.name
+    if name not in METHODS:
+        raise ConfigurationError(f"there is no method {name!r}; choose auto, {', '.join(METHODS)}")
+    step = config.step or (1 if METHODS[name].dense else _WINDOW_STEP)
+    return config.model_copy(update={"method": name, "step": step})
