@@ -143,7 +143,7 @@ def semi_global(costs, prior_dx, prior_dy, *, radius, slope, ceiling):
 @numba.njit(cache=True, nogil=True)
 def best_candidates(total, prior_dx, prior_dy, radius):
     """The cheapest candidate of every pixel: (dx, dy), int32 (y, x)."""
-    height, width, labels = total.shape
+    height, width = total.shape[:2]
     side = 2 * radius + 1
     dx = np.empty((height, width), np.int32)
     dy = np.empty((height, width), np.int32)

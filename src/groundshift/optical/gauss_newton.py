@@ -23,7 +23,7 @@ _LEAST_CORRELATION = 0.1
 
 
 def window_weights(size: int, shape: str) -> np.ndarray:
-    """Weights of a window, float32 (size, size): 1 everywhere (`box`), or a Gaussian with sigma = size / 4 (`gauss`)."""
+    """Weights of a window, float32 (size, size): 1 (`box`), or a Gaussian with sigma = size / 4 (`gauss`)."""
     if shape == "box":
         return np.ones((size, size), np.float32)
     offset = np.arange(size) - (size - 1) / 2
