@@ -1,0 +1,64 @@
+"""The `groundshift` command: options that all commands share, and how errors are shown."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import sys
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.logging import RichHandler
+
+import groundshift
+from groundshift.errors import GroundshiftError
+
+
+class _Commands(typer.core.TyperGroup):
+    """Shows our errors as one line, without a traceback."""
+
+    def __call__(self, *args: object, **kwargs: object) -> object:
+        try:
+            return super().__call__(*args, **kwargs)
+        except GroundshiftError as error:
+            _fail(str(error))
+        except ValidationError as error:
+            _fail("; ".join(f"--{'.'.join(map(str, e['loc'])).replace('_', '-')}: {e['msg']}" for e in error.errors()))
+
+
+def _fail(message: str) -> None:
+    Console(stderr=True).print(f"[bold red]error:[/] {message}", highlight=False, soft_wrap=True)
+    sys.exit(1)
+
+
+app = typer.Typer(
+    cls=_Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Satellite images in, ground displacement with its uncertainty out.",
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"groundshift {groundshift.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but warnings and errors.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and stop.")
+    ] = False,
+) -> None:
+    """Set up the log."""
+    handler = RichHandler(console=Console(stderr=True), show_path=False, show_time=False, show_level=False)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler], force=True)
+    logging.getLogger("groundshift").setLevel(logging.WARNING if quiet else logging.INFO)
+
+
+for _name in ("pair", "profile", "info", "demo", "bench"):
+    importlib.import_module(f"groundshift.cli.{_name}")

@@ -1,0 +1,18 @@
+"""`groundshift demo`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from groundshift.cli.app import app
+from groundshift.cli.options import Method, MethodName, Out
+
+
+@app.command(name="demo")
+def demo(out: Out = Path("demo-output"), method: Method = MethodName.AUTO, seed: int = 1) -> None:
+    """Simulate an earthquake, measure it, and compare with the truth."""
+    from groundshift.validate.demo import run_demo
+
+    typer.echo(run_demo(out, method=method, seed=seed))

@@ -1,0 +1,21 @@
+"""`groundshift info`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from groundshift.cli.app import app
+
+
+@app.command(name="info")
+def info(
+    file: Annotated[str, typer.Argument(help="A displacement map, or an image as `pair` takes it.")],
+    band: Annotated[str | None, typer.Option(help="Band of an image.", show_default=False)] = None,
+    crs: Annotated[str | None, typer.Option(help="CRS of an image without one.", show_default=False)] = None,
+) -> None:
+    """Say how a file is understood: a displacement map, or an image."""
+    from groundshift.io import describe_file
+
+    typer.echo(describe_file(file, band=band, crs=crs))
