@@ -4,9 +4,11 @@ import json
 import pickle
 
 import numpy as np
+import pyogrio
 import pyproj
 import pytest
 import rasterio
+import shapely
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
@@ -101,13 +103,33 @@ def test_raster_of_another_zone(tmp_path):
     assert marked.sum() == pytest.approx(400, rel=0.05)
 
 
+@pytest.mark.parametrize(("suffix", "driver"), [(".shp", "ESRI Shapefile"), (".gpkg", "GPKG")])
+def test_other_vector_files(tmp_path, suffix, driver):
+    square = shapely.box(500200, 4599700, 500300, 4599800)
+    path = tmp_path / f"moving{suffix}"
+    pyogrio.raw.write(
+        path, shapely.to_wkb(np.array([square], object)), field_data=[], fields=[], geometry_type="Polygon",
+        crs="EPSG:32611", driver=driver,
+    )  # fmt: skip
+    same = {"type": "Polygon", "coordinates": [[list(xy) for xy in square.exterior.coords]]}
+    record = {"type": "Feature", "geometry": same, "properties": {}}
+    record["crs"] = {"type": "name", "properties": {"name": "EPSG:32611"}}
+    (tmp_path / "same.geojson").write_text(json.dumps(record))
+    expected = read_mask(tmp_path / "same.geojson", GRID).read(WHOLE)
+    assert expected.any()
+    np.testing.assert_array_equal(read_mask(path, GRID).read(WHOLE), expected)
+
+
 def test_mask_errors(tmp_path):
     with pytest.raises(InputError, match=r"gone\.geojson does not exist"):
         read_mask(tmp_path / "gone.geojson", GRID)
     with pytest.raises(InputError, match=r"gone\.tif does not exist"):
         read_mask(tmp_path / "gone.tif", GRID)
-    with pytest.raises(InputError, match=r"convert it with ogr2ogr -t_srs EPSG:4326 moving\.geojson"):
+    with pytest.raises(InputError, match=r"moving\.shp does not exist"):
         read_mask(tmp_path / "moving.shp", GRID)
+    (tmp_path / "broken.gpkg").write_bytes(b"not a package")
+    with pytest.raises(InputError, match=r"broken\.gpkg cannot be read as a vector file"):
+        read_mask(tmp_path / "broken.gpkg", GRID)
     with pytest.raises(InputError, match="has no polygon"):
         read_mask(geojson(tmp_path / "line.geojson", LINE), GRID)
     (tmp_path / "a.geojson").write_text(json.dumps(POLYGON))

@@ -30,7 +30,8 @@ Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; 
 Method = Annotated[MethodName, typer.Option(help="How to measure; auto takes the most accurate.")]
 Window = Annotated[int, typer.Option(help="Final window of a window method, pixels.")]
 Step = Annotated[
-    int | None, typer.Option(help="Pixels between measurements; 1 for a dense method, 8 for windows.", show_default=False)
+    int | None,
+    typer.Option(help="Pixels between measurements; 1 for a dense method, 8 for windows.", show_default=False),
 ]
 MaxDisplacement = Annotated[float, typer.Option(help="Largest displacement looked for, pixels.")]
 Executor = Annotated[

@@ -62,7 +62,12 @@ def pair(
         min_quality=min_quality, outliers=outliers, destripe=destripe, track_angle=track_angle, smooth=smooth
     )
     config = PairConfig(
-        method=method, window=window, step=step, max_displacement=max_displacement, registration=registration, clean=clean
+        method=method,
+        window=window,
+        step=step,
+        max_displacement=max_displacement,
+        registration=registration,
+        clean=clean,
     )
     dataset = measure_pair(
         pre, post, config=config, out=out, band=band, crs=crs, nodata=nodata, area=area, mask=mask, stable=stable,

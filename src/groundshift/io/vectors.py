@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import pyogrio
 import pyproj
 import shapely
 from odc.geo.crs import CRS
@@ -39,27 +40,22 @@ class Mask(Protocol):
 
 
 def read_mask(path: str | Path, grid: GeoBox) -> Mask:
-    """Open a mask for a grid: a raster (marked where not 0) or GeoJSON polygons, in any CRS.
+    """Open a mask for a grid: a raster (marked where not 0) or polygons (GeoJSON, Shapefile, GeoPackage, …), in any CRS.
 
     A pixel is marked if its centre is. What lies beyond the raster, or has no data in it, is not marked.
 
     Raises
     ------
     InputError
-        If the file is missing, is neither raster nor GeoJSON, or has no polygon or no CRS.
+        If the file is missing, is neither a raster nor a vector file, or has no polygon or no CRS.
     """
     path = Path(path)
-    if path.suffix.lower() in _GEOJSON_SUFFIXES:
-        geometries, crs = _geojson(path)
+    if path.suffix.lower() in (*_GEOJSON_SUFFIXES, *_VECTOR_SUFFIXES):
+        geometries, crs = _geometries(path)
         polygons = [each for each in geometries if each.geom_type == "Polygon"]
         if not polygons:
             raise InputError(f"{path} has no polygon; expected the outlines of what to mark")
         return PolygonMask((str(path),), grid, tuple(_to_crs(each, crs, grid.crs) for each in polygons))
-    if path.suffix.lower() in _VECTOR_SUFFIXES:
-        raise InputError(
-            f"{path} is not read; expected GeoJSON or a raster: convert it with "
-            f"ogr2ogr -t_srs EPSG:4326 {path.stem}.geojson {path}"
-        )
     with open_raster(str(path)) as dataset:
         if dataset.count != 1:
             raise InputError(f"{path} has {dataset.count} bands; expected a mask of one band, 0 and not 0")
@@ -110,7 +106,7 @@ class RasterMask:
 
 
 def read_area(area: str | Path) -> BoundingBox:
-    """Bounds from `left,bottom,right,top` (in the CRS of the common grid) or from a GeoJSON file (in its own).
+    """Bounds from `left,bottom,right,top` (in the CRS of the common grid) or from a vector file (in its own).
 
     Raises
     ------
@@ -118,7 +114,7 @@ def read_area(area: str | Path) -> BoundingBox:
         If it is neither, or if the bounds are empty.
     """
     text = str(area)
-    if text.count(",") == 3 and Path(text).suffix.lower() not in _GEOJSON_SUFFIXES:
+    if text.count(",") == 3 and not Path(text).exists():
         try:
             left, bottom, right, top = map(float, text.split(","))
         except ValueError as error:
@@ -126,20 +122,20 @@ def read_area(area: str | Path) -> BoundingBox:
         if not (left < right and bottom < top):
             raise InputError(f"area {text!r} is empty; expected left < right and bottom < top: left,bottom,right,top")
         return BoundingBox(left, bottom, right, top)
-    geometries, crs = _geojson(Path(text))
+    geometries, crs = _geometries(Path(text))
     bounds = shapely.total_bounds(np.array(geometries, object))
     return BoundingBox(*map(float, bounds), crs)
 
 
 def read_line(path: str | Path, grid: GeoBox) -> np.ndarray:
-    """The vertices of the one line of a GeoJSON file: float64 (vertex, 2), x and y in the CRS of the grid.
+    """The vertices of the one line of a vector file: float64 (vertex, 2), x and y in the CRS of the grid.
 
     Raises
     ------
     InputError
-        If the file is missing, is no GeoJSON, or does not have exactly one line.
+        If the file is missing, is no vector file, or does not have exactly one line.
     """
-    geometries, crs = _geojson(Path(path))
+    geometries, crs = _geometries(Path(path))
     lines = [each for each in geometries if each.geom_type == "LineString"]
     if len(lines) != 1:
         raise InputError(f"{path} has {len(lines)} lines; expected one LineString: the trace of the profile")
@@ -149,6 +145,24 @@ def read_line(path: str | Path, grid: GeoBox) -> np.ndarray:
 def _to_crs(geometry: shapely.Geometry, crs: CRS, target: CRS) -> shapely.Geometry:
     to_target = pyproj.Transformer.from_crs(crs.proj, target.proj, always_xy=True)
     return shapely.transform(geometry, lambda xy: np.column_stack(to_target.transform(xy[:, 0], xy[:, 1])))
+
+
+def _geometries(path: Path) -> tuple[list[shapely.Geometry], CRS]:
+    """All geometries of a vector file, multi-part ones taken apart, and their CRS."""
+    if path.suffix.lower() not in _VECTOR_SUFFIXES:
+        return _geojson(path)
+    if not path.exists():
+        raise InputError(f"{path} does not exist; expected a vector file, check the path")
+    try:
+        meta, _, wkb, _ = pyogrio.raw.read(path, columns=[])
+    except pyogrio.errors.DataSourceError as error:
+        raise InputError(f"{path} cannot be read as a vector file ({error}); expected polygons or lines") from error
+    if meta["crs"] is None:
+        raise InputError(f"{path} has no CRS; a Shapefile needs its .prj beside it")
+    geometries = [part for part in shapely.get_parts(shapely.force_2d(shapely.from_wkb(wkb))) if not part.is_empty]
+    if not geometries:
+        raise InputError(f"{path} has no geometry; expected polygons or lines")
+    return geometries, parse_crs(meta["crs"])
 
 
 def _geojson(path: Path) -> tuple[list[shapely.Geometry], CRS]:

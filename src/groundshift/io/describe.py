@@ -1,0 +1,53 @@
+"""How a file is understood, in a few lines of plain text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from groundshift.grid.tiles import tile_plan
+from groundshift.io.images import open_image
+from groundshift.io.maps import read_map
+from groundshift.io.pixels import Image
+from groundshift.io.rasters import open_raster
+from groundshift.model.displacement import describe
+from groundshift.model.reason import Reason
+
+_BLOCK = 2048  # pixels
+
+
+def describe_file(path: str | Path, *, band: int | str | None = None, crs: str | None = None) -> str:
+    """A displacement map that groundshift wrote, or one band of an image, described.
+
+    Raises
+    ------
+    InputError
+        As :func:`groundshift.io.open_image` and :func:`groundshift.io.read_map`.
+    """
+    if Path(path).is_file() and Path(path).suffix.lower() in (".tif", ".tiff"):
+        with open_raster(str(path)) as dataset:
+            is_map = "reason" in dataset.descriptions
+        if is_map:
+            return describe(read_map(path))
+    return _describe_image(open_image(str(path), band=band, crs=crs))
+
+
+def _describe_image(image: Image) -> str:
+    rows, cols = image.grid.shape
+    counts = np.zeros(256, np.int64)
+    low, high = np.inf, -np.inf
+    for tile in tile_plan((rows, cols), _BLOCK):
+        values, reason = image.read(tile.box)
+        counts += np.bincount(reason.ravel(), minlength=256)
+        if np.isfinite(values).any():
+            low, high = min(low, np.nanmin(values)), max(high, np.nanmax(values))
+    shares = [f"{100 * counts[code] / (rows * cols):.1f} % {Reason(code).meaning}" for code in np.flatnonzero(counts)]
+    return "\n".join(
+        [
+            f"image {image.name}, {rows} x {cols} pixels of {abs(image.grid.affine.a):g} m, {image.grid.crs}",
+            f"date: {'unknown' if np.isnat(image.date) else image.date}",
+            f"values from {low:g} to {high:g}",
+            f"pixels: {', '.join(shares)}",
+        ]
+    )

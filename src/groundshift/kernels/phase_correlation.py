@@ -1,0 +1,361 @@
+"""Masked phase correlation of image windows, refined to sub-pixels by a robust fit of the phase plane.
+
+A displacement (dx, dy) makes the phase of the cross spectrum of two windows the plane kx dx + ky dy. A large
+window gives the whole-pixel displacement, by which the smaller window of the second image is then read (nothing
+is resampled); the smaller window's correlation peak starts the fit of the plane. Sources: Leprince, Barbot, Ayoub
+& Avouac (2007), "Automatic and precise orthorectification, coregistration, and subpixel correlation of satellite
+images", IEEE TGRS 45(6), doi:10.1109/TGRS.2006.888937 (two windows, weights, robustness iterations); Kuglin & Hines
+(1975), "The phase correlation image alignment method", Proc. IEEE Cybernetics and Society (phase correlation).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+
+from groundshift.kernels.fourier import transform_columns, transpose, twiddles
+
+TAPER_POWER = 1.0
+"""Power of the sine half-wave along each side of a window; 2 is the Hann taper.
+
+The Hann taper leaves only 14 % of a window's energy; this one leaves 25 %, and on images of different dates
+lets fewer windows fail, at the price of more leakage between frequencies, which the weights absorb.
+"""
+PEAK_KNEE = 0.3  # amplitude, in means of the window, from which a frequency counts fully in the correlation
+FIT_KNEE = 0.1  # the same in the fit of the phase plane
+ROLL_OFF = 0.55  # frequencies beyond this share of Nyquist lose weight, down to none at Nyquist
+ROBUST_POWER = 2  # n in w (1 − φ/4)^n
+_SEARCH = 3  # pixels around the whole-pixel displacement in which the smaller window looks for its peak
+_STEPS = 3  # Newton steps before the first robustness iteration
+_STEPS_EACH = 2  # Newton steps of a robustness iteration
+_LONGEST_STEP = 0.3  # pixels
+
+
+class PhaseMatches(NamedTuple):
+    """Result of phase correlation; every array has shape (i, j), float64."""
+
+    dx: np.ndarray  # pixels to the right, from the first to the second image; NaN where it failed
+    dy: np.ndarray  # pixels down
+    dx_sigma: np.ndarray  # one standard deviation of the fitted plane, taking frequencies as independent, pixels
+    dy_sigma: np.ndarray
+    coherence: np.ndarray  # weighted mean cosine of the phase residuals, up to 1
+    peak: np.ndarray  # highest value of the correlation over its root mean square
+    used: np.ndarray  # share of the smaller window's weight that could be used, 0 to 1
+    textured: np.ndarray  # 1 where both windows have texture, else 0
+
+
+def taper(size: int) -> np.ndarray:
+    """Weights of a window's pixels, float32 (size, size), 0 to 1."""
+    side = np.sin(np.pi * (np.arange(size) + 0.5) / size) ** TAPER_POWER
+    return np.outer(side, side).astype(np.float32)
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def _gather(pre, post, pre_ok, post_ok, top, left, shift_y, shift_x, weight, re, im):
+    """Both tapered windows with mean 0 and norm 1 in re and im; the share of weight used, and whether textured."""
+    size = weight.shape[0]
+    full = total = sum_a = sum_b = 0.0
+    for i in range(size):
+        a, a_ok = pre[top + i, left : left + size], pre_ok[top + i, left : left + size]
+        b = post[top + shift_y + i, left + shift_x : left + shift_x + size]
+        b_ok = post_ok[top + shift_y + i, left + shift_x : left + shift_x + size]
+        for j in range(size):
+            w = weight[i, j] * a_ok[j] * b_ok[j]
+            full += weight[i, j]
+            total += w
+            sum_a += w * a[j]
+            sum_b += w * b[j]
+    if total <= 0:
+        return 0.0, False
+    mean_a, mean_b = np.float32(sum_a / total), np.float32(sum_b / total)
+    square_a = square_b = 0.0
+    for i in range(size):
+        a, a_ok = pre[top + i, left : left + size], pre_ok[top + i, left : left + size]
+        b = post[top + shift_y + i, left + shift_x : left + shift_x + size]
+        b_ok = post_ok[top + shift_y + i, left + shift_x : left + shift_x + size]
+        for j in range(size):
+            w = weight[i, j] * a_ok[j] * b_ok[j]
+            x, y = w * (a[j] - mean_a), w * (b[j] - mean_b)
+            re[i * size + j] = x
+            im[i * size + j] = y
+            square_a += x * x
+            square_b += y * y
+    flat = 1e-10 * total
+    if square_a <= flat * (1 + mean_a * mean_a) or square_b <= flat * (1 + mean_b * mean_b):
+        return total / full, False
+    scale_a, scale_b = np.float32(1 / np.sqrt(square_a)), np.float32(1 / np.sqrt(square_b))
+    for q in range(size * size):
+        re[q] *= scale_a
+        im[q] *= scale_b
+    return total / full, True
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def _cross_spectrum(re, im, spare_re, spare_im, twiddle, phase_re, phase_im, amplitude):
+    """Unit phase and amplitude of the cross spectrum of the windows in re and im; returns the mean amplitude.
+
+    Half of the frequencies, (kx, ky ≥ 0) flat, the others being their conjugates; ky at Nyquist is left out, and the
+    amplitude of the mean and of kx at Nyquist is 0. Both real windows go through one complex transform.
+    """
+    size = twiddle.shape[1]
+    half = size // 2
+    transform_columns(re, im, spare_re, spare_im, twiddle, size)
+    transpose(re, spare_re, size, size)
+    transpose(im, spare_im, size, size)
+    transform_columns(spare_re, spare_im, re, im, twiddle, size)
+    for u in range(size):
+        opposite = ((size - u) % size) * size
+        for v in range(half):
+            k = opposite + (size - v) % size
+            a, b = spare_re[u * size + v], spare_im[u * size + v]
+            c, d = spare_re[k], spare_im[k]
+            x = (a + c) * (b + d) - (b - d) * (a - c)
+            y = (a + c) * (a - c) + (b - d) * (b + d)
+            length = np.sqrt(x * x + y * y) + np.float32(1e-20)
+            q = u * half + v
+            phase_re[q], phase_im[q], amplitude[q] = x / length, y / length, length
+    amplitude[0] = 0
+    amplitude[half * half : half * half + half] = 0
+    mean = np.float32(0)
+    for q in range(size * half):
+        mean += amplitude[q]
+    return mean / (size * half)
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def _correlate(phase_re, phase_im, amplitude, knee, re, im, spare_re, spare_im, twiddle):
+    """Phase correlation, flat (y, x): x < size / 2 in re and the rest in im; the value at (dy, dx) is in its place."""
+    size = twiddle.shape[1]
+    half = size // 2
+    for q in range(size * half):
+        weight = amplitude[q] / (amplitude[q] + knee)
+        re[q], im[q] = phase_re[q] * weight, phase_im[q] * weight
+    transform_columns(re, im, spare_re, spare_im, twiddle, half)
+    transpose(re, spare_re, size, half)
+    transpose(im, spare_im, size, half)
+    for v in range(half):
+        for x in range(half):
+            a, b = spare_re[v * size + x], spare_im[v * size + x]
+            c, d = spare_re[v * size + x + half], spare_im[v * size + x + half]
+            re[v * half + x], im[v * half + x] = a - d, b + c
+            if v > 0:
+                k = (size - v) * half + x
+                re[k], im[k] = a + d, c - b
+    re[half * half : half * half + half] = 0
+    im[half * half : half * half + half] = 0
+    transform_columns(re, im, spare_re, spare_im, twiddle, half)
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _value(re, im, y, x, size):
+    half = size // 2
+    y, x = y % size, x % size
+    return re[y * half + x] if x < half else im[y * half + x - half]
+
+
+@numba.njit(cache=True, nogil=True)
+def _peak(re, im, size, radius):
+    """Place of the highest correlation within `radius` of no displacement, and its value over the r.m.s."""
+    best, at_y, at_x, square = np.float32(-1e30), 0, 0, 0.0
+    for y in range(-radius, radius + 1):
+        for x in range(-radius, radius + 1):
+            value = _value(re, im, y, x, size)
+            square += value * value
+            if value > best:
+                best, at_y, at_x = value, y, x
+    return at_y, at_x, best / np.sqrt(square / (2 * radius + 1) ** 2 + 1e-30)
+
+
+@numba.njit(cache=True, nogil=True)
+def _vertex(before, middle, after):
+    """Place of the top of the parabola through three values at −1, 0 and 1, the middle one highest."""
+    bend = before + after - 2 * middle
+    return 0.5 * (before - after) / bend if bend < 0 else 0.0
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def _plane_sums(phase_re, phase_im, weights, robust, dx, dy, k, along_x, along_y, sums):
+    """Sums over half of the frequencies for the plane (dx, dy), with residual phase r.
+
+    Σ w sin r (kx, ky); Σ w cos r (kx², kx ky, ky²); Σ w² sin² r (kx², kx ky, ky²); Σ w; Σ w cos r. With `robust`,
+    w is further multiplied by (1 − φ/4)^n where φ = |Q − exp(i(kx dx + ky dy))|² = 2 − 2 cos r.
+    """
+    size = k.size
+    half = size // 2
+    for u in range(size):
+        along_x[0, u], along_x[1, u] = np.cos(k[u] * dx), np.sin(k[u] * dx)
+        along_y[0, u], along_y[1, u] = np.cos(k[u] * dy), np.sin(k[u] * dy)
+    cos_y, sin_y = along_y[0], along_y[1]
+    sums[:] = 0
+    for u in range(size):
+        if u == half:
+            continue
+        kx, cos_x, sin_x = k[u], along_x[0, u], along_x[1, u]
+        g0 = g1 = h0 = h1 = h2 = j0 = j1 = j2 = total = np.float32(0)
+        a, b = phase_re[u * half : u * half + half], phase_im[u * half : u * half + half]
+        w = weights[u * half : u * half + half]
+        for v in range(half):
+            plane_re, plane_im = cos_x * cos_y[v] - sin_x * sin_y[v], cos_x * sin_y[v] + sin_x * cos_y[v]
+            cosine, sine = a[v] * plane_re + b[v] * plane_im, b[v] * plane_re - a[v] * plane_im
+            weight, ky = w[v], k[v]
+            if robust:
+                weight *= (np.float32(0.5) * (1 + cosine)) ** ROBUST_POWER
+            ws, wc = weight * sine, weight * cosine
+            total += weight
+            g0 += ws
+            g1 += ws * ky
+            h0 += wc
+            h1 += wc * ky
+            h2 += wc * ky * ky
+            j0 += ws * ws
+            j1 += ws * ws * ky
+            j2 += ws * ws * ky * ky
+        sums[0] += kx * g0
+        sums[1] += g1
+        sums[2] += kx * kx * h0
+        sums[3] += kx * h1
+        sums[4] += h2
+        sums[5] += kx * kx * j0
+        sums[6] += kx * j1
+        sums[7] += j2
+        sums[8] += total
+        sums[9] += h0
+
+
+@numba.njit(cache=True, nogil=True)
+def _fit_plane(phase_re, phase_im, weights, dx, dy, iterations, k, along_x, along_y, sums):
+    """Displacement from the phase plane by damped Newton steps, and `sums` of the last plane."""
+    plain = np.float32(dx), np.float32(dy)
+    steps = _STEPS + _STEPS_EACH * iterations
+    for step in range(steps + 1):
+        robust = iterations > 0 and step >= _STEPS
+        _plane_sums(phase_re, phase_im, weights, robust, plain[0], plain[1], k, along_x, along_y, sums)
+        if step == steps:
+            break
+        least = 0.05 * sums[8]  # keeps the step uphill where the plane fits badly
+        xx, yy = max(sums[2], least), max(sums[4], least)
+        limit = 0.8 * np.sqrt(xx * yy)
+        xy = min(max(sums[3], -limit), limit)
+        determinant = xx * yy - xy * xy + 1e-30
+        move_x, move_y = (yy * sums[0] - xy * sums[1]) / determinant, (xx * sums[1] - xy * sums[0]) / determinant
+        damp = min(1.0, _LONGEST_STEP / (np.hypot(move_x, move_y) + 1e-30))
+        plain = np.float32(plain[0] + damp * move_x), np.float32(plain[1] + damp * move_y)
+    return plain
+
+
+@numba.njit(cache=True, nogil=True)
+def _covariance(sums):
+    """Variances of dx and dy: H⁻¹ J H⁻¹ with H = Σ w cos r k kᵀ and J = Σ w² sin² r k kᵀ; infinite if H is singular."""
+    determinant = sums[2] * sums[4] - sums[3] ** 2
+    if sums[2] <= 0 or sums[4] <= 0 or determinant <= 1e-6 * sums[2] * sums[4]:
+        return np.inf, np.inf
+    a, b, c = sums[4] / determinant, -sums[3] / determinant, sums[2] / determinant
+    return (
+        a * a * sums[5] + 2 * a * b * sums[6] + b * b * sums[7],
+        b * b * sums[5] + 2 * b * c * sums[6] + c * c * sums[7],
+    )
+
+
+@numba.njit(cache=True, nogil=True)
+def _measure(pre, post, pre_ok, post_ok, first_corners, corners, first_weight, weight, twiddle_1, twiddle_2, roll_off,
+             k, first_reach, iterations):  # fmt: skip
+    first, size = first_weight.shape[0], weight.shape[0]
+    rows, cols = corners[0].size, corners[1].size
+    out = np.full((8, rows, cols), np.nan)
+    room = np.empty((8, first * first), np.float32)
+    re, im, spare_re, spare_im, phase_re, phase_im = room[0], room[1], room[2], room[3], room[4], room[5]
+    amplitude, w = room[6], room[7]
+    along_x, along_y, sums = np.empty((2, size), np.float32), np.empty((2, size), np.float32), np.empty(10)
+    for m in range(rows):
+        for n in range(cols):
+            whole_y = whole_x = 0
+            used, textured = _gather(pre, post, pre_ok, post_ok, first_corners[0][m], first_corners[1][n], 0, 0,
+                                     first_weight, re, im)  # fmt: skip
+            if used >= 0.25 and textured:
+                mean = _cross_spectrum(re, im, spare_re, spare_im, twiddle_1, phase_re, phase_im, amplitude)
+                _correlate(phase_re, phase_im, amplitude, PEAK_KNEE * mean, re, im, spare_re, spare_im, twiddle_1)
+                whole_y, whole_x, _ = _peak(re, im, first, first_reach)
+            used, textured = _gather(pre, post, pre_ok, post_ok, corners[0][m], corners[1][n], whole_y, whole_x,
+                                     weight, re, im)  # fmt: skip
+            out[6, m, n], out[7, m, n] = used, textured
+            if used < 0.5 or not textured:
+                continue
+            mean = _cross_spectrum(re, im, spare_re, spare_im, twiddle_2, phase_re, phase_im, amplitude)
+            _correlate(phase_re, phase_im, amplitude, PEAK_KNEE * mean, re, im, spare_re, spare_im, twiddle_2)
+            y, x, out[5, m, n] = _peak(re, im, size, min(_SEARCH, size // 2 - 1))
+            top = _value(re, im, y, x, size)
+            start_x = x + _vertex(_value(re, im, y, x - 1, size), top, _value(re, im, y, x + 1, size))
+            start_y = y + _vertex(_value(re, im, y - 1, x, size), top, _value(re, im, y + 1, x, size))
+            for q in range(size * size // 2):
+                w[q] = roll_off[q] * amplitude[q] / (amplitude[q] + FIT_KNEE * mean)
+            dx, dy = _fit_plane(phase_re, phase_im, w, start_x, start_y, iterations, k, along_x, along_y, sums)
+            if abs(dx - x) > 1.5 or abs(dy - y) > 1.5:
+                continue
+            variance_x, variance_y = _covariance(sums)
+            out[0, m, n], out[1, m, n] = dx + whole_x, dy + whole_y
+            out[2, m, n], out[3, m, n] = np.sqrt(variance_x), np.sqrt(variance_y)
+            out[4, m, n] = sums[9] / (sums[8] + 1e-30)
+    return out
+
+
+def _roll_off(size: int) -> np.ndarray:
+    """Weights of half of the frequencies (kx, ky ≥ 0), flat float32; 0 for the mean, Nyquist and repeated ones."""
+    share = np.abs(np.fft.fftfreq(size)) * 2
+    side = np.cos(np.pi / 2 * np.clip((share - ROLL_OFF) / (1 - ROLL_OFF), 0, 1)) ** 2
+    weights = np.outer(side, side[: size // 2])
+    weights[size // 2] = 0
+    weights[size // 2 :, 0] = weights[0, 0] = 0
+    return weights.astype(np.float32).ravel()
+
+
+def phase_correlation(
+    pre: np.ndarray,
+    post: np.ndarray,
+    rows: np.ndarray,
+    cols: np.ndarray,
+    *,
+    window: int = 32,
+    first_window: int = 64,
+    reach: int = 11,
+    iterations: int = 3,
+) -> PhaseMatches:
+    """Displacement of a window around each node by phase correlation.
+
+    Parameters
+    ----------
+    pre, post
+        Images (y, x), NaN where a pixel cannot be used. Outside counts as unusable. A pixel that cannot be used in
+        one image is left out of both.
+    rows, cols
+        Node centres, pixel-centre coordinates. A window of w pixels covers rows ⌈c − (w − 1) / 2⌉ and on: centred for
+        half-integer nodes, half a pixel up and left of whole-numbered ones.
+    window, first_window
+        Sides of the second and first window, pixels, powers of two from 8 to 256; the first is not the smaller one.
+    reach
+        The first window looks for displacements up to this, pixels, and less than half its side.
+    iterations
+        Robustness iterations: each lowers the weight of frequencies off the plane.
+
+    Returns
+    -------
+    PhaseMatches
+        NaN where over half of the window's weight is masked, a window is flat, or the plane does not fit.
+    """
+    margin = first_window + reach + 1
+    images, usable = [], []
+    for image in (pre, post):
+        ok = np.isfinite(image)
+        images.append(np.pad(np.where(ok, image, 0).astype(np.float32), margin))
+        usable.append(np.pad(ok.astype(np.float32), margin))
+
+    def corners(size):
+        return tuple(np.ceil(centres - (size - 1) / 2).astype(np.int64) + margin for centres in (rows, cols))
+
+    out = _measure(
+        *images, *usable, corners(first_window), corners(window), taper(first_window), taper(window),
+        twiddles(first_window), twiddles(window), _roll_off(window),
+        (2 * np.pi * np.fft.fftfreq(window)).astype(np.float32), min(reach, first_window // 2 - 1), iterations,
+    )  # fmt: skip
+    return PhaseMatches(*out)
