@@ -40,7 +40,7 @@ class Mask(Protocol):
 
 
 def read_mask(path: str | Path, grid: GeoBox) -> Mask:
-    """Open a mask for a grid: a raster (marked where not 0) or polygons (GeoJSON, Shapefile, GeoPackage, …), in any CRS.
+    """Open a mask for a grid: a raster (marked where not 0) or a vector file with polygons, in any CRS.
 
     A pixel is marked if its centre is. What lies beyond the raster, or has no data in it, is not marked.
 
