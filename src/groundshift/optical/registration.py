@@ -1,0 +1,101 @@
+"""How the two images of a pair lie off each other: estimated robustly from what was measured, and removed.
+
+A scene that did not move has one displacement, the misregistration. Where part of it moved, the misregistration is
+the displacement that most of the scene shares; a fault through the middle with two sides that moved apart gives the
+middle of both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from groundshift.kernels.robust import robust_fit
+
+_LEAST_SIGMA = 0.02  # pixels: no measurement counts as more precise than this
+_ENOUGH = 10  # measurements, below which nothing is estimated
+
+
+@dataclass(frozen=True)
+class Registration:
+    """The misregistration of a pair, in pixels of the first image: x to the right, y down.
+
+    `coefficients[c]` is (offset) or (offset, per pixel to the right, per pixel down) of component c (dx, dy), at the
+    centre of the measurements.
+    """
+
+    kind: str
+    coefficients: np.ndarray  # float64 (2, p)
+    standard_errors: np.ndarray  # float64 (2, p)
+    centre: tuple[float, float]  # row, column
+    samples: int
+
+    def at(self, rows: np.ndarray, cols: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(dx, dy) at pixel positions of the first image, arrays that broadcast."""
+        rows, cols = np.broadcast_arrays(rows, cols)
+        if self.kind == "none":
+            return np.zeros(rows.shape), np.zeros(rows.shape)
+        terms = [np.ones(rows.shape), cols - self.centre[1], rows - self.centre[0]][: self.coefficients.shape[1]]
+        dx, dy = (sum(c * term for c, term in zip(row, terms, strict=True)) for row in self.coefficients)
+        return dx, dy
+
+    def record(self) -> dict[str, Any]:
+        """What was removed, for JSON; pixels, and pixels a pixel."""
+        names = ("offset", "per_pixel_right", "per_pixel_down")[: self.coefficients.shape[1]]
+        return {
+            "kind": self.kind,
+            "samples": self.samples,
+            "centre_row_col": list(self.centre),
+            **{
+                component: {
+                    name: {"value": float(value), "standard_error": float(error)}
+                    for name, value, error in zip(names, values, errors, strict=True)
+                }
+                for component, values, errors in zip(
+                    ("dx_pixels", "dy_pixels"), self.coefficients, self.standard_errors, strict=True
+                )
+            },
+        }
+
+
+def fit_registration(
+    rows: np.ndarray,
+    cols: np.ndarray,
+    dx: np.ndarray,
+    dy: np.ndarray,
+    sigma_x: np.ndarray,
+    sigma_y: np.ndarray,
+    *,
+    kind: str,
+) -> Registration:
+    """Estimate the misregistration of a pair from measured displacements, all 1-D.
+
+    Each component is fitted by itself, by least absolute deviations and then Tukey's biweight.
+
+    Parameters
+    ----------
+    rows, cols
+        Pixel positions on the first image.
+    dx, dy, sigma_x, sigma_y
+        Measured displacement and its standard deviation, pixels.
+    kind
+        `none`, `offset` or `ramp`. With fewer than 10 measurements it is `none`.
+    """
+    if kind == "none" or len(rows) < _ENOUGH:
+        return Registration("none", np.zeros((2, 1)), np.zeros((2, 1)), (0.0, 0.0), len(rows))
+    centre = (float(rows.mean()), float(cols.mean()))
+    one = np.ones(len(rows))
+    terms = [one] if kind == "offset" else [one, cols - centre[1], rows - centre[0]]
+    fits = [
+        robust_fit(np.column_stack(terms), values, 1 / np.maximum(sigma, _LEAST_SIGMA) ** 2)
+        for values, sigma in ((dx, sigma_x), (dy, sigma_y))
+    ]
+    return Registration(
+        kind,
+        np.array([fit.coefficients for fit in fits]),
+        np.array([np.sqrt(np.diag(fit.covariance)) for fit in fits]),
+        centre,
+        len(rows),
+    )
