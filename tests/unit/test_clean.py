@@ -87,7 +87,7 @@ def sample(field):
 
 def test_stripes_are_found_and_removed():
     rng = np.random.default_rng(4)
-    stripes = np.where(np.arange(400) // 12 % 2, 0.1, -0.1)[None, :].repeat(300, 0)
+    stripes = 0.1 * np.sin(np.arange(400) * 2 * np.pi / 24)[None, :].repeat(300, 0)
     rows, cols, dx = sample(stripes + rng.normal(0, 0.1, stripes.shape))
     found = estimate_stripes(rows, cols, dx, 0 * dx, track_angle=0.0)
     left = stripes - found.at(np.arange(300)[:, None], np.arange(400)[None, :])[0]
