@@ -23,14 +23,21 @@ TAPER_POWER = 1.0
 The Hann taper leaves only 14 % of a window's energy; this one leaves 25 %, and on images of different dates
 lets fewer windows fail, at the price of more leakage between frequencies, which the weights absorb.
 """
-PEAK_KNEE = 0.3  # amplitude, in means of the window, from which a frequency counts fully in the correlation
+FIRST_KNEE = 0.3
+"""Amplitude, in means of the window, at which a frequency has half of its full weight in the first correlation."""
+PEAK_KNEE = 1.0  # the same in the second correlation
 FIT_KNEE = 0.1  # the same in the fit of the phase plane
 ROLL_OFF = 0.55  # frequencies beyond this share of Nyquist lose weight, down to none at Nyquist
 ROBUST_POWER = 2  # n in w (1 − φ/4)^n
+CONVINCING = 0.25  # height of the smaller window's own peak from which it may overrule the first window
+LEAST_USED = 0.5  # share of the weight of the smaller window that must be usable
+FIRST_LEAST_USED = 0.25  # the same of the first window
 _SEARCH = 3  # pixels around the whole-pixel displacement in which the smaller window looks for its peak
 _STEPS = 3  # Newton steps before the first robustness iteration
 _STEPS_EACH = 2  # Newton steps of a robustness iteration
+FLAT = 1e-10  # variance over squared mean below which a window has no texture
 _LONGEST_STEP = 0.3  # pixels
+_FARTHEST = 1.5  # pixels that the fit may move from the highest correlation
 
 
 class PhaseMatches(NamedTuple):
@@ -41,55 +48,64 @@ class PhaseMatches(NamedTuple):
     dx_sigma: np.ndarray  # one standard deviation of the fitted plane, taking frequencies as independent, pixels
     dy_sigma: np.ndarray
     coherence: np.ndarray  # weighted mean cosine of the phase residuals, up to 1
-    peak: np.ndarray  # highest value of the correlation over its root mean square
+    height: np.ndarray  # of the correlation peak, 1 where all phases agree
     used: np.ndarray  # share of the smaller window's weight that could be used, 0 to 1
     textured: np.ndarray  # 1 where both windows have texture, else 0
 
 
-def taper(size: int) -> np.ndarray:
-    """Weights of a window's pixels, float32 (size, size), 0 to 1."""
-    side = np.sin(np.pi * (np.arange(size) + 0.5) / size) ** TAPER_POWER
-    return np.outer(side, side).astype(np.float32)
+@numba.njit(cache=True, nogil=True)
+def _tapers(size, dx, dy):
+    """Weights along y and x of the first window, then of the second, float32 (4, size), for windows (dx, dy) apart.
+
+    Each is displaced by half, without resampling its image, so that both windows weigh the same ground alike.
+    Tapers that stay in place draw the estimate to whole pixels, by up to 0.05 px on smooth ground.
+    """
+    sides = np.empty((4, size), np.float32)
+    for part in range(4):
+        ahead = 0.5 * (dy if part % 2 == 0 else dx) * (1 if part < 2 else -1)
+        for i in range(size):
+            sides[part, i] = max(0.0, np.sin(np.pi * (i + 0.5 + ahead) / size)) ** TAPER_POWER
+    return sides
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
-def _gather(pre, post, pre_ok, post_ok, top, left, shift_y, shift_x, weight, re, im):
+def _gather(images, corner, shift, sides, re, im):
     """Both tapered windows with mean 0 and norm 1 in re and im; the share of weight used, and whether textured."""
-    size = weight.shape[0]
-    full = total = sum_a = sum_b = 0.0
+    size = sides.shape[1]
+    top, left = corner
+    below, right = top + shift[0], left + shift[1]
+    weigh_a, weigh_b = sides[1], sides[3]
+    total_a = total_b = sum_a = sum_b = 0.0
     for i in range(size):
-        a, a_ok = pre[top + i, left : left + size], pre_ok[top + i, left : left + size]
-        b = post[top + shift_y + i, left + shift_x : left + shift_x + size]
-        b_ok = post_ok[top + shift_y + i, left + shift_x : left + shift_x + size]
+        a, b = images[0][top + i, left : left + size], images[1][below + i, right : right + size]
+        a_ok, b_ok = images[2][top + i, left : left + size], images[3][below + i, right : right + size]
         for j in range(size):
-            w = weight[i, j] * a_ok[j] * b_ok[j]
-            full += weight[i, j]
-            total += w
-            sum_a += w * a[j]
-            sum_b += w * b[j]
-    if total <= 0:
+            ok = a_ok[j] * b_ok[j]
+            w_a, w_b = sides[0, i] * weigh_a[j] * ok, sides[2, i] * weigh_b[j] * ok
+            re[i * size + j], im[i * size + j] = w_a, w_b
+            total_a += w_a
+            total_b += w_b
+            sum_a += w_a * a[j]
+            sum_b += w_b * b[j]
+    used = total_a / (sides[0].sum() * weigh_a.sum())
+    if total_a <= 0 or total_b <= 0:
         return 0.0, False
-    mean_a, mean_b = np.float32(sum_a / total), np.float32(sum_b / total)
+    mean_a, mean_b = np.float32(sum_a / total_a), np.float32(sum_b / total_b)
     square_a = square_b = 0.0
     for i in range(size):
-        a, a_ok = pre[top + i, left : left + size], pre_ok[top + i, left : left + size]
-        b = post[top + shift_y + i, left + shift_x : left + shift_x + size]
-        b_ok = post_ok[top + shift_y + i, left + shift_x : left + shift_x + size]
+        a, b = images[0][top + i, left : left + size], images[1][below + i, right : right + size]
         for j in range(size):
-            w = weight[i, j] * a_ok[j] * b_ok[j]
-            x, y = w * (a[j] - mean_a), w * (b[j] - mean_b)
-            re[i * size + j] = x
-            im[i * size + j] = y
+            x, y = re[i * size + j] * (a[j] - mean_a), im[i * size + j] * (b[j] - mean_b)
+            re[i * size + j], im[i * size + j] = x, y
             square_a += x * x
             square_b += y * y
-    flat = 1e-10 * total
-    if square_a <= flat * (1 + mean_a * mean_a) or square_b <= flat * (1 + mean_b * mean_b):
-        return total / full, False
+    if square_a <= FLAT * total_a * (1 + mean_a**2) or square_b <= FLAT * total_b * (1 + mean_b**2):
+        return used, False
     scale_a, scale_b = np.float32(1 / np.sqrt(square_a)), np.float32(1 / np.sqrt(square_b))
     for q in range(size * size):
         re[q] *= scale_a
         im[q] *= scale_b
-    return total / full, True
+    return used, True
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
@@ -126,12 +142,17 @@ def _cross_spectrum(re, im, spare_re, spare_im, twiddle, phase_re, phase_im, amp
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
 def _correlate(phase_re, phase_im, amplitude, knee, re, im, spare_re, spare_im, twiddle):
-    """Phase correlation, flat (y, x): x < size / 2 in re and the rest in im; the value at (dy, dx) is in its place."""
+    """Phase correlation, flat (y, x): x < size / 2 in re and the rest in im; the value at (dy, dx) is in its place.
+
+    Returns the sum of the weights, by which half of the correlation would reach at most.
+    """
     size = twiddle.shape[1]
     half = size // 2
+    total = np.float32(0)
     for q in range(size * half):
         weight = amplitude[q] / (amplitude[q] + knee)
         re[q], im[q] = phase_re[q] * weight, phase_im[q] * weight
+        total += weight
     transform_columns(re, im, spare_re, spare_im, twiddle, half)
     transpose(re, spare_re, size, half)
     transpose(im, spare_im, size, half)
@@ -146,6 +167,7 @@ def _correlate(phase_re, phase_im, amplitude, knee, re, im, spare_re, spare_im, 
     re[half * half : half * half + half] = 0
     im[half * half : half * half + half] = 0
     transform_columns(re, im, spare_re, spare_im, twiddle, half)
+    return total
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
@@ -157,15 +179,14 @@ def _value(re, im, y, x, size):
 
 @numba.njit(cache=True, nogil=True)
 def _peak(re, im, size, radius):
-    """Place of the highest correlation within `radius` of no displacement, and its value over the r.m.s."""
-    best, at_y, at_x, square = np.float32(-1e30), 0, 0, 0.0
+    """Place (y, x) of the highest correlation within `radius` of no displacement, and its value."""
+    best, at_y, at_x = np.float32(-1e30), 0, 0
     for y in range(-radius, radius + 1):
         for x in range(-radius, radius + 1):
             value = _value(re, im, y, x, size)
-            square += value * value
             if value > best:
                 best, at_y, at_x = value, y, x
-    return at_y, at_x, best / np.sqrt(square / (2 * radius + 1) ** 2 + 1e-30)
+    return (at_y, at_x), best
 
 
 @numba.njit(cache=True, nogil=True)
@@ -225,8 +246,9 @@ def _plane_sums(phase_re, phase_im, weights, robust, dx, dy, k, along_x, along_y
 
 
 @numba.njit(cache=True, nogil=True)
-def _fit_plane(phase_re, phase_im, weights, dx, dy, iterations, k, along_x, along_y, sums):
+def _fit_plane(phase_re, phase_im, weights, dx, dy, iterations, k, room, sums):
     """Displacement from the phase plane by damped Newton steps, and `sums` of the last plane."""
+    along_x, along_y = room[2, : 2 * k.size].reshape(2, k.size), room[3, : 2 * k.size].reshape(2, k.size)
     plain = np.float32(dx), np.float32(dy)
     steps = _STEPS + _STEPS_EACH * iterations
     for step in range(steps + 1):
@@ -259,44 +281,95 @@ def _covariance(sums):
 
 
 @numba.njit(cache=True, nogil=True)
-def _measure(pre, post, pre_ok, post_ok, first_corners, corners, first_weight, weight, twiddle_1, twiddle_2, roll_off,
-             k, first_reach, iterations):  # fmt: skip
-    first, size = first_weight.shape[0], weight.shape[0]
+def _window_peak(images, corner, shift, sides, twiddle, knee, least_used, radius, room):
+    """Read one pair of windows, `shift` (y, x) apart, and find the peak of their correlation.
+
+    Returns the share of weight used, whether there is texture, the peak's place beyond the shift, its height (1 where
+    all phases agree) and the window's mean amplitude. The phases, amplitudes and correlation stay in `room`.
+    """
+    size = sides.shape[1]
+    used, textured = _gather(images, corner, shift, sides, room[0], room[1])
+    if used < least_used or not textured:
+        return used, textured, (0, 0), -1.0, 0.0
+    mean = _cross_spectrum(room[0], room[1], room[2], room[3], twiddle, room[4], room[5], room[6])
+    total = _correlate(room[4], room[5], room[6], knee * mean, room[0], room[1], room[2], room[3], twiddle)
+    place, height = _peak(room[0], room[1], size, min(radius, size // 2 - 1))
+    return used, textured, place, height / (2 * total), mean
+
+
+@numba.njit(cache=True, nogil=True)
+def _whole_shift(images, first_corner, corner, first_sides, sides, twiddle_1, twiddle_2, reach, room):
+    """Whole pixels (y, x) by which the smaller window of the second image is read.
+
+    The first window's peak, or where its correlation is high and higher the smaller window's own: beside a
+    discontinuity the first window may see mostly the other side.
+    """
+    _, _, shift, _, _ = _window_peak(
+        images, first_corner, (0, 0), first_sides, twiddle_1, FIRST_KNEE, FIRST_LEAST_USED, reach, room
+    )
+    _, _, own, own_height, _ = _window_peak(
+        images, corner, (0, 0), sides, twiddle_2, PEAK_KNEE, LEAST_USED, reach, room
+    )
+    _, _, rest, height, _ = _window_peak(images, corner, shift, sides, twiddle_2, PEAK_KNEE, LEAST_USED, _SEARCH, room)
+    shift = (shift[0] + rest[0], shift[1] + rest[1])
+    if own != shift and own_height > 0:
+        _, _, rest, own_height, _ = _window_peak(images, corner, own, sides, twiddle_2, PEAK_KNEE, LEAST_USED, 1, room)
+        if own_height > max(height, CONVINCING):
+            return (own[0] + rest[0], own[1] + rest[1])
+    return shift
+
+
+@numba.njit(cache=True, nogil=True)
+def _weigh(amplitude, mean, roll_off, weights):
+    """Weights of the frequencies in the fit of the plane."""
+    for q in range(roll_off.size):
+        weights[q] = roll_off[q] * amplitude[q] / (amplitude[q] + FIT_KNEE * mean)
+
+
+@numba.njit(cache=True, nogil=True)
+def _measure_node(images, corner, shift, sides, twiddle, roll_off, k, iterations, room, sums, out):
+    """The eight numbers of :class:`PhaseMatches` for one node, read `shift` (y, x) apart."""
+    size = sides.shape[1]
+    re, im, phase_re, phase_im, amplitude, w = room[0], room[1], room[4], room[5], room[6], room[7]
+    used, textured, (y, x), height, mean = _window_peak(
+        images, corner, shift, sides, twiddle, PEAK_KNEE, LEAST_USED, 1, room
+    )
+    out[5], out[6], out[7] = height, used, textured
+    if height < 0:
+        return
+    top = _value(re, im, y, x, size)
+    start_x = x + _vertex(_value(re, im, y, x - 1, size), top, _value(re, im, y, x + 1, size))
+    start_y = y + _vertex(_value(re, im, y - 1, x, size), top, _value(re, im, y + 1, x, size))
+    _weigh(amplitude, mean, roll_off, w)
+    dx, dy = _fit_plane(phase_re, phase_im, w, start_x, start_y, 0, k, room, sums)
+    if abs(dx - x) > _FARTHEST or abs(dy - y) > _FARTHEST:
+        return
+    _, textured = _gather(images, corner, shift, _tapers(size, dx, dy), re, im)
+    if not textured:
+        return
+    mean = _cross_spectrum(re, im, room[2], room[3], twiddle, phase_re, phase_im, amplitude)
+    _weigh(amplitude, mean, roll_off, w)
+    dx, dy = _fit_plane(phase_re, phase_im, w, dx, dy, iterations, k, room, sums)
+    if abs(dx - x) > _FARTHEST or abs(dy - y) > _FARTHEST:
+        return
+    variance_x, variance_y = _covariance(sums)
+    out[0], out[1] = dx + shift[1], dy + shift[0]
+    out[2], out[3] = np.sqrt(variance_x), np.sqrt(variance_y)
+    out[4] = sums[9] / (sums[8] + 1e-30)
+
+
+@numba.njit(cache=True, nogil=True)
+def _measure(images, first_corners, corners, first_size, twiddle_1, twiddle_2, roll_off, k, reach, iterations):
     rows, cols = corners[0].size, corners[1].size
-    out = np.full((8, rows, cols), np.nan)
-    room = np.empty((8, first * first), np.float32)
-    re, im, spare_re, spare_im, phase_re, phase_im = room[0], room[1], room[2], room[3], room[4], room[5]
-    amplitude, w = room[6], room[7]
-    along_x, along_y, sums = np.empty((2, size), np.float32), np.empty((2, size), np.float32), np.empty(10)
+    out = np.full((rows, cols, 8), np.nan)
+    room, sums = np.empty((8, first_size * first_size), np.float32), np.empty(10)
+    first_sides, sides = _tapers(first_size, 0.0, 0.0), _tapers(k.size, 0.0, 0.0)
     for m in range(rows):
         for n in range(cols):
-            whole_y = whole_x = 0
-            used, textured = _gather(pre, post, pre_ok, post_ok, first_corners[0][m], first_corners[1][n], 0, 0,
-                                     first_weight, re, im)  # fmt: skip
-            if used >= 0.25 and textured:
-                mean = _cross_spectrum(re, im, spare_re, spare_im, twiddle_1, phase_re, phase_im, amplitude)
-                _correlate(phase_re, phase_im, amplitude, PEAK_KNEE * mean, re, im, spare_re, spare_im, twiddle_1)
-                whole_y, whole_x, _ = _peak(re, im, first, first_reach)
-            used, textured = _gather(pre, post, pre_ok, post_ok, corners[0][m], corners[1][n], whole_y, whole_x,
-                                     weight, re, im)  # fmt: skip
-            out[6, m, n], out[7, m, n] = used, textured
-            if used < 0.5 or not textured:
-                continue
-            mean = _cross_spectrum(re, im, spare_re, spare_im, twiddle_2, phase_re, phase_im, amplitude)
-            _correlate(phase_re, phase_im, amplitude, PEAK_KNEE * mean, re, im, spare_re, spare_im, twiddle_2)
-            y, x, out[5, m, n] = _peak(re, im, size, min(_SEARCH, size // 2 - 1))
-            top = _value(re, im, y, x, size)
-            start_x = x + _vertex(_value(re, im, y, x - 1, size), top, _value(re, im, y, x + 1, size))
-            start_y = y + _vertex(_value(re, im, y - 1, x, size), top, _value(re, im, y + 1, x, size))
-            for q in range(size * size // 2):
-                w[q] = roll_off[q] * amplitude[q] / (amplitude[q] + FIT_KNEE * mean)
-            dx, dy = _fit_plane(phase_re, phase_im, w, start_x, start_y, iterations, k, along_x, along_y, sums)
-            if abs(dx - x) > 1.5 or abs(dy - y) > 1.5:
-                continue
-            variance_x, variance_y = _covariance(sums)
-            out[0, m, n], out[1, m, n] = dx + whole_x, dy + whole_y
-            out[2, m, n], out[3, m, n] = np.sqrt(variance_x), np.sqrt(variance_y)
-            out[4, m, n] = sums[9] / (sums[8] + 1e-30)
+            corner = (corners[0][m], corners[1][n])
+            first_corner = (first_corners[0][m], first_corners[1][n])
+            shift = _whole_shift(images, first_corner, corner, first_sides, sides, twiddle_1, twiddle_2, reach, room)
+            _measure_node(images, corner, shift, sides, twiddle_2, roll_off, k, iterations, room, sums, out[m, n])
     return out
 
 
@@ -354,8 +427,8 @@ def phase_correlation(
         return tuple(np.ceil(centres - (size - 1) / 2).astype(np.int64) + margin for centres in (rows, cols))
 
     out = _measure(
-        *images, *usable, corners(first_window), corners(window), taper(first_window), taper(window),
+        (*images, *usable), corners(first_window), corners(window), first_window,
         twiddles(first_window), twiddles(window), _roll_off(window),
-        (2 * np.pi * np.fft.fftfreq(window)).astype(np.float32), min(reach, first_window // 2 - 1), iterations,
+        (2 * np.pi * np.fft.fftfreq(window)).astype(np.float32), reach, iterations,
     )  # fmt: skip
-    return PhaseMatches(*out)
+    return PhaseMatches(*np.moveaxis(out, -1, 0))
