@@ -15,6 +15,8 @@ import numba
 import numpy as np
 from scipy import ndimage
 
+from groundshift.kernels.spline import REACH, coefficients, fill_holes, quintic
+
 SMOOTHING = 0.7
 """Standard deviation, pixels, of the Gaussian that both images pass first.
 
@@ -22,7 +24,6 @@ Interpolated white noise is weakest halfway between pixels, which draws the esti
 0.013 px without smoothing, by less than 0.002 px with it, while the information lost costs less than 10 % in
 standard deviation (measured on textures with content up to 0.25 and 0.35 cycles a pixel).
 """
-SUPPORT = 3  # pixels on either side of a sample that a quintic B-spline touches
 _LAGS = 3  # pixels up to which residuals are taken to be correlated
 _ROBUST = 4.0  # residuals beyond this many standard deviations lose weight quickly
 
@@ -38,47 +39,23 @@ class Matches(NamedTuple):
     used: np.ndarray  # share of the window's weight that could be used, 0 to 1
 
 
-def spline_coefficients(image: np.ndarray) -> np.ndarray:
-    """Quintic B-spline coefficients of an image without NaN, float32 (Unser 1999, doi:10.1109/79.799930)."""
-    return ndimage.spline_filter(image.astype(np.float64), order=5, output=np.float64, mode="mirror").astype(np.float32)
-
-
-@numba.njit(cache=True, nogil=True, inline="always")
-def _quintic(x):
-    """Quintic B-spline and its derivative at distance x."""
-    u = abs(x)
-    sign = 1.0 if x >= 0 else -1.0
-    if u < 1:
-        value = 0.55 - u * u * (0.5 - u * u * (0.25 - u / 12))
-        slope = sign * u * (-1 + u * u * (1 - 5 * u / 12))
-    elif u < 2:
-        value = 0.425 + u * (0.625 + u * (-1.75 + u * (1.25 + u * (-0.375 + u / 24))))
-        slope = sign * (0.625 + u * (-3.5 + u * (3.75 + u * (-1.5 + u * 5 / 24))))
-    elif u < 3:
-        value = (3 - u) ** 5 / 120
-        slope = -sign * (3 - u) ** 4 / 24
-    else:
-        value = slope = 0.0
-    return value, slope
-
-
 @numba.njit(cache=True, nogil=True, fastmath=True)
-def _resample(coefficients, top, left, shift_y, shift_x, value, grad_x, grad_y, scratch):
+def _resample(spline, top, left, shift_y, shift_x, value, grad_x, grad_y, scratch):
     """Window of the spline, and its gradient, at (top + i + shift_y, left + j + shift_x)."""
     size = value.shape[0]
     whole_y, whole_x = int(np.floor(shift_y)), int(np.floor(shift_x))
     wy, sy = np.empty(6, np.float32), np.empty(6, np.float32)
     wx, sx = np.empty(6, np.float32), np.empty(6, np.float32)
     for k in range(6):
-        wy[k], sy[k] = _quintic(shift_y - whole_y + 2 - k)
-        wx[k], sx[k] = _quintic(shift_x - whole_x + 2 - k)
+        wy[k], sy[k] = quintic(shift_y - whole_y + 2 - k)
+        wx[k], sx[k] = quintic(shift_x - whole_x + 2 - k)
     first_row, first_col = top + whole_y - 2, left + whole_x - 2
     for i in range(size + 5):
         for j in range(size):
             a = np.float32(0)
             b = np.float32(0)
             for k in range(6):
-                c = coefficients[first_row + i, first_col + j + k]
+                c = spline[first_row + i, first_col + j + k]
                 a += wx[k] * c
                 b += sx[k] * c
             scratch[0, i, j] = a
@@ -307,30 +284,20 @@ def match_windows(
     size = window_weight.shape[0]
     finite = np.isfinite(start_dx) & np.isfinite(start_dy)
     largest = float(np.abs([start_dx[finite], start_dy[finite]]).max()) if finite.any() else 0.0
-    margin = size + int(np.ceil(largest + reach)) + SUPPORT + 2
+    margin = size + int(np.ceil(largest + reach)) + REACH + 2
     tops = np.ceil(rows - (size - 1) / 2).astype(np.int64)
     lefts = np.ceil(cols - (size - 1) / 2).astype(np.int64)
     images, usable = [], []
     for image in (pre, post):
-        ok = np.isfinite(image)
-        middle = np.float32(np.median(image[ok])) if ok.any() else np.float32(0)
-        holes = np.where(ok, image - middle, np.float32(0))
+        filled, ok = fill_holes(image)
+        middle = np.float32(np.median(filled))
         if not ok.all():
-            holes = _filled(holes, ok)
-            ok = ~ndimage.binary_dilation(~ok, iterations=SUPPORT - 1)
-        smooth = ndimage.gaussian_filter(np.pad(holes, margin, mode="edge"), SMOOTHING, truncate=6)
-        images.append(spline_coefficients(smooth))
+            ok = ~ndimage.binary_dilation(~ok, iterations=REACH - 1)
+        smooth = ndimage.gaussian_filter(np.pad(filled - middle, margin, mode="edge"), SMOOTHING, truncate=6)
+        images.append(coefficients(smooth))
         usable.append(np.pad(ok, margin, mode="constant"))
     out = _match(
         *images, *usable, tops + margin, lefts + margin, start_dx.astype(np.float64), start_dy.astype(np.float64),
         window_weight.astype(np.float32), iterations, float(reach),
     )  # fmt: skip
     return Matches(*out)
-
-
-def _filled(image: np.ndarray, ok: np.ndarray) -> np.ndarray:
-    """The image with the nearest usable value in its holes, so that the spline does not ring around them."""
-    if not ok.any():
-        return image
-    nearest = ndimage.distance_transform_edt(~ok, return_distances=False, return_indices=True)
-    return image[tuple(nearest)]

@@ -21,7 +21,7 @@ import numpy as np
 from scipy import ndimage
 
 from groundshift.kernels.cost_volume import best_candidates, semi_global, zncc_costs
-from groundshift.kernels.least_squares_matching import spline_coefficients
+from groundshift.kernels.spline import coefficients, fill_holes, warp
 from groundshift.kernels.total_variation import Field, piecewise_smooth
 from groundshift.model.reason import Reason
 from groundshift.optical.methods import Method, Nodes, PixelFlow
@@ -67,16 +67,10 @@ class _Images(NamedTuple):
 
 def _prepared(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Image with median 0 and typical deviation 1, its holes filled from nearby; and 1 where it was not a hole."""
-    ok = np.isfinite(image)
-    if not ok.any():
-        return np.zeros(image.shape, np.float32), np.zeros(image.shape, np.float32)
-    middle = np.median(image[ok])
-    scale = np.median(np.abs(image[ok] - middle)) or np.std(image[ok]) or 1.0
-    scaled = np.where(ok, (image - middle) / scale, 0).astype(np.float32)
-    if not ok.all():
-        nearest = ndimage.distance_transform_edt(~ok, return_distances=False, return_indices=True)
-        scaled = scaled[tuple(nearest)]
-    return scaled, ok.astype(np.float32)
+    filled, ok = fill_holes(image)
+    centred = filled - np.median(filled)
+    scale = np.median(np.abs(centred)) or np.std(centred) or 1.0
+    return (centred / scale).astype(np.float32), ok.astype(np.float32)
 
 
 def _smoothed(values: np.ndarray, sigma: float) -> np.ndarray:
@@ -162,11 +156,16 @@ def _gradient(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return tuple(ndimage.correlate1d(image, _DERIVATIVE, axis=axis, mode="mirror") for axis in (1, 0))
 
 
-def _measured(images: _Images, coefficients: np.ndarray, u: np.ndarray, window: float) -> _Measurement:
-    grid = np.indices(images.pre.shape, dtype=np.float64)
-    there = [grid[0] + u[1], grid[1] + u[0]]
-    post = ndimage.map_coordinates(coefficients, there, order=5, mode="mirror", prefilter=False).astype(np.float32)
-    weight = images.pre_weight * ndimage.map_coordinates(images.post_weight, there, order=0, mode="constant")
+def _seen(images: _Images, u: np.ndarray) -> np.ndarray:
+    """1 where a pixel can be used in both images, under the displacement u; else 0."""
+    rows, cols = np.indices(images.pre.shape, dtype=np.float32)
+    there = [rows + u[1], cols + u[0]]
+    return images.pre_weight * ndimage.map_coordinates(images.post_weight, there, order=0, mode="constant")
+
+
+def _measured(images: _Images, spline: np.ndarray, u: np.ndarray, window: float) -> _Measurement:
+    post = warp(spline, u[0], u[1])
+    weight = _seen(images, u)
     first, second = _local_standard(images.pre, images.pre_weight), _local_standard(post, weight)
     gx, gy = ((a + b) / 2 for a, b in zip(_gradient(first), _gradient(second), strict=True))
     residual = first - second
@@ -248,8 +247,7 @@ def _sharpened(first: np.ndarray, second: np.ndarray, field: Field) -> Field:
     near = active[box]
 
     def mismatch(u: np.ndarray) -> np.ndarray:
-        there = [grid[0] + u[1], grid[1] + u[0]]
-        moved = ndimage.map_coordinates(second, there, order=5, mode="mirror", prefilter=False)
+        moved = warp(second, u[0] + cols.min(), u[1] + rows.min())
         return _smoothed(np.minimum((first[box] - moved) ** 2, 4), 2.0)
 
     u, v = field.u[:, *box].copy(), field.v[:, *box].copy()
@@ -271,15 +269,15 @@ def _sharpened(first: np.ndarray, second: np.ndarray, field: Field) -> Field:
 
 def _refined(images: _Images, start: np.ndarray) -> tuple[Field, _Measurement]:
     """Alternate fine and prior; returns the field and what was measured around it last."""
-    coefficients = spline_coefficients(images.post)
+    spline = coefficients(images.post)
     first = _local_standard(images.pre, images.pre_weight)
-    second = spline_coefficients(_local_standard(images.post, images.post_weight))
+    second = coefficients(_local_standard(images.post, images.post_weight))
     field = Field(start, np.zeros((4, *start.shape[1:]), np.float32))
     for stage in _STAGES:
         for alternation in range(stage.alternations):
             if alternation == stage.alternations - 1:
                 field = _sharpened(first, second, field)
-            measured = _measured(images, coefficients, field.u, stage.window)
+            measured = _measured(images, spline, field.u, stage.window)
             h = field.u + _correction(measured)
             xx, xy, yy = measured.information
             target = np.stack([xx * h[0] + xy * h[1], xy * h[0] + yy * h[1]]).astype(np.float32)
@@ -336,9 +334,7 @@ def _measure(pre: np.ndarray, post: np.ndarray, nodes: Nodes, config: PairConfig
     reason = np.zeros(dx.shape, np.uint8)
     reason[np.maximum(np.abs(dx), np.abs(dy)) > config.max_displacement] = Reason.OUT_OF_RANGE
     reason[np.maximum(sigma_x, sigma_y) > _LARGEST_SIGMA] = Reason.NO_MATCH
-    grid = np.indices(pre.shape)
-    seen = ndimage.map_coordinates(post_weight, [grid[0] + field.u[1], grid[1] + field.u[0]], order=0, mode="constant")
-    reason[(pre_weight * seen)[at] == 0] = Reason.NO_DATA
+    reason[_seen(images, field.u)[at] == 0] = Reason.NO_DATA
     layers = (dx, dy, sigma_x, sigma_y, measured.correlation[at])
     return PixelFlow(*(np.where(reason == Reason.VALID, each, np.nan).astype(np.float32) for each in layers), reason)
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from groundshift.kernels.least_squares_matching import SUPPORT, match_windows
+from groundshift.kernels.least_squares_matching import match_windows
+from groundshift.kernels.spline import REACH
 from groundshift.model.reason import Reason
 from groundshift.optical.frequency import FREQUENCY
 from groundshift.optical.methods import Method, Nodes, PixelFlow
@@ -48,7 +49,7 @@ def _measure(pre: np.ndarray, post: np.ndarray, nodes: Nodes, config: PairConfig
 
 
 def _reach(config: PairConfig) -> int:
-    return FREQUENCY.reach(config) + int(np.ceil(_MOVE)) + SUPPORT
+    return FREQUENCY.reach(config) + int(np.ceil(_MOVE)) + REACH
 
 
 GAUSS_NEWTON = Method(

@@ -15,6 +15,8 @@ from groundshift.optical.coregister import Shift
 from groundshift.optical.methods import Nodes, PixelFlow
 from groundshift.optical.registry import METHODS
 
+_EDGE = 8  # pixels beyond the largest displacement that are read outside the common grid
+
 
 @dataclass(frozen=True)
 class MeasureTile:
@@ -35,7 +37,7 @@ class MeasureTile:
         method, step = METHODS[self.config.method], self.config.step
         margin = clean_reach(self.config.clean)
         nodes_box = tile.box.padded(margin)
-        pixel_box = Box(*(step * side for side in nodes_box)).padded(method.reach(self.config))
+        pixel_box = self._with_halo(Box(*(step * side for side in nodes_box)), method.reach(self.config))
         pre = self._masked(self.pre.read(pixel_box), pixel_box)
         post = self.post.read(pixel_box.shifted(self.shift.dy, self.shift.dx))
         rows = step * np.arange(nodes_box.top, nodes_box.bottom) + (step - 1) / 2
@@ -53,6 +55,16 @@ class MeasureTile:
             marked = self.stable.read(Box(*(step * side for side in tile.box)))
             layers["stable"] = np.ascontiguousarray(marked[step // 2 :: step, step // 2 :: step])
         return layers
+
+    def _with_halo(self, box: Box, reach: int) -> Box:
+        """The pixels that are read for a box: as far as the method reaches, but not far beyond the common grid."""
+        beyond = int(np.ceil(self.config.max_displacement)) + _EDGE
+        rows, cols = self.pre.grid.shape
+        halo = box.padded(reach).shifted(beyond, beyond).clipped((rows + 2 * beyond, cols + 2 * beyond))
+        halo = halo.shifted(-beyond, -beyond)
+        return Box(
+            min(halo.top, box.top), min(halo.left, box.left), max(halo.bottom, box.bottom), max(halo.right, box.right)
+        )
 
     def _masked(self, pixels: Pixels, box: Box) -> Pixels:
         if self.mask is None:

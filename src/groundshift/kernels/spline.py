@@ -1,0 +1,104 @@
+"""Quintic B-splines: images evaluated between their pixels.
+
+Sources: Unser (1999), doi:10.1109/79.799930; Thévenaz, Blu & Unser (2000), doi:10.1109/42.875199.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+from scipy import ndimage
+
+REACH = 3
+"""Pixels on either side of a sample that a quintic B-spline touches."""
+
+
+def coefficients(image: np.ndarray) -> np.ndarray:
+    """Quintic B-spline coefficients, float32, of an image (y, x) without NaN, mirrored at its borders."""
+    return ndimage.spline_filter(image.astype(np.float64), order=5, output=np.float64, mode="mirror").astype(np.float32)
+
+
+def fill_holes(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The image with the nearest usable value where it is NaN (0 if all is), and where it was not NaN."""
+    ok = np.isfinite(image)
+    if ok.all():
+        return image, ok
+    if not ok.any():
+        return np.zeros_like(image), ok
+    nearest = ndimage.distance_transform_edt(~ok, return_distances=False, return_indices=True)
+    return image[tuple(nearest)], ok
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def quintic(x):
+    """Quintic B-spline and its derivative at distance x."""
+    u = abs(x)
+    sign = 1.0 if x >= 0 else -1.0
+    if u < 1:
+        value = 0.55 - u * u * (0.5 - u * u * (0.25 - u / 12))
+        slope = sign * u * (-1 + u * u * (1 - 5 * u / 12))
+    elif u < 2:
+        value = 0.425 + u * (0.625 + u * (-1.75 + u * (1.25 + u * (-0.375 + u / 24))))
+        slope = sign * (0.625 + u * (-3.5 + u * (3.75 + u * (-1.5 + u * 5 / 24))))
+    elif u < 3:
+        value = (3 - u) ** 5 / 120
+        slope = -sign * (3 - u) ** 4 / 24
+    else:
+        value = slope = 0.0
+    return value, slope
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _weights(t, out):
+    """The six weights of a sample at fraction t between the third and the fourth."""
+    for k in range(6):
+        out[k] = quintic(t + 2 - k)[0]
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _mirrored(index, size):
+    """Index of a pixel beyond the border, mirrored at the centre of the border pixel."""
+    period = max(2 * size - 2, 1)
+    index = abs(index) % period
+    return period - index if index >= size else index
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def warp(spline, dx, dy):
+    """The image at (x + dx, y + dy) for every pixel (x, y).
+
+    Parameters
+    ----------
+    spline
+        Coefficients, float32 (y, x).
+    dx, dy
+        Pixels, (i, j); the pixel (0, 0) is that of the image. Beyond the image it is mirrored.
+
+    Returns
+    -------
+    float32 (i, j).
+    """
+    height, width = spline.shape
+    rows, cols = dx.shape
+    out = np.empty((rows, cols), np.float32)
+    wx, wy = np.empty(6, np.float32), np.empty(6, np.float32)
+    for i in range(rows):
+        for j in range(cols):
+            y, x = i + dy[i, j], j + dx[i, j]
+            top, left = int(np.floor(y)), int(np.floor(x))
+            _weights(y - top, wy)
+            _weights(x - left, wx)
+            total = np.float32(0)
+            if 2 <= top < height - 3 and 2 <= left < width - 3:
+                for a in range(6):
+                    line = np.float32(0)
+                    for b in range(6):
+                        line += wx[b] * spline[top - 2 + a, left - 2 + b]
+                    total += wy[a] * line
+            else:
+                for a in range(6):
+                    row = _mirrored(top - 2 + a, height)
+                    for b in range(6):
+                        total += wy[a] * wx[b] * spline[row, _mirrored(left - 2 + b, width)]
+            out[i, j] = total
+    return out
