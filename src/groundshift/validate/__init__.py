@@ -1,1 +1,1 @@
-"""TODO"""
+"""How good a result is: errors against truth, benchmark tables, and the demo."""
