@@ -200,8 +200,9 @@ def _vertex(before, middle, after):
 def _plane_sums(phase_re, phase_im, weights, robust, dx, dy, k, along_x, along_y, sums):
     """Sums over half of the frequencies for the plane (dx, dy), with residual phase r.
 
-    Σ w sin r (kx, ky); Σ w cos r (kx², kx ky, ky²); Σ w² sin² r (kx², kx ky, ky²); Σ w; Σ w cos r. With `robust`,
-    w is further multiplied by (1 − φ/4)^n where φ = |Q − exp(i(kx dx + ky dy))|² = 2 − 2 cos r.
+    With ψ = w sin r: Σ ψ (kx, ky); Σ w cos r (kx², kx ky, ky²); Σ ψ² (kx², kx ky, ky²); Σ dψ/dr (kx², kx ky, ky²);
+    the weight; and the weighted sum of cos r. With `robust`, w is the weight times t^n, where t = 1 − φ/4 and
+    φ = |Q − exp(i(kx dx + ky dy))|² = 2 − 2 cos r; the last two keep the weight without it.
     """
     size = k.size
     half = size // 2
@@ -214,17 +215,22 @@ def _plane_sums(phase_re, phase_im, weights, robust, dx, dy, k, along_x, along_y
         if u == half:
             continue
         kx, cos_x, sin_x = k[u], along_x[0, u], along_x[1, u]
-        g0 = g1 = h0 = h1 = h2 = j0 = j1 = j2 = total = np.float32(0)
+        g0 = g1 = h0 = h1 = h2 = j0 = j1 = j2 = s0 = s1 = s2 = total = agree = np.float32(0)
         a, b = phase_re[u * half : u * half + half], phase_im[u * half : u * half + half]
         w = weights[u * half : u * half + half]
         for v in range(half):
             plane_re, plane_im = cos_x * cos_y[v] - sin_x * sin_y[v], cos_x * sin_y[v] + sin_x * cos_y[v]
             cosine, sine = a[v] * plane_re + b[v] * plane_im, b[v] * plane_re - a[v] * plane_im
             weight, ky = w[v], k[v]
-            if robust:
-                weight *= (np.float32(0.5) * (1 + cosine)) ** ROBUST_POWER
-            ws, wc = weight * sine, weight * cosine
             total += weight
+            agree += weight * cosine
+            slope = weight * cosine
+            if robust:
+                share = np.float32(0.5) * (1 + cosine)
+                less = share ** (ROBUST_POWER - 1)
+                slope = weight * less * (share * cosine - np.float32(0.5 * ROBUST_POWER) * sine * sine)
+                weight *= less * share
+            ws, wc = weight * sine, weight * cosine
             g0 += ws
             g1 += ws * ky
             h0 += wc
@@ -233,6 +239,9 @@ def _plane_sums(phase_re, phase_im, weights, robust, dx, dy, k, along_x, along_y
             j0 += ws * ws
             j1 += ws * ws * ky
             j2 += ws * ws * ky * ky
+            s0 += slope
+            s1 += slope * ky
+            s2 += slope * ky * ky
         sums[0] += kx * g0
         sums[1] += g1
         sums[2] += kx * kx * h0
@@ -241,8 +250,11 @@ def _plane_sums(phase_re, phase_im, weights, robust, dx, dy, k, along_x, along_y
         sums[5] += kx * kx * j0
         sums[6] += kx * j1
         sums[7] += j2
-        sums[8] += total
-        sums[9] += h0
+        sums[8] += kx * kx * s0
+        sums[9] += kx * s1
+        sums[10] += s2
+        sums[11] += total
+        sums[12] += agree
 
 
 @numba.njit(cache=True, nogil=True)
@@ -256,7 +268,7 @@ def _fit_plane(phase_re, phase_im, weights, dx, dy, iterations, k, room, sums):
         _plane_sums(phase_re, phase_im, weights, robust, plain[0], plain[1], k, along_x, along_y, sums)
         if step == steps:
             break
-        least = 0.05 * sums[8]  # keeps the step uphill where the plane fits badly
+        least = 0.05 * sums[11]  # keeps the step uphill where the plane fits badly
         xx, yy = max(sums[2], least), max(sums[4], least)
         limit = 0.8 * np.sqrt(xx * yy)
         xy = min(max(sums[3], -limit), limit)
@@ -269,11 +281,15 @@ def _fit_plane(phase_re, phase_im, weights, dx, dy, iterations, k, room, sums):
 
 @numba.njit(cache=True, nogil=True)
 def _covariance(sums):
-    """Variances of dx and dy: H⁻¹ J H⁻¹ with H = Σ w cos r k kᵀ and J = Σ w² sin² r k kᵀ; infinite if H is singular."""
-    determinant = sums[2] * sums[4] - sums[3] ** 2
-    if sums[2] <= 0 or sums[4] <= 0 or determinant <= 1e-6 * sums[2] * sums[4]:
+    """Variances of dx and dy: H⁻¹ J H⁻¹, H = Σ dψ/dr k kᵀ and J = Σ ψ² k kᵀ (Huber 1967), or infinity.
+
+    The slope of ψ, not its weight, belongs in H: noise that happens to agree with the plane counts for nothing then.
+    """
+    xx, xy, yy = sums[8], sums[9], sums[10]
+    determinant = xx * yy - xy * xy
+    if xx <= 0 or yy <= 0 or determinant <= 1e-6 * xx * yy:
         return np.inf, np.inf
-    a, b, c = sums[4] / determinant, -sums[3] / determinant, sums[2] / determinant
+    a, b, c = yy / determinant, -xy / determinant, xx / determinant
     return (
         a * a * sums[5] + 2 * a * b * sums[6] + b * b * sums[7],
         b * b * sums[5] + 2 * b * c * sums[6] + c * c * sums[7],
@@ -355,14 +371,14 @@ def _measure_node(images, corner, shift, sides, twiddle, roll_off, k, iterations
     variance_x, variance_y = _covariance(sums)
     out[0], out[1] = dx + shift[1], dy + shift[0]
     out[2], out[3] = np.sqrt(variance_x), np.sqrt(variance_y)
-    out[4] = sums[9] / (sums[8] + 1e-30)
+    out[4] = sums[12] / (sums[11] + 1e-30)
 
 
 @numba.njit(cache=True, nogil=True)
 def _measure(images, first_corners, corners, first_size, twiddle_1, twiddle_2, roll_off, k, reach, iterations):
     rows, cols = corners[0].size, corners[1].size
     out = np.full((rows, cols, 8), np.nan)
-    room, sums = np.empty((8, first_size * first_size), np.float32), np.empty(10)
+    room, sums = np.empty((8, first_size * first_size), np.float32), np.empty(13)
     first_sides, sides = _tapers(first_size, 0.0, 0.0), _tapers(k.size, 0.0, 0.0)
     for m in range(rows):
         for n in range(cols):

@@ -1,0 +1,331 @@
+"""Swath profiles across a fault, and the offset at it with error bars.
+
+Along the trace, *right-lateral* slip is positive: the far side moved to the right. Across it, *opening* is positive.
+Distance from the trace is positive on its right side, seen along it from its first to its last point.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import logging
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from groundshift.errors import ConfigurationError, InputError
+from groundshift.figures.profile import profile_figure
+from groundshift.figures.style import save_figure
+from groundshift.io import read_line, read_map, write_text
+from groundshift.kernels.robust import robust_fit
+
+log = logging.getLogger(__name__)
+
+_LAGS = 48  # map pixels up to which the correlation of neighbours is looked at
+_UNCORRELATED = 0.1
+_LEAST_CELLS = 4  # on each side of the fault
+_GAP = 4  # map pixels left out beside the trace by default
+
+
+@dataclass(frozen=True)
+class Offset:
+    """Offset at a fault: what two straight lines, one fitted to each side, leave between them at the trace."""
+
+    along: float  # metres along the trace, to the middle of the swath
+    right_lateral: float  # metres
+    right_lateral_sigma: float
+    opening: float  # metres
+    opening_sigma: float
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Displacement stacked along a trace in bins of distance; NaN where a bin is empty."""
+
+    distance: np.ndarray  # metres from the trace to the middle of a bin, positive on the right; float64 (n,)
+    parallel: np.ndarray  # along the trace, metres
+    parallel_sigma: np.ndarray
+    perpendicular: np.ndarray  # away from the trace to its right, metres
+    perpendicular_sigma: np.ndarray
+    lines: np.ndarray  # float64 (2, 2, 2): component, side (left, right), (value at the trace, slope)
+    gap: float  # metres beside the trace that the lines do not use
+    offset: Offset
+
+
+def swath_profile(
+    dataset: xr.Dataset,
+    trace: np.ndarray,
+    *,
+    length: float,
+    width: float | None = None,
+    along: float | None = None,
+    gap: float | None = None,
+    bin_width: float | None = None,
+) -> Profile:
+    """Stack a displacement map across a fault and measure the offset.
+
+    Neighbouring pixels are correlated, so the lines are fitted to means over cells that are wider than the
+    correlation, and their scatter gives the errors; a mean over a bin counts one measurement a cell.
+
+    Parameters
+    ----------
+    dataset
+        A displacement map.
+    trace
+        Vertices of the fault's trace, (n, 2), in the CRS of the map.
+    length
+        Of the profile, from one end to the other, metres.
+    width
+        Of the swath along the trace, metres; all of the trace if None.
+    along
+        Middle of the swath, metres from the start of the trace; its middle if None.
+    gap
+        Left out on each side of the trace by the line fits, metres; four map pixels if None.
+    bin_width
+        Metres; two map pixels if None.
+
+    Raises
+    ------
+    InputError
+        If the swath has too few measurements on one of its sides.
+    ConfigurationError
+        If the trace has fewer than two points, or the gap leaves nothing.
+    """
+    return _profile(_positions(dataset, trace, length), length, width, along, gap, bin_width)
+
+
+def offset_curve(
+    dataset: xr.Dataset,
+    trace: np.ndarray,
+    *,
+    spacing: float,
+    length: float,
+    width: float | None = None,
+    gap: float | None = None,
+) -> list[Offset]:
+    """Offsets along a fault, every `spacing` metres, each from a swath of `width` (the spacing if None).
+
+    Stations where a side has too few measurements are left out. Other parameters are those of :func:`swath_profile`.
+    """
+    points = _positions(dataset, trace, length)
+    offsets = []
+    for station in np.arange(spacing / 2, points.trace_length, spacing):
+        try:
+            offsets.append(_profile(points, length, width or spacing, station, gap, None).offset)
+        except InputError as error:
+            log.info("no offset at %.0f m along the trace: %s", station, error)
+    return offsets
+
+
+@dataclass(frozen=True)
+class _Points:
+    """Valid pixels near a trace, in its frame."""
+
+    along: np.ndarray  # metres along the trace
+    distance: np.ndarray  # metres, positive on the right
+    parallel: np.ndarray  # metres
+    perpendicular: np.ndarray
+    pixel: float  # metres
+    cell: float  # metres over which neighbours are correlated
+    trace_length: float
+
+
+def _positions(dataset: xr.Dataset, trace: np.ndarray, length: float) -> _Points:
+    trace = np.asarray(trace, float)
+    if trace.ndim != 2 or len(trace) < 2:
+        raise ConfigurationError(f"the trace has shape {trace.shape}; expected two points (x, y) or more")
+    margin = length / 2
+    x, y = dataset["x"].values, dataset["y"].values
+    columns = np.flatnonzero((x >= trace[:, 0].min() - margin) & (x <= trace[:, 0].max() + margin))
+    rows = np.flatnonzero((y >= trace[:, 1].min() - margin) & (y <= trace[:, 1].max() + margin))
+    if not rows.size or not columns.size:
+        raise InputError("the trace lies outside the map; give it in the CRS of the map")
+    part = dataset.isel(y=slice(rows[0], rows[-1] + 1), x=slice(columns[0], columns[-1] + 1))
+    east, north, valid = (part[name].values for name in ("east", "north", "valid"))
+    grid_x, grid_y = np.meshgrid(part["x"].values, part["y"].values)
+    along, distance, total = _trace_frame(grid_x, grid_y, trace)
+    unit = (trace[-1] - trace[0]) / np.hypot(*(trace[-1] - trace[0]))
+    parallel = east * unit[0] + north * unit[1]
+    perpendicular = east * unit[1] - north * unit[0]
+    use = valid & (np.abs(distance) <= margin) & np.isfinite(along)
+    pixel = float(abs(x[1] - x[0])) if len(x) > 1 else 1.0
+    cell = pixel * _correlated_pixels(np.where(use, parallel, np.nan), distance)
+    return _Points(along[use], distance[use], parallel[use], perpendicular[use], pixel, cell, total)
+
+
+def _trace_frame(x: np.ndarray, y: np.ndarray, trace: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """Metres along the trace (NaN beyond its ends) and signed distance from it, for points; and its length."""
+    least = np.full(x.shape, np.inf)
+    along, signed = np.full(x.shape, np.nan), np.zeros(x.shape)
+    start_along = 0.0
+    last = len(trace) - 2
+    for k, (start, end) in enumerate(itertools.pairwise(trace)):
+        step = end - start
+        size = np.hypot(*step)
+        if size == 0:
+            continue
+        t = ((x - start[0]) * step[0] + (y - start[1]) * step[1]) / size**2
+        beyond = ((t < 0) & (k == 0)) | ((t > 1) & (k == last))
+        t = np.clip(t, 0, 1)
+        distance = np.hypot(x - start[0] - t * step[0], y - start[1] - t * step[1])
+        side = np.sign((x - start[0]) * step[1] - (y - start[1]) * step[0])
+        nearer = distance < least
+        least = np.where(nearer, distance, least)
+        along = np.where(nearer, np.where(beyond, np.nan, start_along + t * size), along)
+        signed = np.where(nearer, side * distance, signed)
+        start_along += size
+    return along, signed, start_along
+
+
+def _correlated_pixels(values: np.ndarray, distance: np.ndarray) -> int:
+    """Lag, in pixels, at which departures from the broad motion of each side are no longer correlated."""
+    known = np.isfinite(values)
+    residual = np.full(values.shape, np.nan)
+    for side in (distance < 0, distance >= 0):
+        use = known & side
+        if use.sum() < 20:
+            continue
+        far = distance[use] / np.abs(distance[use]).max()
+        design = np.column_stack([np.ones(use.sum()), far, far**2])
+        some = np.linspace(0, use.sum() - 1, min(use.sum(), 5000)).astype(int)
+        coefficients = robust_fit(design[some], values[use][some].astype(float)).coefficients
+        residual[use] = values[use] - design @ coefficients
+    variance = np.nanmean(residual**2)
+    for lag in range(1, min(_LAGS, min(values.shape) - 1)):
+        shifted = [residual[lag:] * residual[:-lag], residual[:, lag:] * residual[:, :-lag]]
+        products = [np.nanmean(each) for each in shifted if np.isfinite(each).any()]
+        if not products or np.mean(products) < _UNCORRELATED * variance:
+            return lag
+    return min(_LAGS, max(1, min(values.shape) - 1))
+
+
+def _profile(
+    points: _Points, length: float, width: float | None, along: float | None, gap: float | None, bin_width: float | None
+) -> Profile:
+    width = points.trace_length if width is None else width
+    along = points.trace_length / 2 if along is None else along
+    gap = _GAP * points.pixel if gap is None else gap
+    bin_width = 2 * points.pixel if bin_width is None else bin_width
+    if gap >= length / 2:
+        raise ConfigurationError(f"a gap of {gap:g} m leaves nothing of a profile of {length:g} m; give a smaller gap")
+    use = np.abs(points.along - along) <= width / 2
+    s, d = points.along[use], points.distance[use]
+    components = [points.parallel[use], points.perpendicular[use]]
+
+    lines, values_at, sigmas = np.full((2, 2, 2), np.nan), np.zeros((2, 2)), np.zeros((2, 2))
+    for side, name in enumerate(("left", "right")):
+        here = (np.abs(d) >= gap) & ((d > 0) == bool(side))
+        for c, values in enumerate(components):
+            distance, means = _cell_means(s[here], d[here], values[here], points.cell)
+            if len(means) < _LEAST_CELLS:
+                raise InputError(
+                    f"the {name} side of the swath has {len(means)} independent measurements; expected "
+                    f"{_LEAST_CELLS} or more: give a longer or wider swath"
+                )
+            fit = robust_fit(np.column_stack([np.ones(len(distance)), distance]), means)
+            lines[c, side] = fit.coefficients
+            values_at[c, side] = fit.coefficients[0]
+            sigmas[c, side] = np.sqrt(fit.covariance[0, 0] * len(means) / max(len(means) - 2, 1))
+    difference = values_at[:, 1] - values_at[:, 0]
+    sigma = np.hypot(sigmas[:, 0], sigmas[:, 1])
+    offset = Offset(float(along), -float(difference[0]), float(sigma[0]), float(difference[1]), float(sigma[1]))
+    edges = np.arange(-np.ceil(length / 2 / bin_width), np.ceil(length / 2 / bin_width) + 1) * bin_width
+    stacks = [_stack(s, d, values, edges, points.cell) for values in components]
+    return Profile((edges[:-1] + edges[1:]) / 2, *stacks[0], *stacks[1], lines, float(gap), offset)
+
+
+def _cell_means(s: np.ndarray, d: np.ndarray, values: np.ndarray, cell: float) -> tuple[np.ndarray, np.ndarray]:
+    """Mean distance and value of square cells, those that are at least half full."""
+    if len(s) == 0:
+        return s, values
+    column = np.floor((s - s.min()) / cell).astype(int)
+    row = np.floor((d - d.min()) / cell).astype(int)
+    _, index, count = np.unique(column * (row.max() + 1) + row, return_inverse=True, return_counts=True)
+    full = count >= 0.5 * np.median(count)
+    distance, mean = (np.bincount(index, weights=each) / count for each in (d, values))
+    return distance[full], mean[full]
+
+
+def _stack(s: np.ndarray, d: np.ndarray, values: np.ndarray, edges: np.ndarray, cell: float) -> tuple:
+    """Mean of each bin of distance, and its standard error from one measurement a cell along the trace."""
+    mean, sigma = np.full(len(edges) - 1, np.nan), np.full(len(edges) - 1, np.nan)
+    number = np.digitize(d, edges) - 1
+    order = np.argsort(number, kind="stable")
+    starts = np.searchsorted(number[order], np.arange(len(edges)))
+    for k in range(len(edges) - 1):
+        members = order[starts[k] : starts[k + 1]]
+        if members.size:
+            mean[k] = np.median(values[members])
+            independent = max(1.0, np.ptp(s[members]) / cell)
+            sigma[k] = 1.253 * np.std(values[members]) / np.sqrt(independent)  # 1.253: of a median
+    return mean, sigma
+
+
+# --- files ----------------------------------------------------------------------------------------------------------
+
+
+def write_profiles(
+    map_file: str | Path,
+    trace: str | Path,
+    out: str | Path,
+    *,
+    length: float | None = None,
+    width: float | None = None,
+    gap: float | None = None,
+    spacing: float | None = None,
+) -> str:
+    """Profile and offset curve of a map on disk: `profile.csv`, `offsets.csv` and `profile.png` in a folder.
+
+    Parameters
+    ----------
+    trace
+        A vector file with one line, or points `x,y x,y …` in the CRS of the map.
+    length, width, gap, spacing
+        Metres; by default 400 map pixels, a fifth of the trace, four map pixels, and a twentieth of the trace.
+
+    Returns
+    -------
+    The offset at the middle of the trace, in words.
+    """
+    dataset = read_map(map_file)
+    points = _trace_points(trace, dataset)
+    total = float(np.hypot(*np.diff(points, axis=0).T).sum())
+    pixel = float(abs(dataset.rio.resolution()[0]))
+    length = length or 400 * pixel
+    profile = swath_profile(dataset, points, length=length, width=width or total / 5, gap=gap)
+    curve = offset_curve(dataset, points, spacing=spacing or total / 20, length=length, gap=gap)
+    out = Path(out)
+    names = ("distance", "parallel", "parallel_sigma", "perpendicular", "perpendicular_sigma")
+    rows = zip(*(getattr(profile, name) for name in names), strict=True)
+    write_text(out / "profile.csv", _csv([f"{name}_m" for name in names], rows))
+    names = [field.name for field in fields(Offset)]
+    write_text(
+        out / "offsets.csv", _csv([f"{name}_m" for name in names], ([getattr(o, n) for n in names] for o in curve))
+    )
+    save_figure(profile_figure(profile, curve), out / "profile.png")
+    offset = profile.offset
+    return (
+        f"offset at the middle of the trace: right-lateral {offset.right_lateral:+.3f} ± "
+        f"{offset.right_lateral_sigma:.3f} m, opening {offset.opening:+.3f} ± {offset.opening_sigma:.3f} m\n"
+        f"profile, {len(curve)} offsets along the trace and a picture are in {out}"
+    )
+
+
+def _trace_points(trace: str | Path, dataset: xr.Dataset) -> np.ndarray:
+    if Path(trace).suffix and (Path(trace).exists() or "," not in str(trace)):
+        return read_line(trace, dataset.odc.geobox)
+    try:
+        return np.array([[float(v) for v in point.split(",")] for point in str(trace).split()]).reshape(-1, 2)
+    except ValueError as error:
+        raise InputError(f"trace {str(trace)!r} is no file and no points; expected 'x,y x,y ...'") from error
+
+
+def _csv(header: list[str], rows) -> str:
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows([f"{float(value):.6g}" for value in row] for row in rows)
+    return stream.getvalue()
