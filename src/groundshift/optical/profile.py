@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
+from scipy import ndimage
 
 from groundshift.errors import ConfigurationError, InputError
 from groundshift.figures.profile import profile_figure
@@ -24,7 +25,8 @@ from groundshift.kernels.robust import robust_fit
 
 log = logging.getLogger(__name__)
 
-_LAGS = 48  # map pixels up to which the correlation of neighbours is looked at
+_LAGS = 16  # map pixels up to which the correlation of neighbours is looked at
+_BROAD = 41  # map pixels: motion that is broader is no error
 _UNCORRELATED = 0.1
 _LEAST_CELLS = 4  # on each side of the fault
 _GAP = 4  # map pixels left out beside the trace by default
@@ -111,12 +113,14 @@ def offset_curve(
     Stations where a side has too few measurements are left out. Other parameters are those of :func:`swath_profile`.
     """
     points = _positions(dataset, trace, length)
-    offsets = []
+    offsets, empty = [], []
     for station in np.arange(spacing / 2, points.trace_length, spacing):
         try:
             offsets.append(_profile(points, length, width or spacing, station, gap, None).offset)
-        except InputError as error:
-            log.info("no offset at %.0f m along the trace: %s", station, error)
+        except InputError:
+            empty.append(f"{station:.0f}")
+    if empty:
+        log.info("too few measurements for an offset at %s m along the trace", ", ".join(empty))
     return offsets
 
 
@@ -181,25 +185,21 @@ def _trace_frame(x: np.ndarray, y: np.ndarray, trace: np.ndarray) -> tuple[np.nd
 
 
 def _correlated_pixels(values: np.ndarray, distance: np.ndarray) -> int:
-    """Lag, in pixels, at which departures from the broad motion of each side are no longer correlated."""
-    known = np.isfinite(values)
+    """Lag, in pixels, at which departures from the local mean of each side are no longer correlated."""
     residual = np.full(values.shape, np.nan)
     for side in (distance < 0, distance >= 0):
-        use = known & side
-        if use.sum() < 20:
-            continue
-        far = distance[use] / np.abs(distance[use]).max()
-        design = np.column_stack([np.ones(use.sum()), far, far**2])
-        some = np.linspace(0, use.sum() - 1, min(use.sum(), 5000)).astype(int)
-        coefficients = robust_fit(design[some], values[use][some].astype(float)).coefficients
-        residual[use] = values[use] - design @ coefficients
-    variance = np.nanmean(residual**2)
-    for lag in range(1, min(_LAGS, min(values.shape) - 1)):
-        shifted = [residual[lag:] * residual[:-lag], residual[:, lag:] * residual[:, :-lag]]
-        products = [np.nanmean(each) for each in shifted if np.isfinite(each).any()]
-        if not products or np.mean(products) < _UNCORRELATED * variance:
+        use = np.isfinite(values) & side
+        share = ndimage.uniform_filter(use.astype(float), _BROAD)
+        mean = ndimage.uniform_filter(np.where(use, values, 0).astype(float), _BROAD) / np.maximum(share, 1e-9)
+        residual[use] = (values - mean)[use]
+    variance = np.nanmean(residual**2) if np.isfinite(residual).any() else 0.0
+    for lag in range(1, min(_LAGS, *values.shape)):
+        products = np.concatenate(
+            [(residual[lag:] * residual[:-lag]).ravel(), (residual[:, lag:] * residual[:, :-lag]).ravel()]
+        )
+        if not np.isfinite(products).any() or np.nanmean(products) < _UNCORRELATED * variance:
             return lag
-    return min(_LAGS, max(1, min(values.shape) - 1))
+    return min(_LAGS, *values.shape)
 
 
 def _profile(
