@@ -32,7 +32,8 @@ _EVEN, _WIDTH = 1.62, 0.42  # where a wrong peak is as likely as the right one, 
 
 def _wrong_peak(coherence: np.ndarray, window: int) -> np.ndarray:
     """Probability that the peak is a wrong one: logistic in coherence over noise's, from pairs without motion."""
-    return 1 / (1 + np.exp((coherence * window / NOISE_COHERENCE - _EVEN) / _WIDTH))
+    contrast = np.arctanh(np.clip(coherence, 0, 0.9999)) * window / NOISE_COHERENCE
+    return 1 / (1 + np.exp((contrast - _EVEN) / _WIDTH))
 
 
 def _windows(config: PairConfig) -> tuple[int, int]:
