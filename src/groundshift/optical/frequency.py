@@ -97,7 +97,7 @@ def measure(pre: np.ndarray, post: np.ndarray, nodes: Nodes, config: PairConfig)
     spread = SPREAD * (1 + 1.8 * (1 - found.coherence) ** 3) * (1 + (10 / window) ** 3)
     far = wrong * config.max_displacement / 2  # expected error of a wrong peak
     sigma = [np.where(valid, np.hypot(spread * s, far), np.nan) for s in (found.dx_sigma, found.dy_sigma)]
-    quality = np.where(valid, (1 - wrong) / (1 + np.hypot(*sigma) / QUALITY_SIGMA), 0)
+    quality = np.where(valid, (1 - wrong) / (1 + np.hypot(*sigma) / QUALITY_SIGMA), np.nan)
     layers = (np.where(valid, found.dx, np.nan), np.where(valid, found.dy, np.nan), *sigma, quality)
     return PixelFlow(*(layer.astype(np.float32) for layer in layers), reason)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
 
 from groundshift.grid.tiles import Box, Tile
 from groundshift.io import Image, Mask, Pixels
@@ -15,6 +16,10 @@ from groundshift.optical.coregister import Shift
 from groundshift.optical.methods import Nodes, PixelFlow
 from groundshift.optical.registry import METHODS
 
+_NOISE_FACTOR = 1.25  # of a window's own variance
+_JUMP_FACTOR = 0.01  # variance a squared pixel of spread among the nodes of a window
+_NOISE_SPREAD = 32.0  # squared spread of 5 x 5 nodes in units of the variance, if there is nothing but noise
+"""Fitted on pairs of sites that are kept apart from the benchmark: variance of standardised errors about 1."""
 _EDGE = 8  # pixels beyond the largest displacement that are read outside the common grid
 
 
@@ -35,7 +40,7 @@ class MeasureTile:
     def __call__(self, tile: Tile) -> dict[str, np.ndarray]:
         """The arrays of a :class:`PixelFlow` by name, and `stable` (bool) where there is such a mask."""
         method, step = METHODS[self.config.method], self.config.step
-        margin = clean_reach(self.config.clean)
+        margin = clean_reach(self.config.clean) + (0 if method.dense else _window_nodes(self.config))
         nodes_box = tile.box.padded(margin)
         pixel_box = self._with_halo(Box(*(step * side for side in nodes_box)), method.reach(self.config))
         pre = self._masked(self.pre.read(pixel_box), pixel_box)
@@ -45,6 +50,8 @@ class MeasureTile:
         nodes = Nodes(rows - pixel_box.top, cols - pixel_box.left)
 
         flow = method.measure(pre.values, post.values, nodes, self.config)
+        if not method.dense:
+            flow = with_jump_sigma(flow, _window_nodes(self.config))
         flow = _with_reading_reasons(flow, nodes, pre, post)
         flow = clean_tile(flow, self.config.clean)
         inner = tile.box.shifted(-nodes_box.top, -nodes_box.left).slices
@@ -74,6 +81,30 @@ class MeasureTile:
             np.where(marked, np.nan, pixels.values).astype(np.float32),
             np.where(marked, Reason.MASKED, pixels.reason).astype(np.uint8),
         )
+
+
+def _window_nodes(config: PairConfig) -> int:
+    """Nodes on either side that share pixels with the window of a node."""
+    return max(1, round(config.window / config.step / 2))
+
+
+def with_jump_sigma(flow: PixelFlow, reach: int) -> PixelFlow:
+    """Sigmas that allow for motion that is not the same throughout a window.
+
+    A window that a fault cuts, or that is strained, measures one displacement for all of it. The spread of the nodes
+    within `reach`, beyond that of their noise, says by how much that can be wrong.
+    """
+    valid = flow.reason == Reason.VALID
+    size = 2 * reach + 1
+    spread = np.zeros(valid.shape)
+    for values in (flow.dx, flow.dy):
+        highest = ndimage.maximum_filter(np.where(valid, values, -np.inf), size)
+        lowest = ndimage.minimum_filter(np.where(valid, values, np.inf), size)
+        spread += np.where(np.isfinite(highest), highest - lowest, 0) ** 2
+    noise = (flow.dx_sigma**2 + flow.dy_sigma**2) / 2
+    extra = _JUMP_FACTOR * np.maximum(spread - _NOISE_SPREAD * noise, 0)
+    sigmas = (np.sqrt(_NOISE_FACTOR * s**2 + extra).astype(np.float32) for s in (flow.dx_sigma, flow.dy_sigma))
+    return flow._replace(**dict(zip(("dx_sigma", "dy_sigma"), sigmas, strict=True)))
 
 
 def _with_reading_reasons(flow: PixelFlow, nodes: Nodes, pre: Pixels, post: Pixels) -> PixelFlow:
