@@ -17,11 +17,9 @@ FIRST, SECOND, TRUTH = "#1b6ca8", "#c8553d", "0.35"
 DIVERGING = LinearSegmentedColormap.from_list(
     "blue-white-red",
     ["#11264f", "#2b5c94", "#6fa3c8", "#c3dbe8", "#f7f5f2", "#f0d0bd", "#d98f72", "#ae4735", "#5c1218"],
-)
+).with_extremes(bad=INVALID)
 """Lightness falls evenly to both sides of white; safe for red-green colour blindness."""
 SEQUENTIAL = "cividis"
-
-DIVERGING.set_bad(INVALID)
 
 
 def new_figure(width: float, height: float) -> Figure:

@@ -17,8 +17,8 @@ _WINDOW_STEP = 8  # pixels
 def resolved(config: PairConfig) -> PairConfig:
     """The configuration with its method and step named.
 
-    `auto` is the most accurate method on the benchmark for what was asked: `dense`, unless a step of more than
-    one pixel asks for windows; then `gauss-newton`.
+    `auto` is the most accurate method on the benchmark of pairs months and years apart for what was asked: `dense`,
+    unless a step of more than one pixel asks for windows; then `frequency`.
 
     Raises
     ------
@@ -27,7 +27,7 @@ def resolved(config: PairConfig) -> PairConfig:
     """
     name = config.method
     if name == "auto":
-        name = DENSE.name if config.step in (None, 1) else GAUSS_NEWTON.name
+        name = DENSE.name if config.step in (None, 1) else FREQUENCY.name
     if name not in METHODS:
         raise ConfigurationError(f"there is no method {name!r}; choose auto, {', '.join(METHODS)}")
     step = config.step or (1 if METHODS[name].dense else _WINDOW_STEP)

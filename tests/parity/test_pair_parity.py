@@ -1,0 +1,44 @@
+"""Whole against tiled, and one process against many."""
+
+import numpy as np
+import pytest
+from textures import shifted_pair
+
+import groundshift
+from groundshift.synth.pairs import demo_pair
+
+pytestmark = pytest.mark.filterwarnings("ignore:Use .@. matmul:PendingDeprecationWarning")
+
+
+@pytest.fixture(scope="module")
+def pair():
+    return demo_pair(seed=3, size=320)
+
+
+def measured(pair, **options):
+    return groundshift.measure_pair((pair.pre, pair.grid), (pair.post, pair.grid), max_displacement=4, **options)
+
+
+@pytest.mark.parametrize("method", ["frequency", "gauss-newton"])
+def test_windows_are_the_same_whole_and_tiled(pair, method):
+    whole = measured(pair, method=method, tile=1024)
+    tiled = measured(pair, method=method, tile=128, executor="threads")
+    np.testing.assert_array_equal(whole["reason"], tiled["reason"])
+    np.testing.assert_allclose(whole["east"], tiled["east"], atol=1e-3 * 10)
+
+
+def test_dense_is_the_same_whole_and_tiled(pair):
+    whole = measured(pair, method="dense", tile=1024)
+    tiled = measured(pair, method="dense", tile=160, executor="threads")
+    difference = np.hypot(whole["east"] - tiled["east"], whole["north"] - tiled["north"]).values / 10  # pixels
+    assert np.nanmedian(difference) < 1e-3
+    assert np.nanpercentile(difference, 95) < 1e-2
+
+
+def test_processes_give_the_same_bytes_as_one(tmp_path):
+    pre, post, _ = shifted_pair(200, dx=0.4, dy=0.2, noise=0.02, seed=1)
+    bytes_of = []
+    for name, options in (("a", {"executor": "serial"}), ("b", {"executor": "processes", "workers": 2})):
+        groundshift.measure_pair(pre, post, method="frequency", tile=64, out=tmp_path / name, **options)
+        bytes_of.append((tmp_path / name / "displacement.tif").read_bytes())
+    assert bytes_of[0] == bytes_of[1]

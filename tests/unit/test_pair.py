@@ -1,0 +1,115 @@
+"""The road from two images to a map."""
+
+import json
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from odc.geo.geobox import GeoBox
+from textures import shifted_pair
+
+import groundshift
+from groundshift.errors import ConfigurationError, InputError, NoOverlapError
+from groundshift.io import read_map, write_image
+from groundshift.model.displacement import check
+from groundshift.model.reason import Reason
+from groundshift.optical.config import PairConfig
+from groundshift.optical.registry import METHODS, resolved
+
+pytestmark = pytest.mark.filterwarnings("ignore:Use .@. matmul:PendingDeprecationWarning")
+GRID = GeoBox((160, 160), Affine(10, 0, 500_000, 0, -10, 4_000_000), "EPSG:32633")
+
+
+def texture_pair(size=160, *, dx=0.6, dy=-0.3, seed=0, noise=0.02):
+    return [1000 + 200 * each for each in shifted_pair(size, dx=dx, dy=dy, noise=noise, seed=seed)[:2]]
+
+
+@pytest.fixture
+def files(tmp_path):
+    pre, post = texture_pair()
+    write_image(tmp_path / "pre_20200101.tif", pre, GRID)
+    write_image(tmp_path / "post_20200701.tif", post, GRID)
+    return tmp_path / "pre_20200101.tif", tmp_path / "post_20200701.tif"
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_signs_and_units(files, method):
+    dataset = groundshift.measure_pair(*files, method=method, registration="none", max_displacement=4)
+    check(dataset)
+    assert dataset.attrs["date_pre"] == "2020-01-01"
+    assert dataset.attrs["method"] == method
+    # 0.6 pixels of 10 m to the right, 0.3 up
+    assert float(dataset["east"].median()) == pytest.approx(6.0, abs=0.1)
+    assert float(dataset["north"].median()) == pytest.approx(3.0, abs=0.1)
+    assert float(dataset["valid"].mean()) > 0.9
+
+
+def test_offset_is_removed_and_recorded(files, tmp_path):
+    dataset = groundshift.measure_pair(*files, method="frequency", out=tmp_path / "out")
+    assert float(dataset["east"].median()) == pytest.approx(0, abs=0.1)
+    record = json.loads((tmp_path / "out" / "record.json").read_text())
+    assert record["registration"]["dx_pixels"]["offset"]["value"] == pytest.approx(0.6, abs=0.01)
+    assert record["registration"]["dy_pixels"]["offset"]["value"] == pytest.approx(-0.3, abs=0.01)
+    assert record["shift_pixels"] == {"dy": 0, "dx": 1}
+    assert {path.name for path in (tmp_path / "out").iterdir()} >= {"displacement.tif", "quicklook.png", "record.json"}
+    np.testing.assert_array_equal(read_map(tmp_path / "out" / "displacement.tif")["east"], dataset["east"])
+
+
+def test_a_large_shift_of_the_whole_pair_is_found():
+    pre, post = texture_pair(256, dx=31.0, dy=-18.0, noise=0.05, seed=3)
+    dataset = groundshift.measure_pair(pre, post, method="frequency", registration="none", resolution=2.0)
+    inner = dataset.isel(x=slice(4, -8), y=slice(8, -4))
+    assert float(inner["east"].median()) == pytest.approx(62, abs=0.1)
+    assert float(inner["north"].median()) == pytest.approx(36, abs=0.1)
+
+
+def test_stable_mask_and_user_mask(tmp_path):
+    pre, post = texture_pair(192, dx=0.0, dy=0.0, seed=4)
+    moved = texture_pair(192, dx=1.0, dy=0.0, seed=4)[1]
+    post[:, 64:] = moved[:, 64:]
+    grid = GeoBox((192, 192), GRID.affine, GRID.crs)
+    stable, mask = np.zeros((2, 192, 192), np.uint8)
+    stable[:, :48] = 1
+    mask[150:] = 1
+    write_image(tmp_path / "stable.tif", stable, grid)
+    write_image(tmp_path / "mask.tif", mask, grid)
+    dataset = groundshift.measure_pair(
+        (pre, grid), (post, grid), method="frequency", max_displacement=4, stable=tmp_path / "stable.tif",
+        mask=tmp_path / "mask.tif",
+    )  # fmt: skip
+    assert float(dataset["east"][:, :5].median()) == pytest.approx(0, abs=0.2)
+    assert float(dataset["east"][:12, 12:].median()) == pytest.approx(10, abs=0.2)
+    assert (dataset["reason"][-3:] == Reason.MASKED).all()
+
+
+def test_no_data_is_said(files, tmp_path):
+    pre = rasterio.open(files[0]).read(1)
+    pre[:40] = np.nan
+    write_image(tmp_path / "holed.tif", pre, GRID)
+    dataset = groundshift.measure_pair(tmp_path / "holed.tif", files[1], method="dense", max_displacement=4)
+    assert (dataset["reason"][:40] == Reason.NO_DATA).all()
+    assert dataset["valid"][60:].mean() > 0.95
+
+
+def test_errors_write_nothing(files, tmp_path):
+    out = tmp_path / "out"
+    far = GeoBox((160, 160), Affine(10, 0, 900_000, 0, -10, 4_000_000), "EPSG:32633")
+    write_image(tmp_path / "far.tif", texture_pair()[0], far)
+    flat = np.full((160, 160), 7, np.float32)
+    write_image(tmp_path / "flat.tif", flat, GRID)
+    with pytest.raises(NoOverlapError, match="share no ground"):
+        groundshift.measure_pair(files[0], tmp_path / "far.tif", out=out)
+    with pytest.raises(InputError, match="constant"):
+        groundshift.measure_pair(files[0], tmp_path / "flat.tif", out=out)
+    with pytest.raises(ConfigurationError, match="no method 'magic'"):
+        groundshift.measure_pair(*files, method="magic", out=out)
+    with pytest.raises(ConfigurationError, match="both given"):
+        groundshift.measure_pair(*files, config=PairConfig(), step=8)
+    assert not out.exists()
+
+
+def test_auto_picks_by_what_was_asked():
+    assert resolved(PairConfig()).method == "dense"
+    assert resolved(PairConfig(step=8)).method == "frequency"
+    assert resolved(PairConfig(method="gauss-newton")).step == 8
