@@ -19,7 +19,9 @@ class Indexed(Protocol):
     """A tile, as far as the engine cares: it has a number."""
 
     @property
-    def index(self) -> int: ...
+    def index(self) -> int:
+        """Its number, which no other tile of the run has."""
+        ...
 
 
 Step = Callable[[Indexed], dict[str, np.ndarray]]

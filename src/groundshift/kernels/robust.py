@@ -51,16 +51,18 @@ def robust_fit(design: np.ndarray, values: np.ndarray, weights: np.ndarray | Non
     prior = np.ones(len(values)) if weights is None else np.asarray(weights, float)
     root = np.sqrt(prior / prior.mean())
     robust = np.ones(len(values))
+    # the finite-sample factor of Rousseeuw & Leroy (1987), p. 202
+    to_sigma = 1.4826 * (1 + 5 / max(len(values) - design.shape[1], 1))
     scale, first_tukey = 0.0, _ROUNDS // 2
     if design.shape[1] > 1:
         residual = (values - design @ _least_median(design, values)) * root
-        scale, first_tukey = 1.4826 * np.median(np.abs(residual)), 0
+        scale, first_tukey = to_sigma * np.median(np.abs(residual)), 0
         robust = _biweight(residual, scale)
     for iteration in range(_ROUNDS):
         w = prior * robust
         coefficients = np.linalg.lstsq(design * np.sqrt(w)[:, None], values * np.sqrt(w), rcond=None)[0]
         residual = (values - design @ coefficients) * root
-        before, scale = scale, 1.4826 * np.median(np.abs(residual))
+        before, scale = scale, to_sigma * np.median(np.abs(residual))
         if scale <= 1e-12 * (1 + np.abs(values).max()):
             break
         if iteration < first_tukey:  # least absolute deviations: no outlier is lost, none has much pull

@@ -156,7 +156,7 @@ def _positions(dataset: xr.Dataset, trace: np.ndarray, length: float) -> _Points
     perpendicular = east * unit[1] - north * unit[0]
     use = valid & (np.abs(distance) <= margin) & np.isfinite(along)
     pixel = float(abs(x[1] - x[0])) if len(x) > 1 else 1.0
-    cell = pixel * _correlated_pixels(np.where(use, parallel, np.nan), distance)
+    cell = 1.5 * pixel * _correlated_pixels(np.where(use, parallel, np.nan), distance)
     return _Points(along[use], distance[use], parallel[use], perpendicular[use], pixel, cell, total)
 
 
@@ -228,7 +228,7 @@ def _profile(
             fit = robust_fit(np.column_stack([np.ones(len(distance)), distance]), means)
             lines[c, side] = fit.coefficients
             values_at[c, side] = fit.coefficients[0]
-            sigmas[c, side] = np.sqrt(fit.covariance[0, 0] * len(means) / max(len(means) - 2, 1))
+            sigmas[c, side] = np.sqrt(fit.covariance[0, 0])
     difference = values_at[:, 1] - values_at[:, 0]
     sigma = np.hypot(sigmas[:, 0], sigmas[:, 1])
     offset = Offset(float(along), -float(difference[0]), float(sigma[0]), float(difference[1]), float(sigma[1]))

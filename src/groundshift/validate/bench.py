@@ -33,8 +33,9 @@ class BenchTable:
     rows: tuple[BenchRow, ...]
 
     def mean(self) -> Scores:
-        """Means over the cases."""
-        return Scores(*(float(np.nanmean([getattr(r.scores, f.name) for r in self.rows])) for f in fields(Scores)))
+        """Means over the cases that have a value."""
+        columns = ([getattr(row.scores, f.name) for row in self.rows] for f in fields(Scores))
+        return Scores(*(float(np.nanmean(each)) if np.isfinite(each).any() else np.nan for each in columns))
 
     def text(self) -> str:
         """A table to read: pixels, coverage in percent, variance of standardised errors, seconds."""

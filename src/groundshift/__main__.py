@@ -1,0 +1,5 @@
+"""`python -m groundshift`."""
+
+from groundshift.cli import app
+
+app()

@@ -1,0 +1,89 @@
+"""The command line, as a user meets it."""
+
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from affine import Affine
+from odc.geo.geobox import GeoBox
+from textures import shifted_pair
+
+from groundshift.io import write_image
+
+pytestmark = pytest.mark.filterwarnings("ignore:Use .@. matmul:PendingDeprecationWarning")
+COMMAND = [sys.executable, "-m", "groundshift"]
+
+
+def run(*arguments, check=True):
+    done = subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True, check=False)
+    assert not check or done.returncode == 0, done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pair")
+    size = 512
+    grid = GeoBox((size, size), Affine(10, 0, 500_000, 0, -10, 4_000_000), "EPSG:32633")
+    pre, post, _ = shifted_pair(size, dx=0.4, dy=0.2, noise=0.03, seed=5)
+    for name, image in (("pre.tif", pre), ("post.tif", post)):
+        write_image(folder / name, (1000 + 100 * image).astype(np.float32), grid)
+    return folder
+
+
+def test_demo_ends_with_pictures_and_numbers(tmp_path):
+    said = run("demo", "-o", tmp_path / "demo").stdout
+    assert "error against the truth: 0.0" in said
+    names = {path.name for path in (tmp_path / "demo").iterdir()}
+    assert names >= {"displacement.tif", "quicklook.png", "comparison.png", "profile.png", "pre.tif", "trace.geojson"}
+    told = run("info", tmp_path / "demo" / "displacement.tif").stdout
+    assert "displacement map, 512 x 512 pixels of 10 m, EPSG:32611" in told
+    assert "2019-06-28 to 2019-07-13" in told
+    profile = run(
+        "profile", tmp_path / "demo" / "displacement.tif", tmp_path / "demo" / "trace.geojson", "-o", tmp_path
+    )
+    assert "right-lateral +" in profile.stdout
+
+
+def test_pair_info_and_errors(files, tmp_path):
+    said = run("pair", files / "pre.tif", files / "post.tif", "-o", tmp_path / "out", "--method", "frequency").stdout
+    assert "displacement map, 64 x 64 pixels of 80 m" in said
+    assert "512 x 512 pixels of 10 m" in run("info", files / "pre.tif").stdout
+    failed = run("pair", files / "pre.tif", files / "gone.tif", "-o", tmp_path / "no", check=False)
+    assert failed.returncode == 1
+    assert "gone.tif" in failed.stderr
+    assert "Traceback" not in failed.stderr
+    assert not (tmp_path / "no").exists()
+    failed = run("pair", files / "pre.tif", files / "post.tif", "-o", tmp_path / "no", "--window", "4", check=False)
+    assert failed.returncode == 1
+    assert "--window" in failed.stderr
+
+
+def test_killed_and_started_again_gives_the_same_bytes(files, tmp_path):
+    """A driver measures with small tiles; it is killed as soon as a few tiles are there."""
+    driver = tmp_path / "driver.py"
+    driver.write_text(
+        "import sys, groundshift\n"
+        "groundshift.measure_pair(sys.argv[1], sys.argv[2], out=sys.argv[3], method='gauss-newton', step=2, tile=64,\n"
+        "                         executor='serial')\n"
+    )
+
+    def command(out):
+        return [sys.executable, str(driver), str(files / "pre.tif"), str(files / "post.tif"), str(tmp_path / out)]
+
+    subprocess.run(command("whole"), check=True)
+    process = subprocess.Popen(command("killed"))
+    for _ in range(600):
+        time.sleep(0.05)
+        if len(list((tmp_path / "killed").glob(".tiles/*/*.npz"))) >= 5:
+            break
+    process.kill()
+    process.wait()
+    kept = len(list((tmp_path / "killed").glob(".tiles/*/*.npz")))
+    assert 5 <= kept < 64
+    assert not (tmp_path / "killed" / "displacement.tif").exists()
+    subprocess.run(command("killed"), check=True)
+    for name in ("displacement.tif", "quicklook.png"):
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
