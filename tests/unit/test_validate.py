@@ -44,9 +44,7 @@ def test_scores_by_hand():
     inner = 104**2 - 1
     assert found.epe == pytest.approx(0.3 * 42 * 104 / inner)
     assert found.coverage == pytest.approx(inner / 104**2)
-    assert found.epe_raw == pytest.approx(
-        (np.hypot(0.8, 0.5) * 42 * 104 + np.hypot(0.5, 0.5) * (62 * 104 - 1)) / inner
-    )
+    assert found.epe_raw == pytest.approx((np.hypot(0.8, 0.5) * 42 * 104 + np.hypot(0.5, 0.5) * (62 * 104 - 1)) / inner)
     assert found.variance_x == pytest.approx(42 * 104 / inner)
     assert found.variance_y == pytest.approx(0, abs=1e-12)
 

@@ -287,17 +287,20 @@ def match_windows(
     margin = size + int(np.ceil(largest + reach)) + REACH + 2
     tops = np.ceil(rows - (size - 1) / 2).astype(np.int64)
     lefts = np.ceil(cols - (size - 1) / 2).astype(np.int64)
-    images, usable = [], []
-    for image in (pre, post):
-        filled, ok = fill_holes(image)
-        middle = np.float32(np.median(filled))
-        if not ok.all():
-            ok = ~ndimage.binary_dilation(~ok, iterations=REACH - 1)
-        smooth = ndimage.gaussian_filter(np.pad(filled - middle, margin, mode="edge"), SMOOTHING, truncate=6)
-        images.append(coefficients(smooth))
-        usable.append(np.pad(ok, margin, mode="constant"))
+    pre_spline, pre_ok = _prepared(pre, margin)
+    post_spline, post_ok = _prepared(post, margin)
     out = _match(
-        *images, *usable, tops + margin, lefts + margin, start_dx.astype(np.float64), start_dy.astype(np.float64),
-        window_weight.astype(np.float32), iterations, float(reach),
+        pre_spline, post_spline, pre_ok, post_ok, tops + margin, lefts + margin, start_dx.astype(np.float64),
+        start_dy.astype(np.float64), window_weight.astype(np.float32), iterations, float(reach),
     )  # fmt: skip
     return Matches(*out)
+
+
+def _prepared(image: np.ndarray, margin: int) -> tuple[np.ndarray, np.ndarray]:
+    """Spline coefficients of the smoothed image and where it can be used, both with a margin around."""
+    filled, ok = fill_holes(image)
+    if not ok.all():
+        ok = np.logical_not(ndimage.binary_dilation(np.logical_not(ok), iterations=REACH - 1))
+    padded = np.pad(filled - np.float32(np.median(filled)), margin, mode="edge")
+    smooth = ndimage.gaussian_filter(padded, SMOOTHING, truncate=6)
+    return coefficients(smooth), np.pad(ok, margin, mode="constant")

@@ -25,8 +25,8 @@ def fill_holes(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return image, ok
     if not ok.any():
         return np.zeros_like(image), ok
-    nearest = ndimage.distance_transform_edt(~ok, return_distances=False, return_indices=True)
-    return image[tuple(nearest)], ok
+    nearest = np.asarray(ndimage.distance_transform_edt(~ok, return_distances=False, return_indices=True))
+    return image[nearest[0], nearest[1]], ok
 
 
 @numba.njit(cache=True, nogil=True, inline="always")

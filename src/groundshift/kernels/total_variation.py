@@ -12,6 +12,7 @@ solved by the primal-dual method of Chambolle & Pock (2011), doi:10.1007/s10851-
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numba
@@ -156,7 +157,7 @@ def piecewise_smooth(
     *,
     curvature: float,
     start: Field,
-    iterations: tuple[int, ...],
+    iterations: Sequence[int],
     balance: float,
 ) -> Field:
     """The piecewise smooth field closest to a measured one.
