@@ -33,8 +33,6 @@ CONVINCING = 0.25  # height of the smaller window's own peak from which it may o
 LEAST_USED = 0.5  # share of the weight of the smaller window that must be usable
 FIRST_LEAST_USED = 0.25  # the same of the first window
 _SEARCH = 3  # pixels around the whole-pixel displacement in which the smaller window looks for its peak
-BLOCK = 6  # side of the blocks of frequencies whose scores are summed for the covariance; even
-_LARGEST_SHARE = 0.8  # of all information that a block may hold
 _STEPS = 3  # Newton steps before the first robustness iteration
 _STEPS_EACH = 2  # Newton steps of a robustness iteration
 FLAT = 1e-10  # variance over squared mean below which a window has no texture
@@ -198,91 +196,28 @@ def _vertex(before, middle, after):
     return 0.5 * (before - after) / bend if bend < 0 else 0.0
 
 
-@numba.njit(cache=True, nogil=True)
-def _waves(dx, dy, k, waves):
-    """cos kx dx, sin kx dx, cos ky dy and sin ky dy in the rows of `waves`, float32 (4, size)."""
-    for u in range(k.size):
-        waves[0, u], waves[1, u] = np.cos(k[u] * dx), np.sin(k[u] * dx)
-        waves[2, u], waves[3, u] = np.cos(k[u] * dy), np.sin(k[u] * dy)
-
-
 @numba.njit(cache=True, nogil=True, fastmath=True)
-def _plane_sums(phase_re, phase_im, weights, robust, k, waves, sums):
-    """Sums over half of the frequencies for the plane of `waves`, with residual phase r.
+def _plane_sums(phase_re, phase_im, weights, robust, dx, dy, k, along_x, along_y, sums):
+    """Sums over half of the frequencies for the plane (dx, dy), with residual phase r.
 
-    Σ w sin r (kx, ky); Σ w cos r (kx², kx ky, ky²); Σ w. With `robust`, w is further multiplied by t^n, where
-    t = 1 − φ/4 and φ = |Q − exp(i(kx dx + ky dy))|² = 2 − 2 cos r.
+    With ψ = w sin r: Σ ψ (kx, ky); Σ w cos r (kx², kx ky, ky²); Σ ψ² (kx², kx ky, ky²); Σ dψ/dr (kx², kx ky, ky²);
+    the weight; and the weighted sum of cos r. With `robust`, w is the weight times t^n, where t = 1 − φ/4 and
+    φ = |Q − exp(i(kx dx + ky dy))|² = 2 − 2 cos r; the last two keep the weight without it.
     """
     size = k.size
     half = size // 2
-    cos_y, sin_y = waves[2], waves[3]
+    for u in range(size):
+        along_x[0, u], along_x[1, u] = np.cos(k[u] * dx), np.sin(k[u] * dx)
+        along_y[0, u], along_y[1, u] = np.cos(k[u] * dy), np.sin(k[u] * dy)
+    cos_y, sin_y = along_y[0], along_y[1]
     sums[:] = 0
     for u in range(size):
         if u == half:
             continue
-        kx, cos_x, sin_x = k[u], waves[0, u], waves[1, u]
-        g0 = g1 = h0 = h1 = h2 = total = np.float32(0)
+        kx, cos_x, sin_x = k[u], along_x[0, u], along_x[1, u]
+        g0 = g1 = h0 = h1 = h2 = j0 = j1 = j2 = s0 = s1 = s2 = total = agree = np.float32(0)
         a, b = phase_re[u * half : u * half + half], phase_im[u * half : u * half + half]
         w = weights[u * half : u * half + half]
-        for v in range(half):
-            plane_re, plane_im = cos_x * cos_y[v] - sin_x * sin_y[v], cos_x * sin_y[v] + sin_x * cos_y[v]
-            cosine, sine = a[v] * plane_re + b[v] * plane_im, b[v] * plane_re - a[v] * plane_im
-            weight, ky = w[v], k[v]
-            if robust:
-                weight *= (np.float32(0.5) * (1 + cosine)) ** ROBUST_POWER
-            ws, wc = weight * sine, weight * cosine
-            total += weight
-            g0 += ws
-            g1 += ws * ky
-            h0 += wc
-            h1 += wc * ky
-            h2 += wc * ky * ky
-        sums[0] += kx * g0
-        sums[1] += g1
-        sums[2] += kx * kx * h0
-        sums[3] += kx * h1
-        sums[4] += h2
-        sums[5] += total
-
-
-@numba.njit(cache=True, nogil=True)
-def _fit_plane(phase_re, phase_im, weights, dx, dy, iterations, k, waves, sums):
-    """Displacement from the phase plane by damped Newton steps; `waves` are left as those of the plane."""
-    plain = np.float32(dx), np.float32(dy)
-    for step in range(_STEPS + _STEPS_EACH * iterations):
-        _waves(plain[0], plain[1], k, waves)
-        _plane_sums(phase_re, phase_im, weights, step >= _STEPS, k, waves, sums)
-        least = 0.05 * sums[5]  # keeps the step uphill where the plane fits badly
-        xx, yy = max(sums[2], least), max(sums[4], least)
-        limit = 0.8 * np.sqrt(xx * yy)
-        xy = min(max(sums[3], -limit), limit)
-        determinant = xx * yy - xy * xy + 1e-30
-        move_x, move_y = (yy * sums[0] - xy * sums[1]) / determinant, (xx * sums[1] - xy * sums[0]) / determinant
-        damp = min(1.0, _LONGEST_STEP / (np.hypot(move_x, move_y) + 1e-30))
-        plain = np.float32(plain[0] + damp * move_x), np.float32(plain[1] + damp * move_y)
-    _waves(plain[0], plain[1], k, waves)
-    return plain
-
-
-@numba.njit(cache=True, nogil=True, fastmath=True)
-def _scores(phase_re, phase_im, weights, robust, k, waves, score_x, score_y, sums):
-    """Pull of each frequency on dx and dy, ψ kx and ψ ky with ψ = w t^n sin r, laid out as :func:`_blocks` wants.
-
-    Sums: Σ dψ/dr (kx², kx ky, ky²); Σ w t^n (kx², ky²); Σ (w t^n)² (kx⁴, ky⁴); Σ w; Σ w cos r.
-    """
-    size = k.size
-    half = size // 2
-    below = BLOCK // 2 - 1
-    sums[:] = 0
-    for u in range(size):
-        if u == half:
-            continue
-        kx, cos_x, sin_x = k[u], waves[0, u], waves[1, u]
-        s0 = s1 = s2 = i0 = i2 = j0 = j2 = total = agree = np.float32(0)
-        row = (u + half) % size + BLOCK - 1
-        to_x, to_y = score_x[row, below : below + half], score_y[row, below : below + half]
-        a, b = phase_re[u * half : u * half + half], phase_im[u * half : u * half + half]
-        w, cos_y, sin_y = weights[u * half : u * half + half], waves[2], waves[3]
         for v in range(half):
             plane_re, plane_im = cos_x * cos_y[v] - sin_x * sin_y[v], cos_x * sin_y[v] + sin_x * cos_y[v]
             cosine, sine = a[v] * plane_re + b[v] * plane_im, b[v] * plane_re - a[v] * plane_im
@@ -295,78 +230,69 @@ def _scores(phase_re, phase_im, weights, robust, k, waves, score_x, score_y, sum
                 less = share ** (ROBUST_POWER - 1)
                 slope = weight * less * (share * cosine - np.float32(0.5 * ROBUST_POWER) * sine * sine)
                 weight *= less * share
-            to_x[v], to_y[v] = weight * sine * kx, weight * sine * ky
-            ky2 = ky * ky
+            ws, wc = weight * sine, weight * cosine
+            g0 += ws
+            g1 += ws * ky
+            h0 += wc
+            h1 += wc * ky
+            h2 += wc * ky * ky
+            j0 += ws * ws
+            j1 += ws * ws * ky
+            j2 += ws * ws * ky * ky
             s0 += slope
             s1 += slope * ky
-            s2 += slope * ky2
-            i0 += weight
-            i2 += weight * ky2
-            j0 += weight * weight
-            j2 += weight * weight * ky2 * ky2
-        kx2 = kx * kx
-        sums[0] += kx2 * s0
-        sums[1] += kx * s1
-        sums[2] += s2
-        sums[3] += kx2 * i0
-        sums[4] += i2
-        sums[5] += kx2 * kx2 * j0
-        sums[6] += j2
-        sums[7] += total
-        sums[8] += agree
-
-
-@numba.njit(cache=True, nogil=True, fastmath=True)
-def _blocks(score_x, score_y, size):
-    """Σ over all blocks of neighbouring frequencies of (X², X Y, Y²), X and Y being the block's sums of scores.
-
-    Row u + BLOCK − 1 and column v + BLOCK / 2 − 1 hold the score of (kx, ky) number (u − size / 2, v); around lie
-    zeros, but for v < 0, which is filled here: the score of −k is that of k. Mirrored blocks are counted once.
-    """
-    half, below = size // 2, BLOCK // 2 - 1
-    first = BLOCK - 1
-    for u in range(1, size):
-        for v in range(1, below + 1):
-            score_x[first + u, below - v] = score_x[first + size - u, below + v]
-            score_y[first + u, below - v] = score_y[first + size - u, below + v]
-    width = half + below
-    column_x, column_y = np.zeros(width + first, np.float32), np.zeros(width + first, np.float32)
-    xx = xy = yy = 0.0
-    for u in range(size + first):
-        column_x[:] = 0
-        column_y[:] = 0
-        for m in range(u, u + BLOCK):
-            column_x += score_x[m]
-            column_y += score_y[m]
-        for v in range(width):
-            x = y = np.float32(0)
-            for n in range(BLOCK):
-                x += column_x[v + n]
-                y += column_y[v + n]
-            xx += x * x
-            xy += x * y
-            yy += y * y
-    return xx / BLOCK**2, xy / BLOCK**2, yy / BLOCK**2
+            s2 += slope * ky * ky
+        sums[0] += kx * g0
+        sums[1] += g1
+        sums[2] += kx * kx * h0
+        sums[3] += kx * h1
+        sums[4] += h2
+        sums[5] += kx * kx * j0
+        sums[6] += kx * j1
+        sums[7] += j2
+        sums[8] += kx * kx * s0
+        sums[9] += kx * s1
+        sums[10] += s2
+        sums[11] += total
+        sums[12] += agree
 
 
 @numba.njit(cache=True, nogil=True)
-def _covariance(sums, pulls):
-    """Variances of dx and dy: H⁻¹ J H⁻¹ (Huber 1967), H = Σ dψ/dr k kᵀ and J the scores' covariance from blocks.
+def _fit_plane(phase_re, phase_im, weights, dx, dy, iterations, k, room, sums):
+    """Displacement from the phase plane by damped Newton steps, and `sums` of the last plane."""
+    along_x, along_y = room[2, : 2 * k.size].reshape(2, k.size), room[3, : 2 * k.size].reshape(2, k.size)
+    plain = np.float32(dx), np.float32(dy)
+    steps = _STEPS + _STEPS_EACH * iterations
+    for step in range(steps + 1):
+        robust = iterations > 0 and step >= _STEPS
+        _plane_sums(phase_re, phase_im, weights, robust, plain[0], plain[1], k, along_x, along_y, sums)
+        if step == steps:
+            break
+        least = 0.05 * sums[11]  # keeps the step uphill where the plane fits badly
+        xx, yy = max(sums[2], least), max(sums[4], least)
+        limit = 0.8 * np.sqrt(xx * yy)
+        xy = min(max(sums[3], -limit), limit)
+        determinant = xx * yy - xy * xy + 1e-30
+        move_x, move_y = (yy * sums[0] - xy * sums[1]) / determinant, (xx * sums[1] - xy * sums[0]) / determinant
+        damp = min(1.0, _LONGEST_STEP / (np.hypot(move_x, move_y) + 1e-30))
+        plain = np.float32(plain[0] + damp * move_x), np.float32(plain[1] + damp * move_y)
+    return plain
 
-    Blocks, because neighbouring frequencies err alike: a taper mixes them, and so does a change of the ground that
-    fills only part of the window. The fit pulls the sum of all scores to 0, so that blocks show too little by the
-    share of all information that one of them holds; for this each variance is corrected. Infinite if H is not positive.
+
+@numba.njit(cache=True, nogil=True)
+def _covariance(sums):
+    """Variances of dx and dy: H⁻¹ J H⁻¹, H = Σ dψ/dr k kᵀ and J = Σ ψ² k kᵀ (Huber 1967), or infinity.
+
+    The slope of ψ, not its weight, belongs in H: noise that happens to agree with the plane counts for nothing then.
     """
-    xx, xy, yy = sums[0], sums[1], sums[2]
+    xx, xy, yy = sums[8], sums[9], sums[10]
     determinant = xx * yy - xy * xy
     if xx <= 0 or yy <= 0 or determinant <= 1e-6 * xx * yy:
         return np.inf, np.inf
     a, b, c = yy / determinant, -xy / determinant, xx / determinant
-    share_x = min(_LARGEST_SHARE, 0.5 * BLOCK**2 * sums[5] / sums[3] ** 2)
-    share_y = min(_LARGEST_SHARE, 0.5 * BLOCK**2 * sums[6] / sums[4] ** 2)
     return (
-        (a * a * pulls[0] + 2 * a * b * pulls[1] + b * b * pulls[2]) / (1 - share_x),
-        (b * b * pulls[0] + 2 * b * c * pulls[1] + c * c * pulls[2]) / (1 - share_y),
+        a * a * sums[5] + 2 * a * b * sums[6] + b * b * sums[7],
+        b * b * sums[5] + 2 * b * c * sums[6] + c * c * sums[7],
     )
 
 
@@ -417,7 +343,7 @@ def _weigh(amplitude, mean, roll_off, weights):
 
 
 @numba.njit(cache=True, nogil=True)
-def _measure_node(images, corner, shift, sides, twiddle, roll_off, k, iterations, room, scores, waves, sums, out):
+def _measure_node(images, corner, shift, sides, twiddle, roll_off, k, iterations, room, sums, out):
     """The eight numbers of :class:`PhaseMatches` for one node, read `shift` (y, x) apart."""
     size = sides.shape[1]
     re, im, phase_re, phase_im, amplitude, w = room[0], room[1], room[4], room[5], room[6], room[7]
@@ -431,7 +357,7 @@ def _measure_node(images, corner, shift, sides, twiddle, roll_off, k, iterations
     start_x = x + _vertex(_value(re, im, y, x - 1, size), top, _value(re, im, y, x + 1, size))
     start_y = y + _vertex(_value(re, im, y - 1, x, size), top, _value(re, im, y + 1, x, size))
     _weigh(amplitude, mean, roll_off, w)
-    dx, dy = _fit_plane(phase_re, phase_im, w, start_x, start_y, 0, k, waves, sums)
+    dx, dy = _fit_plane(phase_re, phase_im, w, start_x, start_y, 0, k, room, sums)
     if abs(dx - x) > _FARTHEST or abs(dy - y) > _FARTHEST:
         return
     _, textured = _gather(images, corner, shift, _tapers(size, dx, dy), re, im)
@@ -439,32 +365,27 @@ def _measure_node(images, corner, shift, sides, twiddle, roll_off, k, iterations
         return
     mean = _cross_spectrum(re, im, room[2], room[3], twiddle, phase_re, phase_im, amplitude)
     _weigh(amplitude, mean, roll_off, w)
-    dx, dy = _fit_plane(phase_re, phase_im, w, dx, dy, iterations, k, waves, sums)
+    dx, dy = _fit_plane(phase_re, phase_im, w, dx, dy, iterations, k, room, sums)
     if abs(dx - x) > _FARTHEST or abs(dy - y) > _FARTHEST:
         return
-    _scores(phase_re, phase_im, w, iterations > 0, k, waves, scores[0], scores[1], sums)
-    variance_x, variance_y = _covariance(sums, _blocks(scores[0], scores[1], size))
+    variance_x, variance_y = _covariance(sums)
     out[0], out[1] = dx + shift[1], dy + shift[0]
     out[2], out[3] = np.sqrt(variance_x), np.sqrt(variance_y)
-    out[4] = sums[8] / (sums[7] + 1e-30)
+    out[4] = sums[12] / (sums[11] + 1e-30)
 
 
 @numba.njit(cache=True, nogil=True)
 def _measure(images, first_corners, corners, first_size, twiddle_1, twiddle_2, roll_off, k, reach, iterations):
     rows, cols = corners[0].size, corners[1].size
-    size = k.size
     out = np.full((rows, cols, 8), np.nan)
-    room, waves, sums = np.empty((8, first_size * first_size), np.float32), np.empty((4, size), np.float32), np.empty(9)
-    scores = np.zeros((2, size + 2 * (BLOCK - 1), size // 2 + BLOCK // 2 + BLOCK - 2), np.float32)
-    first_sides, sides = _tapers(first_size, 0.0, 0.0), _tapers(size, 0.0, 0.0)
+    room, sums = np.empty((8, first_size * first_size), np.float32), np.empty(13)
+    first_sides, sides = _tapers(first_size, 0.0, 0.0), _tapers(k.size, 0.0, 0.0)
     for m in range(rows):
         for n in range(cols):
             corner = (corners[0][m], corners[1][n])
             first_corner = (first_corners[0][m], first_corners[1][n])
             shift = _whole_shift(images, first_corner, corner, first_sides, sides, twiddle_1, twiddle_2, reach, room)
-            _measure_node(
-                images, corner, shift, sides, twiddle_2, roll_off, k, iterations, room, scores, waves, sums, out[m, n]
-            )
+            _measure_node(images, corner, shift, sides, twiddle_2, roll_off, k, iterations, room, sums, out[m, n])
     return out
 
 

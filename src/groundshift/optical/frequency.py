@@ -86,19 +86,20 @@ def measure(pre: np.ndarray, post: np.ndarray, nodes: Nodes, config: PairConfig)
         pre, post, nodes.rows, nodes.cols, window=window, first_window=first, reach=_search(config),
         iterations=config.iterations,
     )  # fmt: skip
-    confidence = found.coherence * window * np.sqrt(found.used)
-    formal = _SIGMA_FACTOR * np.stack([found.dx_sigma, found.dy_sigma])
-    wrong = 0.5 * config.max_displacement / (1 + np.exp((confidence - _DOUBT[0]) / _DOUBT[1]))
-    sigma = np.sqrt(formal**2 + wrong**2 + _LEAST_SIGMA**2)
-
     reason = np.full(found.dx.shape, Reason.VALID, np.uint8)
     reason[np.hypot(found.dx, found.dy) > config.max_displacement] = Reason.OUT_OF_RANGE
-    reason[~(np.isfinite(formal).all(axis=0) & (confidence > _NOISE))] = Reason.NO_MATCH
+    coherent = found.coherence * window > LEAST_COHERENCE * NOISE_COHERENCE
+    reason[~(coherent & np.isfinite(found.dx_sigma + found.dy_sigma))] = Reason.NO_MATCH
     reason[found.textured == 0] = Reason.NO_TEXTURE
     reason[found.used < LEAST_USED] = Reason.NO_DATA
-    quality = np.clip(found.coherence, 0, 1) / (1 + np.hypot(*sigma) / _FAIR_SIGMA)
-    layers = (found.dx, found.dy, *sigma, quality)
-    return PixelFlow(*(np.where(reason == Reason.VALID, each, np.nan).astype(np.float32) for each in layers), reason)
+    valid = reason == Reason.VALID
+    wrong = _wrong_peak(found.coherence, window)
+    spread = SPREAD * (1 + 1.8 * (1 - found.coherence) ** 3) * (1 + (10 / window) ** 3)
+    far = wrong * config.max_displacement / 2  # expected error of a wrong peak
+    sigma = [np.where(valid, np.hypot(spread * s, far), np.nan) for s in (found.dx_sigma, found.dy_sigma)]
+    quality = np.where(valid, (1 - wrong) / (1 + np.hypot(*sigma) / QUALITY_SIGMA), np.nan)
+    layers = (np.where(valid, found.dx, np.nan), np.where(valid, found.dy, np.nan), *sigma, quality)
+    return PixelFlow(*(layer.astype(np.float32) for layer in layers), reason)
 
 
 FREQUENCY = Method(
