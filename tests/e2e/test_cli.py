@@ -66,7 +66,7 @@ def test_killed_and_started_again_gives_the_same_bytes(files, tmp_path):
     driver = tmp_path / "driver.py"
     driver.write_text(
         "import sys, groundshift\n"
-        "groundshift.measure_pair(sys.argv[1], sys.argv[2], out=sys.argv[3], method='gauss-newton', step=2, tile=64,\n"
+        "groundshift.measure_pair(sys.argv[1], sys.argv[2], out=sys.argv[3], method='gauss-newton', step=4, tile=64,\n"
         "                         executor='serial')\n"
     )
 

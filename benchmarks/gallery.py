@@ -1,0 +1,111 @@
+"""Gallery pages: real ground that moved, with pictures and the numbers of the text.
+
+    python -m benchmarks.gallery yahtse|kaiserberg DATA_FOLDER OUT
+
+DATA_FOLDER is the folder of shared data beside the checkout.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import odc.geo.xr  # noqa: F401
+import rioxarray
+
+import groundshift
+from groundshift.figures.style import SECOND, TRUTH, new_figure, save_figure
+from groundshift.grid.tiles import Box
+from groundshift.io import read_mask
+from groundshift.kernels.robust import nmad, robust_fit
+
+DAYS = 16.0  # between the Landsat images
+_CONVERGENCE = -10.45  # degrees between north of UTM zones 5 and 7 there
+
+
+def yahtse(data: Path, out: Path) -> str:
+    """Landsat-8, 18 July to 3 August 2016, against published offsets of the same pair."""
+    folder = data / "l8_yahtse_glacier"
+    dataset = groundshift.measure_pair(
+        folder / "LC80630182016200LGN00_B8_yahtse.TIF", folder / "LC80630182016216LGN00_B8_yahtse.TIF",
+        out=out, max_displacement=12,
+    )  # fmt: skip
+    east, north = (dataset[name].values / DAYS for name in ("east", "north"))  # metres a day
+    theirs = []
+    for name, sign in (("east", -1), ("north", 1)):
+        path = folder / "published_ampcor_utm5N" / f"20160803203709_20160718203706_r32x32_s32x32_{name}xyz_filt.grd"
+        grid = rioxarray.open_rasterio(path).squeeze().rio.write_crs("EPSG:32605").rio.write_nodata(np.nan)
+        theirs.append(sign * grid.rio.reproject_match(dataset["east"]).values)
+    turn = np.radians(_CONVERGENCE)
+    theirs = [np.cos(turn) * theirs[0] - np.sin(turn) * theirs[1], np.sin(turn) * theirs[0] + np.cos(turn) * theirs[1]]
+
+    rows, cols = np.indices(east.shape)
+    known = np.isfinite(east + theirs[0] + theirs[1])
+    upper = rows < 0.65 * east.shape[0]  # above the sea
+    still = known & upper & (np.hypot(east, north) < 0.12)
+    design = np.stack([np.ones(east.size), cols.ravel() / 1e3, rows.ravel() / 1e3], axis=1)
+    some = np.flatnonzero(still)[::50]
+    for c, own in ((0, east), (1, north)):  # their images were not aligned: a plane on still ground
+        plane = robust_fit(design[some], (theirs[c] - own).ravel()[some]).coefficients
+        theirs[c] = theirs[c] - (design @ plane).reshape(east.shape)
+    trunk = known & (rows < 560) & (cols > 150) & (cols < 1050) & (np.hypot(east, north) > 0.3)
+    agree = trunk & (np.hypot(theirs[0] - east, theirs[1] - north) < 1)
+    x, y = (np.concatenate([a[agree], b[agree]]) for a, b in ((theirs[0], theirs[1]), (east, north)))
+    c = np.cov(x, y)
+    slope = (c[1, 1] - c[0, 0] + np.hypot(c[1, 1] - c[0, 0], 2 * c[0, 1])) / (2 * c[0, 1])
+
+    figure = new_figure(7, 6)
+    panel = figure.subplots()
+    panel.hexbin(x, y, gridsize=120, bins="log", cmap="cividis", mincnt=1)
+    panel.plot([-4, 4], [-4, 4], color=TRUTH, linewidth=1, label="equal")
+    panel.plot([-4, 4], [-4 * slope, 4 * slope], color=SECOND, linewidth=1.2, label=f"slope {slope:.3f}")
+    panel.set(xlim=(-4, 4), ylim=(-4, 4), xlabel="published offsets (m/day)", ylabel="groundshift, dense (m/day)")
+    panel.legend()
+    save_figure(figure, out / "scatter.png")
+    rock = (cols > 1050) & (rows < 900)
+    speed = np.hypot(east, north)[trunk & (cols > 300)]
+    return (
+        f"slope {slope:.3f} (total least squares), correlation {np.corrcoef(x, y)[0, 1]:.3f}, "
+        f"{100 * agree.sum() / trunk.sum():.1f} % of the trunk within 1 m/day\n"
+        f"trunk speed: quartiles {np.percentile(speed, [25, 50, 75]).round(2)} m/day\n"
+        f"rock: NMAD {nmad(DAYS * east[rock]) / 15:.3f} (east), {nmad(DAYS * north[rock]) / 15:.3f} (north) pixels\n"
+        f"measured: {100 * float(dataset['valid'].mean()):.1f} %"
+    )
+
+
+def kaiserberg(data: Path, out: Path) -> str:
+    """Orthophotos of 2003 and 2023: a rock glacier that moved by metres."""
+    folder = data / "ortho1m_kaiserberg_rockglacier"
+    out.mkdir(parents=True, exist_ok=True)
+    outlines = out / "outlines"
+    outlines.mkdir(exist_ok=True)
+    for name in ("Area_inside_rock_glacier", "Area_outside_rock_glacier_adjusted"):
+        for suffix in (".shp", ".shx", ".dbf"):
+            shutil.copy(folder / f"{name}{suffix}", outlines)
+        shutil.copy(folder / "Area_inside_rock_glacier.prj", outlines / f"{name}.prj")  # one of them has none
+    dataset = groundshift.measure_pair(
+        folder / "2003_ortho_1m_RG_rend_bw.tif", folder / "2023_ortho_1m_RG_rend_bw.tif", out=out, max_displacement=30,
+        stable=outlines / "Area_outside_rock_glacier_adjusted.shp",
+    )  # fmt: skip
+    grid = dataset.odc.geobox
+    whole = Box(0, 0, *grid.shape)
+    length = np.hypot(dataset["east"], dataset["north"]).values
+    lines = []
+    for label, name in (("moving", "Area_inside_rock_glacier"), ("stable", "Area_outside_rock_glacier_adjusted")):
+        where = read_mask(outlines / f"{name}.shp", grid).read(whole)
+        found = length[where & np.isfinite(length)]
+        quartiles = np.percentile(found, [25, 50, 75, 90]).round(2)
+        east, north = (nmad(dataset[c].values[where]) for c in ("east", "north"))
+        lines.append(
+            f"{label}: {100 * found.size / where.sum():.0f} % of {where.sum()} pixels measured; displacement at "
+            f"25, 50, 75, 90 %: {quartiles} m; NMAD {east:.2f} (east), {north:.2f} (north) m"
+        )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO)
+    print({"yahtse": yahtse, "kaiserberg": kaiserberg}[sys.argv[1]](Path(sys.argv[2]), Path(sys.argv[3])))
