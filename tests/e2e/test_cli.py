@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from affine import Affine
 from odc.geo.geobox import GeoBox
-from textures import shifted_pair
 
 from groundshift.io import write_image
+from groundshift.synth.textures import shifted_pair
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use .@. matmul:PendingDeprecationWarning")
 COMMAND = [sys.executable, "-m", "groundshift"]

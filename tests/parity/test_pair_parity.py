@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from textures import shifted_pair
 
 import groundshift
 from groundshift.synth.pairs import demo_pair
+from groundshift.synth.textures import shifted_pair
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use .@. matmul:PendingDeprecationWarning")
 

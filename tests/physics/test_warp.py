@@ -4,9 +4,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
-from textures import shifted, spectrum
 
 from groundshift.kernels.spline import coefficients, fill_holes, warp
+from groundshift.synth.textures import shifted, spectrum
 from groundshift.synth.warp import origins, warp_forward
 
 SIZE = 96

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from scipy import ndimage
-from textures import shifted_pair, spectrum
 
 from groundshift.kernels.cost_volume import best_candidates, semi_global, zncc_costs
 from groundshift.kernels.total_variation import Field, piecewise_smooth
@@ -11,6 +10,7 @@ from groundshift.model.reason import Reason
 from groundshift.optical.config import PairConfig
 from groundshift.optical.dense import DENSE
 from groundshift.optical.methods import Nodes
+from groundshift.synth.textures import shifted_pair, spectrum
 
 INNER = np.s_[32:-32, 32:-32]
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from textures import cramer_rao_sigma, shifted_pair
 
 from groundshift.kernels.least_squares_matching import match_windows
+from groundshift.synth.textures import cramer_rao_sigma, shifted_pair
 
 NODES = np.arange(40, 220, 20) + 0.5
 BOX = np.ones((32, 32), np.float32)

@@ -7,7 +7,6 @@ import pytest
 import rasterio
 from affine import Affine
 from odc.geo.geobox import GeoBox
-from textures import shifted_pair
 
 import groundshift
 from groundshift.errors import ConfigurationError, InputError, NoOverlapError
@@ -16,6 +15,7 @@ from groundshift.model.displacement import check
 from groundshift.model.reason import Reason
 from groundshift.optical.config import PairConfig
 from groundshift.optical.registry import METHODS, resolved
+from groundshift.synth.textures import shifted_pair
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use .@. matmul:PendingDeprecationWarning")
 GRID = GeoBox((160, 160), Affine(10, 0, 500_000, 0, -10, 4_000_000), "EPSG:32633")
