@@ -1,15 +1,11 @@
 """Gallery pages: real ground that moved, with pictures and the numbers of the text.
 
-    python -m benchmarks.gallery yahtse|kaiserberg DATA_FOLDER OUT
-
-DATA_FOLDER is the folder of shared data beside the checkout.
+The data are a folder of shared data beside the checkout.
 """
 
 from __future__ import annotations
 
-import logging
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -106,6 +102,4 @@ def kaiserberg(data: Path, out: Path) -> str:
     return "\n".join(lines)
 
 
-if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO)
-    print({"yahtse": yahtse, "kaiserberg": kaiserberg}[sys.argv[1]](Path(sys.argv[2]), Path(sys.argv[3])))
+PAGES = {"yahtse": yahtse, "kaiserberg": kaiserberg}

@@ -1,0 +1,43 @@
+"""Run one benchmark, or those that need no data.
+
+    python -m benchmarks                             bias and speed, small: a few minutes
+    python -m benchmarks bias OUT                    `gauss-newton` against the Cramér–Rao bound: table and plot
+    python -m benchmarks windows                     windows a second of `frequency`
+    python -m benchmarks scale OUT METHOD SIDE...    time and memory of whole pairs, SIDE² pixels: table and plot
+    python -m benchmarks gallery yahtse|kaiserberg DATA OUT
+
+`groundshift bench optical FOLDER` scores a method on pairs with known truth.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+
+from benchmarks import bias, gallery, scale, windows
+
+
+def main(arguments: list[str]) -> None:
+    match arguments:
+        case []:
+            out = Path("benchmark-output")
+            bias.main(out)
+            windows.main()
+            scale.main(out, "frequency", [1024, 2048])
+            scale.main(out, "dense", [512, 1024])
+        case ["bias", out]:
+            bias.main(Path(out))
+        case ["windows"]:
+            windows.main()
+        case ["scale", out, method, *sides] if sides:
+            scale.main(Path(out), method, [int(side) for side in sides])
+        case ["gallery", "yahtse" | "kaiserberg" as page, data, out]:
+            logging.basicConfig(level=logging.INFO)
+            print(gallery.PAGES[page](Path(data), Path(out)))
+        case _:
+            sys.exit(__doc__)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
