@@ -12,10 +12,70 @@ from scipy import ndimage
 REACH = 3
 """Pixels on either side of a sample that a quintic B-spline touches."""
 
+_POLES = (-0.43057534709997379, -0.04309628820326465)
+_HORIZON = 40  # pixels after which the first pole has decayed to 1e-15
+_STRIP = 32  # lines that are filtered together
+
 
 def coefficients(image: np.ndarray) -> np.ndarray:
     """Quintic B-spline coefficients, float32, of an image (y, x) without NaN, mirrored at its borders."""
-    return ndimage.spline_filter(image.astype(np.float64), order=5, output=np.float64, mode="mirror").astype(np.float32)
+    return _filtered(np.asarray(image, dtype=np.float32))
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _mirrored(index, size):
+    """Index of a pixel beyond the border, mirrored at the centre of the border pixel."""
+    period = max(2 * size - 2, 1)
+    index = abs(index) % period
+    return period - index if index >= size else index
+
+
+@numba.njit(cache=True, nogil=True)
+def _filtered(image):
+    height, width = image.shape
+    out = np.empty((height, width), np.float32)
+    strip = np.zeros((height, _STRIP))
+    for left in range(0, width, _STRIP):
+        count = min(_STRIP, width - left)
+        strip[:, :count] = image[:, left : left + count]
+        _filter_columns(strip)
+        out[:, left : left + count] = strip[:, :count]
+    strip = np.zeros((width, _STRIP))
+    for top in range(0, height, _STRIP):
+        count = min(_STRIP, height - top)
+        strip[:, :count] = out[top : top + count].T
+        _filter_columns(strip)
+        out[top : top + count] = strip[:, :count].T
+    return out
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def _filter_columns(lines):
+    """Replace float64 (i, k) by its coefficients along i: a causal and an anticausal recursion for each pole."""
+    size, count = lines.shape
+    if size == 1:
+        return
+    for pole in _POLES:
+        gain = (1 - pole) * (1 - 1 / pole)
+        for i in range(size):
+            for k in range(count):
+                lines[i, k] *= gain
+        start = lines[0].copy()
+        power = pole
+        for i in range(1, _HORIZON):
+            mirrored = _mirrored(i, size)
+            for k in range(count):
+                start[k] += power * lines[mirrored, k]
+            power *= pole
+        lines[0] = start
+        for i in range(1, size):
+            for k in range(count):
+                lines[i, k] += pole * lines[i - 1, k]
+        for k in range(count):
+            lines[-1, k] = pole / (pole * pole - 1) * (lines[-1, k] + pole * lines[-2, k])
+        for i in range(size - 2, -1, -1):
+            for k in range(count):
+                lines[i, k] = pole * (lines[i + 1, k] - lines[i, k])
 
 
 def fill_holes(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -50,17 +110,16 @@ def quintic(x):
 
 @numba.njit(cache=True, nogil=True, inline="always")
 def _weights(t, out):
-    """The six weights of a sample at fraction t between the third and the fourth."""
-    for k in range(6):
-        out[k] = quintic(t + 2 - k)[0]
-
-
-@numba.njit(cache=True, nogil=True, inline="always")
-def _mirrored(index, size):
-    """Index of a pixel beyond the border, mirrored at the centre of the border pixel."""
-    period = max(2 * size - 2, 1)
-    index = abs(index) % period
-    return period - index if index >= size else index
+    """The six weights of a sample at fraction t, float32, between the third and the fourth."""
+    s = 1 - t
+    t2, s2 = t * t, s * s
+    share = np.float32(1 / 120)
+    out[0] = share * s2 * s2 * s
+    out[1] = share * (26 - t * (50 - t * (20 + t * (20 - t * (20 - t * 5)))))
+    out[2] = share * (66 - t2 * (60 - t2 * (30 - t * 10)))
+    out[3] = share * (66 - s2 * (60 - s2 * (30 - s * 10)))
+    out[4] = share * (26 - s * (50 - s * (20 + s * (20 - s * (20 - s * 5)))))
+    out[5] = share * t2 * t2 * t
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
@@ -86,8 +145,8 @@ def warp(spline, dx, dy):
         for j in range(cols):
             y, x = i + dy[i, j], j + dx[i, j]
             top, left = int(np.floor(y)), int(np.floor(x))
-            _weights(y - top, wy)
-            _weights(x - left, wx)
+            _weights(np.float32(y - top), wy)
+            _weights(np.float32(x - left), wx)
             total = np.float32(0)
             if 2 <= top < height - 3 and 2 <= left < width - 3:
                 for a in range(6):
