@@ -1,42 +1,374 @@
-"""What else differs between two images of the same ground."""
+"""What else differs between two images of the same ground: on the ground, in the light, and in the air."""
 
 from __future__ import annotations
 
+from typing import Literal, NamedTuple
+
+import numba
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 from scipy import ndimage
 
+from groundshift.kernels.spline import fill_holes
+from groundshift.synth.scenes import power_law
 
-class Changes(BaseModel):
-    """Changes of the second image of a simulated pair; each is off at 0."""
+_DIFFUSE = 0.15  # light of the sky, share of that of the sun from straight above
+_SHADOW = 0.6  # darkening below a cloud
+_SEGMENT = 18  # pixels between the seeds of segments
+_VISIBLE = 0.02  # opacity from which a pixel counts as clouded
+
+Strength = Literal["easy", "typical", "hard"]
+
+
+class Sun(BaseModel):
+    """Where the sun stands."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    fields: float = Field(0.0, ge=0, le=1, description="share of the fields whose brightness changed")
-    gain: float = Field(0.0, ge=0, description="relative change of gain")
-    offset: float = Field(0.0, description="added to all values, units of the image")
+    azimuth: float = Field(description="degrees clockwise from up in the image")
+    elevation: float = Field(gt=0, le=90, description="degrees above the horizon")
+
+
+class Changes(BaseModel):
+    """Changes of the second image of a simulated pair; each is off at 0, those of the sun at None.
+
+    A segment is a field of the scene where those are known, and otherwise a piece that follows the edges of the image;
+    of these, those with little contrast inside, as fields have, change most.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    fields: float = Field(0.0, ge=0, le=1, description="share of the segments whose brightness changed, by 0.5 to 1.8")
+    vegetation: float = Field(
+        0.0, ge=0, le=1, description="standard deviation among segments of the change of canopy cover, share of area"
+    )
+    texture: float = Field(
+        0.0, ge=0, le=1, description="share of the contrast inside segments that is replaced by another, on average"
+    )
+    harvest: float = Field(0.0, ge=0, le=1, description="share of the segments that became bare, with furrows")
+    construction: float = Field(0.0, ge=0, le=1, description="share of the area that was built over")
     illumination: float = Field(0.0, ge=0, le=1, description="relative amplitude of a broad change of brightness")
+    sun_before: Sun | None = Field(None, description="sun of the image as it is given")
+    sun_after: Sun | None = Field(None, description="sun of the image as it looks later")
+    slope: float = Field(0.0, ge=0, lt=90, description="rms slope of the relief made where none is given, degrees")
+    haze: float = Field(0.0, ge=0, lt=1, description="mean share of the light that comes from haze")
+    cloud: float = Field(0.0, ge=0, le=1, description="share of the area below clouds")
+    cloud_height: float = Field(60.0, ge=0, description="of the clouds above ground, pixels; sets where shadows fall")
+    gain: float = Field(0.0, gt=-1, description="relative change of gain")
+    offset: float = Field(0.0, description="added to all values, units of the image")
     noise: float = Field(0.0, ge=0, description="sensor noise of both images, share of the image's standard deviation")
     shift_x: float = Field(0.0, description="misregistration to the right, pixels")
     shift_y: float = Field(0.0, description="misregistration down, pixels")
 
 
-def changed(image: np.ndarray, field: np.ndarray, changes: Changes, random: np.random.Generator) -> np.ndarray:
-    """The image as it looks later, before its ground moves: fields, illumination, gain and offset; float32 (y, x).
+class Ground(NamedTuple):
+    """The ground as it is later."""
+
+    image: np.ndarray  # float32 (y, x)
+    replaced: np.ndarray  # bool (y, x): harvested or built over, so that nothing of the texture before is left
+
+
+class Air(NamedTuple):
+    """The ground as it is seen through the air."""
+
+    image: np.ndarray  # float32 (y, x)
+    clouded: np.ndarray  # bool (y, x): cloud or the shadow of one; displacement cannot be measured here
+
+
+def changed(
+    image: np.ndarray, field: np.ndarray | None, changes: Changes, random: np.random.Generator, *,
+    relief: np.ndarray | None = None,
+) -> np.ndarray:  # fmt: skip
+    """The image as it looks later, before its ground moves: :func:`on_ground` seen through :func:`in_air`, float32."""
+    later = on_ground(image, changes, random, field=field, relief=relief)
+    return in_air(later.image, changes, random).image
+
+
+def on_ground(
+    image: np.ndarray, changes: Changes, random: np.random.Generator, *,
+    field: np.ndarray | None = None, relief: np.ndarray | None = None,
+) -> Ground:  # fmt: skip
+    """Season, vegetation, harvest, construction, and the sun on the relief: all that moves with the ground.
+
+    Each change has its own random numbers, so that one does not alter another.
 
     Parameters
     ----------
-    image, field
-        A scene and the numbers of its fields, (y, x).
+    image
+        Reflectance or counts, (y, x); NaN is no data and stays.
+    field
+        Number of the segment that each pixel belongs to, int (y, x); made from the image where none is given.
+    relief
+        Heights in pixels, (y, x); made, with slope `changes.slope`, where none is given.
     """
-    count = int(field.max()) + 1
-    factor = np.where(random.uniform(size=count) < changes.fields, random.uniform(0.5, 1.8, count), 1.0)
-    edge = ndimage.gaussian_filter(factor[field], 0.6)
-    broad = ndimage.gaussian_filter(random.normal(size=image.shape), min(image.shape) / 6)
-    light = 1 + changes.illumination * broad / max(np.abs(broad).max(), 1e-12)
-    return (image * edge * light * (1 + changes.gain) + changes.offset).astype(np.float32)
+    fields, vegetation, texture, harvest, construction, sun = _generators(random, 6)
+    filled, ok = fill_holes(np.asarray(image, dtype=np.float32))
+    out, replaced = filled, np.zeros(image.shape, bool)
+    dark, bright = np.percentile(filled[::2, ::2], (3, 97))
+    if field is None and max(changes.fields, changes.vegetation, changes.texture, changes.harvest) > 0:
+        field = segments(filled)
+        openness = _openness(filled, field, bright - dark)
+    elif field is not None:
+        openness = np.ones(int(field.max()) + 1)
+    if changes.texture:
+        out = _other_texture(out, field, changes.texture, texture)
+    if changes.vegetation:
+        cover = np.clip(openness * vegetation.normal(0, changes.vegetation, openness.size), -0.9, 0.9)
+        soil = vegetation.uniform(0.4, 1, openness.size)
+        toward = _soft(np.where(cover > 0, dark, dark + soil * (bright - dark))[field])
+        out = out + _soft(np.abs(cover)[field]) * (toward - out)
+    if changes.fields:
+        changing = fields.uniform(size=openness.size) < changes.fields
+        factor = 1 + changing * openness * (fields.uniform(0.5, 1.8, openness.size) - 1)
+        out = out * _soft(factor[field])
+    if changes.harvest:
+        bare = harvest.uniform(size=openness.size) < changes.harvest * openness / openness.mean()
+        replaced |= bare[field]
+        share = _soft(bare[field])
+        out = out + share * (_soil(field, dark, bright, harvest) - out)
+    if changes.construction:
+        out, built = _built(out, changes.construction, dark, bright, construction)
+        replaced |= built
+    if changes.sun_before is not None and changes.sun_after is not None:
+        relief = _relief(image.shape, changes.slope, sun) if relief is None else relief
+        ratio = illuminated(relief, changes.sun_after) / illuminated(relief, changes.sun_before)
+        out = out * np.clip(ratio, 0.1, 4)
+    return Ground(np.where(ok, out, np.nan).astype(np.float32), replaced)
+
+
+def in_air(image: np.ndarray, changes: Changes, random: np.random.Generator) -> Air:
+    """Broad light, haze, cloud with its shadow, gain and offset: all that stays in place when the ground moves.
+
+    Parameters
+    ----------
+    image
+        Reflectance or counts, (y, x); NaN is no data and stays.
+    """
+    light, haze, cloud = _generators(random, 3)
+    out = np.asarray(image, dtype=np.float32)
+    clouded = np.zeros(image.shape, bool)
+    bright = np.nanpercentile(out[::2, ::2], 97) if changes.haze or changes.cloud else 0.0
+    if changes.illumination:
+        out = out * (1 + changes.illumination * _broad(image.shape, light))
+    if changes.cloud:
+        opacity, shadow = _clouds(image.shape, changes, cloud)
+        clouded = (opacity > _VISIBLE) | (shadow > _VISIBLE)
+        top = bright * (1.5 + 0.15 * power_law(image.shape, cloud, slope=1.5))
+        out = out * (1 - _SHADOW * shadow)
+        out = out + opacity * (top - out)
+    if changes.haze:
+        share = np.clip(changes.haze * (1 + 0.5 * _broad(image.shape, haze)), 0, 0.98)
+        out = out + share * (bright - out)
+    return Air((out * (1 + changes.gain) + changes.offset).astype(np.float32), clouded)
 
 
 def with_noise(image: np.ndarray, share: float, random: np.random.Generator) -> np.ndarray:
     """The image with white noise of `share` times its standard deviation, float32."""
     return (image + share * image.std() * random.normal(size=image.shape)).astype(np.float32)
+
+
+def segments(image: np.ndarray) -> np.ndarray:
+    """Pieces of an image without NaN, some 20 pixels wide, that end at its edges; int32 (y, x), from 0.
+
+    A watershed of the gradient from a regular grid of seeds.
+    """
+    smooth = ndimage.gaussian_filter(image, 1.5)
+    gradient = np.hypot(*np.gradient(smooth)) if min(image.shape) > 1 else np.zeros_like(smooth)
+    levels = np.clip(gradient / max(np.percentile(gradient, 98), 1e-9) * 255, 0, 255).astype(np.uint8)
+    seeds = np.zeros(image.shape, np.int32)
+    at = np.s_[_SEGMENT // 4 :: _SEGMENT, _SEGMENT // 4 :: _SEGMENT]
+    seeds[at] = np.arange(1, seeds[at].size + 1).reshape(seeds[at].shape)
+    return ndimage.watershed_ift(levels, seeds) - 1
+
+
+def illuminated(relief: np.ndarray, sun: Sun) -> np.ndarray:
+    """Light on a relief, 1 on level ground: direct light by the cosine law where no shadow is cast, and the sky's.
+
+    Parameters
+    ----------
+    relief
+        Heights in pixels, (y, x).
+    """
+    azimuth, elevation = np.radians(sun.azimuth), np.radians(sun.elevation)
+    down, right = np.gradient(np.asarray(relief, dtype=np.float32))
+    facing = np.sin(elevation) - np.cos(elevation) * (right * np.sin(azimuth) - down * np.cos(azimuth))
+    facing = np.clip(facing / np.sqrt(1 + right**2 + down**2), 0, None)
+    lit = np.asarray(_lit(np.asarray(relief, np.float32), np.sin(azimuth), -np.cos(azimuth), np.tan(elevation)))
+    light = facing * ndimage.gaussian_filter(lit, 0.7) + _DIFFUSE
+    return (light / (np.sin(elevation) + _DIFFUSE)).astype(np.float32)
+
+
+@numba.njit(cache=True, nogil=True)
+def _lit(relief, step_x, step_y, rise):
+    """1 where the way toward the sun, (step_x, step_y) and `rise` a pixel, is free; 0 in a cast shadow."""
+    height, width = relief.shape
+    out = np.ones(relief.shape, np.float32)
+    top = relief.max()
+    for i in range(height):
+        for j in range(width):
+            y, x, z = i + step_y, j + step_x, relief[i, j] + rise
+            while z < top and 0 <= y <= height - 1 and 0 <= x <= width - 1:
+                if relief[round(y), round(x)] > z:
+                    out[i, j] = 0
+                    break
+                y, x, z = y + step_y, x + step_x, z + rise
+    return out
+
+
+def _generators(random: np.random.Generator, count: int) -> list[np.random.Generator]:
+    return [np.random.default_rng(int(seed)) for seed in random.integers(2**63, size=count)]
+
+
+def _soft(values: np.ndarray) -> np.ndarray:
+    """Values of segments with edges as wide as those of an image."""
+    return ndimage.gaussian_filter(values.astype(np.float32), 0.6)
+
+
+def _broad(shape: tuple[int, int], random: np.random.Generator, modes: int = 4) -> np.ndarray:
+    """A smooth random pattern between -1 and 1 from the lowest cosines, float32 (y, x)."""
+    order = np.arange(modes)
+    amplitude = random.normal(size=(modes, modes)) / (1 + order[:, None] ** 2 + order**2)
+    amplitude[0, 0] = 0
+    y, x = (np.cos(np.pi * (np.arange(size) + 0.5)[:, None] / size * order) for size in shape)
+    pattern = y @ amplitude @ x.T
+    return (pattern / np.abs(pattern).max()).astype(np.float32)
+
+
+def _relief(shape: tuple[int, int], slope: float, random: np.random.Generator) -> np.ndarray:
+    """Heights, pixels, with an rms slope in degrees."""
+    relief = ndimage.gaussian_filter(power_law(shape, random, slope=2.0), 1.0)
+    rms = np.sqrt(sum((each**2).mean() for each in np.gradient(relief)))
+    return (relief * np.tan(np.radians(slope)) / rms).astype(np.float32)
+
+
+def _other_texture(image: np.ndarray, field: np.ndarray, share: float, random: np.random.Generator) -> np.ndarray:
+    """Replace a share of the contrast inside each segment; the standard deviation inside it stays about the same.
+
+    Half of what is new is the contrast itself, times a random pattern of a few pixels (things that became brighter or
+    darker); the other half comes from elsewhere in the image, so that it has its edges and its spectrum.
+    """
+    mean, std = _moments(image, field)
+    detail = image - mean[field]
+    shares = np.clip(share * random.gamma(2.0, 0.5, mean.size), 0, 1).astype(np.float32)
+    kept = _soft(1 - shares[field])
+    pattern = ndimage.gaussian_filter(random.standard_normal(image.shape, dtype=np.float32), 1.2)
+    elsewhere = (detail / np.maximum(std, 1e-6)[field])[::-1, ::-1]
+    elsewhere = np.roll(elsewhere, tuple(random.integers(0, size) for size in image.shape), (0, 1))
+    new = np.sqrt(0.5) * (detail * pattern / pattern.std() + elsewhere * _soft(std[field]))
+    return mean[field] + kept * detail + np.sqrt(np.clip(1 - kept**2, 0, 1)) * new
+
+
+def _moments(image: np.ndarray, field: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of an image in each segment, float32."""
+    size = np.maximum(np.bincount(field.ravel()), 1)
+    mean = np.bincount(field.ravel(), image.ravel()) / size
+    square = np.bincount(field.ravel(), (image - mean[field]).ravel() ** 2) / size
+    return mean.astype(np.float32), np.sqrt(square).astype(np.float32)
+
+
+def _openness(image: np.ndarray, field: np.ndarray, span: float) -> np.ndarray:
+    """How much each segment looks like a field and not like a town: 1 without contrast inside, towards 0 with much."""
+    return 1 / (1 + (6 * _moments(image, field)[1] / max(span, 1e-9)) ** 2)
+
+
+def _soil(field: np.ndarray, dark: float, bright: float, random: np.random.Generator) -> np.ndarray:
+    """Bare ground: a level, furrows and a texture for each segment; float32 (y, x)."""
+    count = int(field.max()) + 1
+    y, x = np.indices(field.shape, dtype=np.float32)
+    angle, period = random.uniform(0, np.pi, count), random.uniform(2.5, 9, count)
+    frequency = (2 * np.pi / period).astype(np.float32)
+    along_x, along_y = ((frequency * turn).astype(np.float32) for turn in (np.cos(angle), np.sin(angle)))
+    furrows = np.sin(x * along_x[field] + y * along_y[field])
+    level = random.uniform(0.3, 0.9, count)[field]
+    texture = 0.04 * furrows + 0.08 * power_law(field.shape, random, slope=0.9)
+    return (dark + (bright - dark) * (level + texture)).astype(np.float32)
+
+
+def _built(
+    image: np.ndarray, share: float, dark: float, bright: float, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """The image with new blocks of buildings, a road to each, and where they are."""
+    out, built = image.copy(), np.zeros(image.shape, bool)
+    area = share * image.size
+    sites = 1 + random.poisson(area / 1200)
+    half = max(np.sqrt(area / sites) / 2, 2)
+    y, x = np.indices(image.shape, dtype=np.float32)
+    for _ in range(sites):
+        centre, angle = random.uniform(0, 1, 2) * image.shape, random.uniform(0, np.pi)
+        u = (x - centre[1]) * np.cos(angle) + (y - centre[0]) * np.sin(angle)
+        v = (y - centre[0]) * np.cos(angle) - (x - centre[1]) * np.sin(angle)
+        site = (np.abs(u) < half) & (np.abs(v) < half)
+        road = (np.abs(v) < random.uniform(0.5, 1.2)) & (u > 0) & (u < half + random.uniform(20, 120))
+        period_u, period_v = random.uniform(4, 12, 2)
+        block = ((u / period_u) % 1 < 0.6) & ((v / period_v) % 1 < 0.55)
+        roofs = np.where(random.uniform(size=(64, 64)) < 0.3, 0.35, random.gamma(4, 0.25, (64, 64)))
+        roof = roofs[(u // period_u).astype(int) % 64, (v // period_v).astype(int) % 64]
+        span = bright - dark
+        out[site] = (dark + span * np.where(block, roof, 0.35))[site]
+        out[road] = dark + 0.55 * span
+        built |= site | road
+    near = _soft(built)
+    return out + near * (ndimage.gaussian_filter(out, 0.55) - out), built
+
+
+def _clouds(shape: tuple[int, int], changes: Changes, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Opacity of clouds, and of their shadows on the ground, 0 to 1, float32 (y, x)."""
+    thickness = ndimage.gaussian_filter(power_law(shape, random, slope=1.8), 1.5, mode="wrap")
+    above = (thickness - np.quantile(thickness, 1 - changes.cloud)) / (0.35 * thickness.std())
+    ramp = np.clip(above, 0, 1)
+    opacity = (ramp * ramp * (3 - 2 * ramp)).astype(np.float32)
+    sun = changes.sun_after or Sun(azimuth=150, elevation=50)
+    away = changes.cloud_height / np.tan(np.radians(sun.elevation))
+    azimuth = np.radians(sun.azimuth)
+    # the pattern is periodic, so that rolling it brings in clouds from beyond the image
+    shadow = np.roll(opacity, (round(away * np.cos(azimuth)), round(-away * np.sin(azimuth))), (0, 1))
+    return opacity, shadow
+
+
+def random_changes(random: np.random.Generator, strength: Strength = "typical") -> Changes:
+    """Draw changes of a pair.
+
+    easy: days apart, same season and sun; typical: as two dates of one site years apart, in a random season;
+    hard: other season, low sun, much built, and haze or clouds.
+
+    Distributions: half-normal with the scale of :data:`_SCALES` for shares; haze and cloud are there with a
+    probability; the sun's azimuth is uniform in 110 to 170 degrees (hard: to 250), its elevation in 35 to 65
+    (hard: 18 to 65), and moves by a normal deviate; gain normal.
+    """
+    scale = _SCALES[strength]
+
+    def half(name: str, most: float) -> float:
+        return float(min(abs(random.normal(0, scale[name])), most))
+
+    def sometimes(name: str, low: float, high: float) -> float:
+        drawn, amount = random.uniform(), random.uniform(low, high)
+        return float(amount) if drawn < scale[name] else 0.0
+
+    hard = strength == "hard"
+    before = random.uniform(110, 250 if hard else 170), random.uniform(18 if hard else 35, 65)
+    after = before + random.normal(0, (1.5 * scale["sun"], scale["sun"]))
+    suns = [Sun(azimuth=float(each[0]), elevation=float(np.clip(each[1], 12, 80))) for each in (before, after)]
+    return Changes(
+        fields=half("fields", 0.9), vegetation=half("vegetation", 0.7), texture=half("texture", 0.9),
+        harvest=half("harvest", 0.5), construction=half("construction", 0.3),
+        illumination=half("illumination", 0.5), sun_before=suns[0], sun_after=suns[1],
+        slope=float(random.gamma(1.5, scale["slope"])), haze=sometimes("haze", 0.03, 0.35),
+        cloud=sometimes("cloud", 0.01, 0.3), cloud_height=float(random.uniform(20, 150)),
+        gain=float(np.clip(random.normal(0, scale["gain"]), -0.6, 1)),
+    )  # fmt: skip
+
+
+_SCALES: dict[str, dict[str, float]] = {
+    "easy": {
+        "fields": 0.02, "vegetation": 0.03, "texture": 0.10, "harvest": 0.003, "construction": 0.001,
+        "illumination": 0.03, "sun": 3, "slope": 2, "haze": 0.1, "cloud": 0.0, "gain": 0.05,
+    },
+    "typical": {
+        "fields": 0.10, "vegetation": 0.15, "texture": 0.35, "harvest": 0.03, "construction": 0.01,
+        "illumination": 0.06, "sun": 12, "slope": 4, "haze": 0.25, "cloud": 0.05, "gain": 0.1,
+    },
+    "hard": {
+        "fields": 0.35, "vegetation": 0.35, "texture": 0.7, "harvest": 0.12, "construction": 0.04,
+        "illumination": 0.15, "sun": 25, "slope": 8, "haze": 0.4, "cloud": 0.25, "gain": 0.2,
+    },
+}  # fmt: skip
