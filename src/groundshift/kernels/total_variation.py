@@ -18,6 +18,8 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
+_ABREAST = 5  # iterations that run abreast
+_LAG = 2  # rows between them: row i needs rows up to i + 1 of the iteration before it
 _STEP = 0.2887  # 1 / sqrt(12): the norm of the operator (u, v) -> (∇u − v, ∇v) is at most sqrt(12)
 
 
@@ -34,10 +36,10 @@ def _iterate(information, target, edge, curvature, iterations, balance, u, v):
 
     Differences of u look right and down, those of v left and up, and are zero across the border: p has a row above
     and a column to the left of zeros, q a row below and a column to the right. Every inner loop runs over one row
-    of a few arrays, which compiles to vector instructions.
+    of a few arrays, which compiles to vector instructions. Some iterations run abreast, each a few rows behind the
+    one before it, so that rows are used again while they are still in the cache.
     """
     height, width = edge.shape
-    one = np.float32(1)
     tau, sigma = np.float32(_STEP / balance), np.float32(_STEP * balance)
     p = np.zeros((4, height + 1, width + 1), np.float32)
     q = np.zeros((8, height + 1, width + 1), np.float32)
@@ -49,51 +51,62 @@ def _iterate(information, target, edge, curvature, iterations, balance, u, v):
     v_bar[:, 1:, 1:] = v
     v_bar[:, 0, 1:] = v[:, 0]
     v_bar[:, 1:, 0] = v[:, :, 0]
-    square = np.empty(width, np.float32)
     first, second = np.empty(width, np.float32), np.empty(width, np.float32)
-    for _ in range(iterations):
-        for i in range(height):
-            _raise_edges(p, u_bar, v_bar, edge[i], sigma, square, i)
-            _raise_curvature(q, v_bar, curvature, sigma, square, i)
-        for i in range(height):
-            for c in range(2):
-                right = first if c == 0 else second
-                present, wanted = u[c, i], target[c, i]
-                px, py, above = p[2 * c, i + 1], p[2 * c + 1, i + 1], p[2 * c + 1, i]
-                for j in range(width):
-                    right[j] = present[j] + tau * (wanted[j] + px[j + 1] - px[j])
-                for j in range(width):
-                    right[j] += tau * (py[j + 1] - above[j + 1])
-            xx, xy, yy = information[0, i], information[1, i], information[2, i]
-            for j in range(width):
-                a, b, d = one + tau * xx[j], tau * xy[j], one + tau * yy[j]
-                inverse = one / (a * d - b * b)
-                x = (d * first[j] - b * second[j]) * inverse
-                second[j] = (a * second[j] - b * first[j]) * inverse
-                first[j] = x
-            for c in range(2):
-                solved = first if c == 0 else second
-                present, ahead = u[c, i], u_bar[c, i]
-                for j in range(width):
-                    ahead[j] = 2 * solved[j] - present[j]
-                    present[j] = solved[j]
-                ahead[width] = ahead[width - 1]
-                if i == height - 1:
-                    u_bar[c, height] = ahead
-            for k in range(4):
-                present, ahead, pull = v[k, i], v_bar[k, i + 1], p[k, i + 1]
-                qx, qy, below = q[2 * k, i], q[2 * k + 1, i], q[2 * k + 1, i + 1]
-                for j in range(width):
-                    first[j] = pull[j + 1] + qx[j + 1] - qx[j]
-                for j in range(width):
-                    first[j] += below[j] - qy[j]
-                for j in range(width):
-                    value = present[j] + tau * first[j]
-                    ahead[j + 1] = 2 * value - present[j]
-                    present[j] = value
-                ahead[0] = ahead[1]
-                if i == 0:
-                    v_bar[k, 0] = ahead
+    for done in range(0, iterations, _ABREAST):
+        abreast = min(_ABREAST, iterations - done)
+        for front in range(height + 1 + _LAG * (abreast - 1)):
+            for k in range(abreast):
+                i = front - _LAG * k
+                if 0 <= i < height:
+                    _raise_edges(p, u_bar, v_bar, edge[i], sigma, first, i)
+                    _raise_curvature(q, v_bar, curvature, sigma, first, i)
+                if 0 < i <= height:
+                    _descend(information, target, tau, p, q, u, v, u_bar, v_bar, first, second, i - 1)
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def _descend(information, target, tau, p, q, u, v, u_bar, v_bar, first, second, i):
+    """Descent of u and v in row i, and their extrapolation."""
+    height, width = u.shape[1:]
+    one = np.float32(1)
+    for c in range(2):
+        right = first if c == 0 else second
+        present, wanted = u[c, i], target[c, i]
+        px, py, above = p[2 * c, i + 1], p[2 * c + 1, i + 1], p[2 * c + 1, i]
+        for j in range(width):
+            right[j] = present[j] + tau * (wanted[j] + px[j + 1] - px[j])
+        for j in range(width):
+            right[j] += tau * (py[j + 1] - above[j + 1])
+    xx, xy, yy = information[0, i], information[1, i], information[2, i]
+    for j in range(width):
+        a, b, d = one + tau * xx[j], tau * xy[j], one + tau * yy[j]
+        inverse = one / (a * d - b * b)
+        x = (d * first[j] - b * second[j]) * inverse
+        second[j] = (a * second[j] - b * first[j]) * inverse
+        first[j] = x
+    for c in range(2):
+        solved = first if c == 0 else second
+        present, ahead = u[c, i], u_bar[c, i]
+        for j in range(width):
+            ahead[j] = 2 * solved[j] - present[j]
+            present[j] = solved[j]
+        ahead[width] = ahead[width - 1]
+        if i == height - 1:
+            u_bar[c, height] = ahead
+    for k in range(4):
+        present, ahead, pull = v[k, i], v_bar[k, i + 1], p[k, i + 1]
+        qx, qy, below = q[2 * k, i], q[2 * k + 1, i], q[2 * k + 1, i + 1]
+        for j in range(width):
+            first[j] = pull[j + 1] + qx[j + 1] - qx[j]
+        for j in range(width):
+            first[j] += below[j] - qy[j]
+        for j in range(width):
+            value = present[j] + tau * first[j]
+            ahead[j + 1] = 2 * value - present[j]
+            present[j] = value
+        ahead[0] = ahead[1]
+        if i == 0:
+            v_bar[k, 0] = ahead
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)

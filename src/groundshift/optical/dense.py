@@ -21,6 +21,7 @@ import numpy as np
 from scipy import ndimage
 
 from groundshift.kernels.cost_volume import best_candidates, semi_global, zncc_costs
+from groundshift.kernels.gaussian import smoothed
 from groundshift.kernels.spline import coefficients, fill_holes, warp
 from groundshift.kernels.total_variation import Field, piecewise_smooth
 from groundshift.model.reason import Reason
@@ -73,17 +74,13 @@ def _prepared(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return (centred / scale).astype(np.float32), ok.astype(np.float32)
 
 
-def _smoothed(values: np.ndarray, sigma: float) -> np.ndarray:
-    return ndimage.gaussian_filter(values, sigma, mode="reflect", truncate=3)
-
-
 # --- coarse ---------------------------------------------------------------------------------------------------------
 
 
 def _halved(values: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Image and weight at half the resolution."""
-    total = _smoothed(weight, 1.0)
-    smooth = _smoothed(values * weight, 1.0) / np.maximum(total, 1e-6)
+    total = smoothed(weight, 1.0)
+    smooth = smoothed(values * weight, 1.0) / np.maximum(total, 1e-6)
     even = tuple(slice(0, side // 2 * 2) for side in values.shape)
 
     def block_mean(a: np.ndarray) -> np.ndarray:
@@ -143,9 +140,9 @@ class _Measurement(NamedTuple):
 
 def _local_standard(image: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Mean 0 and variance 1 in a Gaussian window around every pixel."""
-    total = np.maximum(_smoothed(weight, _LOCAL), 1e-3)
-    mean = _smoothed(image * weight, _LOCAL) / total
-    variance = _smoothed((image * weight) ** 2, _LOCAL) / total - mean**2
+    total = np.maximum(smoothed(weight, _LOCAL), 1e-3)
+    mean = smoothed(image * weight, _LOCAL) / total
+    variance = smoothed((image * weight) ** 2, _LOCAL) / total - mean**2
     return (image - mean) / np.sqrt(np.maximum(variance, 0) + 1e-6)
 
 
@@ -170,31 +167,29 @@ def _measured(images: _Images, spline: np.ndarray, u: np.ndarray, window: float)
     gx, gy = ((a + b) / 2 for a, b in zip(_gradient(first), _gradient(second), strict=True))
     residual = first - second
 
-    scale = np.sqrt(
-        _smoothed(weight * residual**2, 2 * window) / np.maximum(_smoothed(weight, 2 * window), 1e-3) + 1e-4
-    )
+    scale = np.sqrt(smoothed(weight * residual**2, 2 * window) / np.maximum(smoothed(weight, 2 * window), 1e-3) + 1e-4)
     weight = (weight / (1 + (residual / (_OUTLIER * scale)) ** 2) ** 2).astype(np.float32)
 
-    total = _smoothed(weight, window) + 1e-6
-    mean_x, mean_y, mean_r = (_smoothed(weight * each, window) / total for each in (gx, gy, residual))
+    total = smoothed(weight, window) + 1e-6
+    mean_x, mean_y, mean_r = (smoothed(weight * each, window) / total for each in (gx, gy, residual))
     energy = [
-        _smoothed(weight * gx * gx, window) - total * mean_x * mean_x,
-        _smoothed(weight * gx * gy, window) - total * mean_x * mean_y,
-        _smoothed(weight * gy * gy, window) - total * mean_y * mean_y,
+        smoothed(weight * gx * gx, window) - total * mean_x * mean_x,
+        smoothed(weight * gx * gy, window) - total * mean_x * mean_y,
+        smoothed(weight * gy * gy, window) - total * mean_y * mean_y,
     ]
     pull = [
-        _smoothed(weight * gx * residual, window) - total * mean_x * mean_r,
-        _smoothed(weight * gy * residual, window) - total * mean_y * mean_r,
+        smoothed(weight * gx * residual, window) - total * mean_x * mean_r,
+        smoothed(weight * gy * residual, window) - total * mean_y * mean_r,
     ]
 
     wide = 2 * window
-    total = _smoothed(weight, wide) + 1e-6
-    mean_1, mean_2 = (_smoothed(weight * each, wide) for each in (first, second))
+    total = smoothed(weight, wide) + 1e-6
+    mean_1, mean_2 = (smoothed(weight * each, wide) for each in (first, second))
     var_1, var_2 = (
-        _smoothed(weight * each * each, wide) - mean * mean / total + 1e-4
+        smoothed(weight * each * each, wide) - mean * mean / total + 1e-4
         for each, mean in ((first, mean_1), (second, mean_2))
     )
-    covariance = _smoothed(weight * first * second, wide) - mean_1 * mean_2 / total
+    covariance = smoothed(weight * first * second, wide) - mean_1 * mean_2 / total
     correlation = np.clip(covariance / np.sqrt(var_1 * var_2), 0, 0.9999)
     shared = np.maximum(correlation**2 - _CHANCE, 0) / (1 - _CHANCE)
     signal_to_noise = shared / (1 - shared) / (0.5 * (var_1 + var_2) / total)
@@ -248,7 +243,7 @@ def _sharpened(first: np.ndarray, second: np.ndarray, field: Field) -> Field:
 
     def mismatch(u: np.ndarray) -> np.ndarray:
         moved = warp(second, u[0] + cols.min(), u[1] + rows.min())
-        return _smoothed(np.minimum((first[box] - moved) ** 2, 4), 2.0)
+        return smoothed(np.minimum((first[box] - moved) ** 2, 4), 2.0)
 
     u, v = field.u[:, *box].copy(), field.v[:, *box].copy()
     least = _TAKE_OVER * mismatch(u)
@@ -306,7 +301,7 @@ def _variance(field: Field, information: np.ndarray) -> np.ndarray:
     The bound of the information pooled around a pixel, plus what a misplaced jump does: a share of the squared
     spread of the field near by.
     """
-    xx, xy, yy = (_smoothed(each, _POOL) * (4 * np.pi * _POOL**2) for each in information)
+    xx, xy, yy = (smoothed(each, _POOL) * (4 * np.pi * _POOL**2) for each in information)
     determinant = np.maximum(xx * yy - xy * xy, 1e-12)
     variance = _BOUND_FACTOR * np.stack([yy, xx]) / determinant
     for size, factor in _JUMP_FACTORS:
