@@ -65,7 +65,7 @@ def test_reference_values(triangle, expected):
     """Computed with cutde 26.3.6 (Thompson), which follows Nikkhoo & Walter; Poisson ratio 0.3."""
     east, north = np.array([7.0, 1.0, -12.0]), np.array([-5.0, 3.0, 4.0])
     slip = np.array([[1.0, -2.0, 0.5]])
-    found = surface_displacement(east, north, np.array([triangle], float), slip, 0.3)
+    found = surface_displacement(east, north, np.array([triangle], float), slip, poisson=0.3)
     np.testing.assert_allclose(found, expected, atol=1e-11)
 
 

@@ -22,52 +22,72 @@ doi:10.1109/TBME.1983.325207, for Ω; Johnson (1985), Contact Mechanics, section
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numba
 import numpy as np
 
 _TINY = 1e-10  # share of the length of a side within which a point is on it
 _VERTICAL = -1e-9  # least upward part of the normal of the positive side for it to be the hanging wall
 _FEW = 0.04  # |q| below which the power series replaces the logarithm
-_jit = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
 _inline = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"}, inline="always")
 
-_SIDE = 6  # numbers that describe a side: horizontal direction (2), t_h, t_z, length, sign; t runs downward
-GEOMETRY = 9 + 3 * _SIDE + 2
-"""Numbers that describe a triangle: vertices, sides, solid angle on a side at the surface (0 if none), which side."""
 
+class Dislocations(NamedTuple):
+    """Triangles taken apart into what adds up: faces, seen as solid angles, and sides, each once with its net slip.
 
-@_jit
-def geometry(triangle):
-    """What :func:`displacement` needs to know of a triangle, float64 (GEOMETRY,).
-
-    Parameters
-    ----------
-    triangle
-        Vertices (east, north, up), float64 (3, 3), metres; up is 0 or less.
+    In the frame x north, y east, z down.
     """
-    out = np.zeros(GEOMETRY)
-    for k in range(3):
-        start, end = triangle[k], triangle[(k + 1) % 3]
-        x, y, z = end[1] - start[1], end[0] - start[0], start[2] - end[2]
-        sign = 1.0 if z >= 0 else -1.0
-        across = np.hypot(x, y)
-        length = np.hypot(across, z)
-        out[3 * k], out[3 * k + 1], out[3 * k + 2] = start[1], start[0], -start[2]
-        side = out[9 + k * _SIDE : 9 + (k + 1) * _SIDE]
-        side[0], side[1] = (sign * x / across, sign * y / across) if across > 0 else (1.0, 0.0)
-        side[2], side[3], side[4], side[5] = across / length, abs(z) / length, length, sign
-        if start[2] == 0 and end[2] == 0:
-            normal = np.cross(triangle[1] - triangle[0], triangle[2] - triangle[0])
-            dip = np.arctan2(np.hypot(normal[0], normal[1]), abs(normal[2]))
-            out[GEOMETRY - 2] = -hanging_side(normal) * 2 * (np.pi - dip)
-            out[GEOMETRY - 1] = k
-    return out
+
+    faces: (
+        np.ndarray
+    )  # float64 (t, 14): vertices (9), slip (3), solid angle seen from its side at the surface, that side
+    sides: np.ndarray  # float64 (s, 11): upper end (3), horizontal direction (2), t_h, t_z, length, slip along e, n, m
 
 
-@_inline
-def hanging_side(normal):
-    """1 if the normal points into the hanging wall, otherwise -1; a vertical normal's own side hangs."""
-    return 1.0 if normal[2] >= _VERTICAL * np.sqrt(normal[0] ** 2 + normal[1] ** 2 + normal[2] ** 2) else -1.0
+def dislocations(triangles: np.ndarray, slips: np.ndarray) -> Dislocations:
+    """Faces and sides of triangles; arguments as for :func:`surface_displacement`.
+
+    Sides that triangles share are merged if their ends are equal to the last bit, and dropped if nothing slips there.
+    """
+    vertices = np.stack([triangles[..., 1], triangles[..., 0], -triangles[..., 2]], axis=-1).astype(float)
+    burgers = np.stack([slips[:, 1], slips[:, 0], -slips[:, 2]], axis=-1).astype(float)
+    following = np.roll(vertices, -1, axis=1)
+    shallow = (vertices[..., 2] == 0) & (following[..., 2] == 0)
+    normal = np.cross(vertices[:, 1] - vertices[:, 0], vertices[:, 2] - vertices[:, 0])  # z down
+    dip = np.arctan2(np.hypot(normal[:, 0], normal[:, 1]), np.abs(normal[:, 2]))
+    on_trace = np.where(shallow.any(axis=1), -_hanging(-normal[:, 2], normal) * 2 * (np.pi - dip), 0.0)
+    faces = np.column_stack([vertices.reshape(-1, 9), burgers, on_trace, shallow.argmax(axis=1)])
+
+    start, end = vertices.reshape(-1, 3), following.reshape(-1, 3)
+    return Dislocations(faces, _sides(start, end, np.repeat(burgers, 3, axis=0)))
+
+
+def _sides(start: np.ndarray, end: np.ndarray, burgers: np.ndarray) -> np.ndarray:
+    """Sides with their net slip, from those of all triangles, run through from start to end."""
+    step = end - start
+    leading = np.take_along_axis(step[:, ::-1], (step[:, ::-1] != 0).argmax(axis=1)[:, None], axis=1)  # z, then y, x
+    turned = leading < 0
+    ends, index = np.unique(
+        np.hstack([np.where(turned, end, start), np.where(turned, start, end)]), axis=0, return_inverse=True
+    )
+    net = np.zeros((len(ends), 3))
+    np.add.at(net, index.ravel(), np.where(turned, -burgers, burgers))
+    slipping = np.abs(net).max(axis=1) > 1e-14 * np.abs(burgers).max(initial=0)
+    ends, net = ends[slipping], net[slipping]
+    x, y, z = (ends[:, 3:] - ends[:, :3]).T
+    across = np.hypot(x, y)
+    length = np.hypot(across, z)
+    level = across > 0
+    cx, cy = np.where(level, x, 1) / np.where(level, across, 1), np.where(level, y, 0) / np.where(level, across, 1)
+    th, tz = across / length, z / length
+    be, bn = net[:, 0] * cx + net[:, 1] * cy, net[:, 1] * cx - net[:, 0] * cy
+    return np.column_stack([ends[:, :3], cx, cy, th, tz, length, be, bn, th * net[:, 2] - tz * be])
+
+
+def _hanging(upward, normal):
+    """1 where the normal points into the hanging wall, otherwise -1; a vertical one's own side hangs."""
+    return np.where(upward >= _VERTICAL * np.linalg.norm(normal, axis=1), 1.0, -1.0)
 
 
 @_inline
@@ -110,25 +130,20 @@ def _steep_integrals(kappa, g, v0, v1, log_v):
 
 
 @_inline
-def _side(known, k, a, b, burgers, drained):
-    """2π times the share of side k, from a to b, in displacement along x, y, z; a and b are (R, |R|) of its ends."""
-    first = 9 + k * _SIDE
-    cx, cy, th, tz, length, sign = (
-        known[first], known[first + 1], known[first + 2], known[first + 3], known[first + 4], known[first + 5],
-    )  # fmt: skip
-    rx, ry, rz, r0 = a if sign > 0 else b
-    r1 = b[3] if sign > 0 else a[3]
-    bx, by, bz = burgers
+def side_displacement(side, x, y, drained):
+    """Displacement along x, y, z by one of :class:`Dislocations`' sides; drained is (1 - 2ν)."""
+    rx, ry, rz = side[0] - x, side[1] - y, side[2]
+    cx, cy, th, tz, length = side[3], side[4], side[5], side[6], side[7]
+    be, bn, bm = side[8], side[9], side[10]
     # frame of the side: e along its horizontal direction, n horizontal across, m = t × n; the foot is p = pn n + pm m
     re, pn = rx * cx + ry * cy, ry * cx - rx * cy
-    be, bn = bx * cx + by * cy, by * cx - bx * cy
-    pm, bm = th * rz - tz * re, th * bz - tz * be
+    pm = th * rz - tz * re
     if abs(pn) + abs(pm) < _TINY * length:
         pn = _TINY * length
     d2 = pn * pn + pm * pm
     s0 = th * re + tz * rz
     s1 = s0 + length
-    r0, r1 = max(r0, _TINY * length), max(r1, _TINY * length)
+    r0, r1 = np.sqrt(d2 + s0 * s0), np.sqrt(d2 + s1 * s1)
     across = pm * bn - pn * bm  # b · (p × t)
     bend = across * (s1 / r1 - s0 / r0) / d2
     on_m, on_t = pm * bend, across * (1 / r0 - 1 / r1)
@@ -142,54 +157,52 @@ def _side(known, k, a, b, burgers, drained):
         ue += half * (be * two.imag - bn * two.real + bn * log_v)
         un -= half * (be * two.real + bn * two.imag + be * log_v)
         uz += 2 * half * (be * one.imag - bn * one.real)
-    return sign * (ue * cx - un * cy), sign * (ue * cy + un * cx), sign * uz
-
-
-@_inline
-def solid_angle(known, a, b, c):
-    """Solid angle of the triangle seen from the surface, positive behind it; a, b, c are (R, |R|) of its vertices."""
-    volume = (
-        a[0] * (b[1] * c[2] - b[2] * c[1]) + a[1] * (b[2] * c[0] - b[0] * c[2]) + a[2] * (b[0] * c[1] - b[1] * c[0])
-    )
-    ab = a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
-    ac = a[0] * c[0] + a[1] * c[1] + a[2] * c[2]
-    bc = b[0] * c[0] + b[1] * c[1] + b[2] * c[2]
-    if known[GEOMETRY - 2] != 0:
-        k = int(known[GEOMETRY - 1])
-        p, q, dot = (a, b, ab) if k == 0 else ((b, c, bc) if k == 1 else (c, a, ac))
-        length = known[9 + k * _SIDE + 4]
-        if dot < 0 and abs(p[0] * q[1] - p[1] * q[0]) < _TINY * length * length:
-            return known[GEOMETRY - 2]
-    return 2 * np.arctan2(volume, a[3] * b[3] * c[3] + ab * c[3] + ac * b[3] + bc * a[3])
-
-
-@_inline
-def _seen(known, k, x, y):
-    """R and |R| of vertex k."""
-    rx, ry, rz = known[3 * k] - x, known[3 * k + 1] - y, known[3 * k + 2]
-    return rx, ry, rz, np.sqrt(rx * rx + ry * ry + rz * rz)
-
-
-@_jit
-def displacement(known, east, north, slip, poisson):
-    """East, north and up at one point; `known` is the :func:`geometry` of the triangle, `slip` as below."""
-    a, b, c = _seen(known, 0, north, east), _seen(known, 1, north, east), _seen(known, 2, north, east)
-    burgers = slip[1], slip[0], -slip[2]
-    drained = 1 - 2 * poisson
-    x0, y0, z0 = _side(known, 0, a, b, burgers, drained)
-    x1, y1, z1 = _side(known, 1, b, c, burgers, drained)
-    x2, y2, z2 = _side(known, 2, c, a, burgers, drained)
-    omega = solid_angle(known, a, b, c)
     share = 1 / (2 * np.pi)
-    return (
-        share * (y0 + y1 + y2 - omega * burgers[1]),
-        share * (x0 + x1 + x2 - omega * burgers[0]),
-        -share * (z0 + z1 + z2 - omega * burgers[2]),
-    )
+    return share * (ue * cx - un * cy), share * (ue * cy + un * cx), share * uz
 
 
-@_jit
-def surface_displacement(east, north, triangles, slips, poisson=0.25):
+@_inline
+def face_displacement(face, x, y):
+    """Displacement along x, y, z by the solid angle of one of :class:`Dislocations`' faces."""
+    ax, ay, az = face[0] - x, face[1] - y, face[2]
+    bx, by, bz = face[3] - x, face[4] - y, face[5]
+    cx, cy, cz = face[6] - x, face[7] - y, face[8]
+    ra, rb, rc = (np.sqrt(ax * ax + ay * ay + az * az), np.sqrt(bx * bx + by * by + bz * bz),
+                  np.sqrt(cx * cx + cy * cy + cz * cz))  # fmt: skip
+    ab, bc, ca = ax * bx + ay * by + az * bz, bx * cx + by * cy + bz * cz, cx * ax + cy * ay + cz * az
+    volume = ax * (by * cz - bz * cy) + ay * (bz * cx - bx * cz) + az * (bx * cy - by * cx)
+    angle = 2 * np.arctan2(volume, ra * rb * rc + ab * rc + bc * ra + ca * rb)
+    if face[12] != 0:  # it breaks the surface
+        if face[13] == 0:
+            dot, area = ab, ax * by - ay * bx
+        elif face[13] == 1:
+            dot, area = bc, bx * cy - by * cx
+        else:
+            dot, area = ca, cx * ay - cy * ax
+        if dot < 0 and abs(area) < -_TINY * dot:
+            angle = face[12]
+    share = -angle / (2 * np.pi)
+    return share * face[9], share * face[10], share * face[11]
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
+def _sum(x, y, faces, sides, drained):
+    out = np.zeros((3, x.size))
+    for k in range(x.size):
+        for t in range(len(faces)):
+            moved = face_displacement(faces[t], x[k], y[k])
+            for axis in range(3):
+                out[axis, k] += moved[axis]
+        for s in range(len(sides)):
+            moved = side_displacement(sides[s], x[k], y[k], drained)
+            for axis in range(3):
+                out[axis, k] += moved[axis]
+    return out
+
+
+def surface_displacement(
+    east: np.ndarray, north: np.ndarray, triangles: np.ndarray, slips: np.ndarray, *, poisson: float = 0.25
+) -> np.ndarray:
     """Displacement of points of the surface by triangular dislocations, summed.
 
     Parameters
@@ -210,15 +223,8 @@ def surface_displacement(east, north, triangles, slips, poisson=0.25):
     float64 (3, n): east, north, up, metres. Points on a side that breaks the surface belong to the hanging wall; at its
     ends, where the exact answer may be infinite, the value is finite and arbitrary.
     """
-    out = np.zeros((3, east.size))
-    for t in range(len(triangles)):
-        known = geometry(triangles[t])
-        for k in range(east.size):
-            moved = displacement(known, east[k], north[k], slips[t], poisson)
-            out[0, k] += moved[0]
-            out[1, k] += moved[1]
-            out[2, k] += moved[2]
-    return out
+    north_, east_, down = _sum(north, east, *dislocations(triangles, slips), 1 - 2 * poisson)
+    return np.stack([east_, north_, -down])
 
 
 def slip_vectors(triangles: np.ndarray, strike_slip, dip_slip, opening=0.0) -> np.ndarray:
@@ -235,7 +241,7 @@ def slip_vectors(triangles: np.ndarray, strike_slip, dip_slip, opening=0.0) -> n
     """
     normal = np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
     normal /= np.linalg.norm(normal, axis=1, keepdims=True)
-    side = np.where(normal[:, 2] >= _VERTICAL, 1.0, -1.0)
+    side = _hanging(normal[:, 2], normal)
     up = normal * side[:, None]  # into the hanging wall
     level = np.hypot(up[:, 0], up[:, 1])
     right = np.where(level[:, None] > 0, up[:, :2] / np.maximum(level, 1e-300)[:, None], [1.0, 0.0])
