@@ -10,23 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy import ndimage
 
 from groundshift.kernels.spline import fill_holes
-from groundshift.synth.scenes import power_law
+from groundshift.synth.scenes import MORNING, Sun, hilly, illuminated, power_law
 
-_DIFFUSE = 0.15  # light of the sky, share of that of the sun from straight above
 _SHADOW = 0.6  # darkening below a cloud
 _SEGMENT = 18  # pixels between the seeds of segments
-_VISIBLE = 0.02  # opacity from which a pixel counts as clouded
+_EDGE = 6.0  # steps between seeds that the whole contrast of an image counts as, when it is cut into segments
+_VISIBLE = 0.005  # opacity from which a pixel counts as clouded
 
 Strength = Literal["easy", "typical", "hard"]
-
-
-class Sun(BaseModel):
-    """Where the sun stands."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    azimuth: float = Field(description="degrees clockwise from up in the image")
-    elevation: float = Field(gt=0, le=90, description="degrees above the horizon")
 
 
 class Changes(BaseModel):
@@ -101,7 +92,7 @@ def on_ground(
     relief
         Heights in pixels, (y, x); made, with slope `changes.slope`, where none is given.
     """
-    fields, vegetation, texture, harvest, construction, sun = _generators(random, 6)
+    fields, vegetation, texture, harvest, construction, sun = generators(random, 6)
     filled, ok = fill_holes(np.asarray(image, dtype=np.float32))
     out, replaced = filled, np.zeros(image.shape, bool)
     dark, bright = np.percentile(filled[::2, ::2], (3, 97))
@@ -130,7 +121,7 @@ def on_ground(
         out, built = _built(out, changes.construction, dark, bright, construction)
         replaced |= built
     if changes.sun_before is not None and changes.sun_after is not None:
-        relief = _relief(image.shape, changes.slope, sun) if relief is None else relief
+        relief = hilly(image.shape, sun, slope=changes.slope) if relief is None else relief
         ratio = illuminated(relief, changes.sun_after) / illuminated(relief, changes.sun_before)
         out = out * np.clip(ratio, 0.1, 4)
     return Ground(np.where(ok, out, np.nan).astype(np.float32), replaced)
@@ -144,7 +135,7 @@ def in_air(image: np.ndarray, changes: Changes, random: np.random.Generator) -> 
     image
         Reflectance or counts, (y, x); NaN is no data and stays.
     """
-    light, haze, cloud = _generators(random, 3)
+    light, haze, cloud = generators(random, 3)
     out = np.asarray(image, dtype=np.float32)
     clouded = np.zeros(image.shape, bool)
     bright = np.nanpercentile(out[::2, ::2], 97) if changes.haze or changes.cloud else 0.0
@@ -170,52 +161,51 @@ def with_noise(image: np.ndarray, share: float, random: np.random.Generator) -> 
 def segments(image: np.ndarray) -> np.ndarray:
     """Pieces of an image without NaN, some 20 pixels wide, that end at its edges; int32 (y, x), from 0.
 
-    A watershed of the gradient from a regular grid of seeds.
+    Simple linear iterative clustering (Achanta et al. 2012, doi:10.1109/TPAMI.2012.120) of place and brightness.
     """
-    smooth = ndimage.gaussian_filter(image, 1.5)
-    gradient = np.hypot(*np.gradient(smooth)) if min(image.shape) > 1 else np.zeros_like(smooth)
-    levels = np.clip(gradient / max(np.percentile(gradient, 98), 1e-9) * 255, 0, 255).astype(np.uint8)
-    seeds = np.zeros(image.shape, np.int32)
-    at = np.s_[_SEGMENT // 4 :: _SEGMENT, _SEGMENT // 4 :: _SEGMENT]
-    seeds[at] = np.arange(1, seeds[at].size + 1).reshape(seeds[at].shape)
-    return ndimage.watershed_ift(levels, seeds) - 1
-
-
-def illuminated(relief: np.ndarray, sun: Sun) -> np.ndarray:
-    """Light on a relief, 1 on level ground: direct light by the cosine law where no shadow is cast, and the sky's.
-
-    Parameters
-    ----------
-    relief
-        Heights in pixels, (y, x).
-    """
-    azimuth, elevation = np.radians(sun.azimuth), np.radians(sun.elevation)
-    down, right = np.gradient(np.asarray(relief, dtype=np.float32))
-    facing = np.sin(elevation) - np.cos(elevation) * (right * np.sin(azimuth) - down * np.cos(azimuth))
-    facing = np.clip(facing / np.sqrt(1 + right**2 + down**2), 0, None)
-    lit = np.asarray(_lit(np.asarray(relief, np.float32), np.sin(azimuth), -np.cos(azimuth), np.tan(elevation)))
-    light = facing * ndimage.gaussian_filter(lit, 0.7) + _DIFFUSE
-    return (light / (np.sin(elevation) + _DIFFUSE)).astype(np.float32)
+    smooth = ndimage.gaussian_filter(np.asarray(image, np.float32), 1.0)
+    low, high = np.percentile(smooth[::2, ::2], (3, 97))
+    return _clusters(
+        smooth * np.float32(_EDGE / max(high - low, 1e-9)), *(-(-size // _SEGMENT) for size in image.shape)
+    )
 
 
 @numba.njit(cache=True, nogil=True)
-def _lit(relief, step_x, step_y, rise):
-    """1 where the way toward the sun, (step_x, step_y) and `rise` a pixel, is free; 0 in a cast shadow."""
-    height, width = relief.shape
-    out = np.ones(relief.shape, np.float32)
-    top = relief.max()
-    for i in range(height):
-        for j in range(width):
-            y, x, z = i + step_y, j + step_x, relief[i, j] + rise
-            while z < top and 0 <= y <= height - 1 and 0 <= x <= width - 1:
-                if relief[round(y), round(x)] > z:
-                    out[i, j] = 0
-                    break
-                y, x, z = y + step_y, x + step_x, z + rise
+def _clusters(value, down, right):
+    """Clusters around a grid of (down, right) seeds: nearest in place, in grid steps, and value."""
+    height, width = value.shape
+    step_y, step_x = height / down, width / right
+    count = down * right
+    centre = np.empty((count, 3), np.float32)  # row and column in grid steps, value
+    for k in range(count):
+        i, j = int((k // right + 0.5) * step_y), int((k % right + 0.5) * step_x)
+        centre[k, 0], centre[k, 1], centre[k, 2] = k // right + 0.5, k % right + 0.5, value[i, j]
+    out = np.empty(value.shape, np.int32)
+    for _ in range(4):
+        total, size = np.zeros((count, 3)), np.zeros(count)
+        for i in range(height):
+            y = (i + 0.5) / step_y
+            for j in range(width):
+                x, best, least = (j + 0.5) / step_x, 0, np.inf
+                for a in range(max(int(y) - 1, 0), min(int(y) + 2, down)):
+                    for b in range(max(int(x) - 1, 0), min(int(x) + 2, right)):
+                        seed = centre[a * right + b]
+                        distance = (y - seed[0]) ** 2 + (x - seed[1]) ** 2 + (value[i, j] - seed[2]) ** 2
+                        if distance < least:
+                            best, least = a * right + b, distance
+                out[i, j] = best
+                total[best, 0] += y
+                total[best, 1] += x
+                total[best, 2] += value[i, j]
+                size[best] += 1
+        for k in range(count):
+            if size[k] > 0:
+                centre[k] = total[k] / size[k]
     return out
 
 
-def _generators(random: np.random.Generator, count: int) -> list[np.random.Generator]:
+def generators(random: np.random.Generator, count: int) -> list[np.random.Generator]:
+    """Independent generators, drawn from one: what one of them is asked for does not alter the others."""
     return [np.random.default_rng(int(seed)) for seed in random.integers(2**63, size=count)]
 
 
@@ -234,13 +224,6 @@ def _broad(shape: tuple[int, int], random: np.random.Generator, modes: int = 4) 
     return (pattern / np.abs(pattern).max()).astype(np.float32)
 
 
-def _relief(shape: tuple[int, int], slope: float, random: np.random.Generator) -> np.ndarray:
-    """Heights, pixels, with an rms slope in degrees."""
-    relief = ndimage.gaussian_filter(power_law(shape, random, slope=2.0), 1.0)
-    rms = np.sqrt(sum((each**2).mean() for each in np.gradient(relief)))
-    return (relief * np.tan(np.radians(slope)) / rms).astype(np.float32)
-
-
 def _other_texture(image: np.ndarray, field: np.ndarray, share: float, random: np.random.Generator) -> np.ndarray:
     """Replace a share of the contrast inside each segment; the standard deviation inside it stays about the same.
 
@@ -249,7 +232,7 @@ def _other_texture(image: np.ndarray, field: np.ndarray, share: float, random: n
     """
     mean, std = _moments(image, field)
     detail = image - mean[field]
-    shares = np.clip(share * random.gamma(2.0, 0.5, mean.size), 0, 1).astype(np.float32)
+    shares = np.clip(share * random.gamma(5.0, 0.2, mean.size), 0, 1).astype(np.float32)
     kept = _soft(1 - shares[field])
     pattern = ndimage.gaussian_filter(random.standard_normal(image.shape, dtype=np.float32), 1.2)
     elsewhere = (detail / np.maximum(std, 1e-6)[field])[::-1, ::-1]
@@ -317,7 +300,7 @@ def _clouds(shape: tuple[int, int], changes: Changes, random: np.random.Generato
     above = (thickness - np.quantile(thickness, 1 - changes.cloud)) / (0.35 * thickness.std())
     ramp = np.clip(above, 0, 1)
     opacity = (ramp * ramp * (3 - 2 * ramp)).astype(np.float32)
-    sun = changes.sun_after or Sun(azimuth=150, elevation=50)
+    sun = changes.sun_after or MORNING
     away = changes.cloud_height / np.tan(np.radians(sun.elevation))
     azimuth = np.radians(sun.azimuth)
     # the pattern is periodic, so that rolling it brings in clouds from beyond the image
@@ -349,7 +332,8 @@ def random_changes(random: np.random.Generator, strength: Strength = "typical") 
     after = before + random.normal(0, (1.5 * scale["sun"], scale["sun"]))
     suns = [Sun(azimuth=float(each[0]), elevation=float(np.clip(each[1], 12, 80))) for each in (before, after)]
     return Changes(
-        fields=half("fields", 0.9), vegetation=half("vegetation", 0.7), texture=half("texture", 0.9),
+        fields=half("fields", 0.9), vegetation=half("vegetation", 0.7),
+        texture=float(min(random.gamma(4.0, scale["texture"] / 4), 0.9)),
         harvest=half("harvest", 0.5), construction=half("construction", 0.3),
         illumination=half("illumination", 0.5), sun_before=suns[0], sun_after=suns[1],
         slope=float(random.gamma(1.5, scale["slope"])), haze=sometimes("haze", 0.03, 0.35),
@@ -360,15 +344,15 @@ def random_changes(random: np.random.Generator, strength: Strength = "typical") 
 
 _SCALES: dict[str, dict[str, float]] = {
     "easy": {
-        "fields": 0.02, "vegetation": 0.03, "texture": 0.10, "harvest": 0.003, "construction": 0.001,
+        "fields": 0.03, "vegetation": 0.06, "texture": 0.06, "harvest": 0.003, "construction": 0.001,
         "illumination": 0.03, "sun": 3, "slope": 2, "haze": 0.1, "cloud": 0.0, "gain": 0.05,
     },
     "typical": {
-        "fields": 0.10, "vegetation": 0.15, "texture": 0.35, "harvest": 0.03, "construction": 0.01,
+        "fields": 0.30, "vegetation": 0.45, "texture": 0.24, "harvest": 0.06, "construction": 0.01,
         "illumination": 0.06, "sun": 12, "slope": 4, "haze": 0.25, "cloud": 0.05, "gain": 0.1,
     },
     "hard": {
-        "fields": 0.35, "vegetation": 0.35, "texture": 0.7, "harvest": 0.12, "construction": 0.04,
+        "fields": 0.50, "vegetation": 0.60, "texture": 0.50, "harvest": 0.12, "construction": 0.04,
         "illumination": 0.15, "sun": 25, "slope": 8, "haze": 0.4, "cloud": 0.25, "gain": 0.2,
     },
 }  # fmt: skip

@@ -4,11 +4,27 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numba
 import numpy as np
-from scipy import ndimage
-from scipy.spatial import cKDTree
+from pydantic import BaseModel, ConfigDict, Field
+from scipy import fft, ndimage
 
 _FINE = 2  # sub-pixels a pixel
+_FIELD = 280.0  # metres: length of fields; they are half as wide
+_DIFFUSE = 0.15  # light of the sky, share of that of the sun from straight above
+
+
+class Sun(BaseModel):
+    """Where the sun stands."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    azimuth: float = Field(description="degrees clockwise from up in the image")
+    elevation: float = Field(gt=0, le=90, description="degrees above the horizon")
+
+
+MORNING = Sun(azimuth=150, elevation=50)
+"""The sun of a satellite that passes at half past ten, in spring."""
 
 
 class Scene(NamedTuple):
@@ -16,72 +32,189 @@ class Scene(NamedTuple):
 
     reflectance: np.ndarray  # float32 (y, x), 0 to 10000
     field: np.ndarray  # int32 (y, x): number of the field that a pixel belongs to
+    relief: np.ndarray | None = None  # float32 (y, x): heights, pixels
+    sun: Sun = MORNING
+
+
+def procedural_scene(
+    shape: tuple[int, int], random: np.random.Generator, *, pixel: float = 10.0, sun: Sun = MORNING
+) -> Scene:
+    """Fields, roads and buildings on hilly ground, seen by a sensor.
+
+    Made at twice the resolution, blurred by a point spread function of 0.4 pixels, and averaged to pixels, so that
+    edges and aliasing are those of a real sensor. For another sensor, look at :func:`procedural_ground`.
+
+    Parameters
+    ----------
+    pixel
+        Side of a pixel, metres.
+    """
+    ground = procedural_ground((shape[0] * _FINE, shape[1] * _FINE), random, pixel=pixel / _FINE, sun=sun)
+    seen = _averaged(ndimage.gaussian_filter(ground.reflectance, 0.4 * _FINE))
+    return Scene(seen, ground.field[::_FINE, ::_FINE], _averaged(ground.relief) / _FINE, sun)
+
+
+def procedural_ground(
+    shape: tuple[int, int], random: np.random.Generator, *, pixel: float = 5.0, sun: Sun = MORNING, slope: float = 7.0
+) -> Scene:
+    """The ground of :func:`procedural_scene` as it is, before any sensor: sharp to its pixels.
+
+    Parameters
+    ----------
+    pixel
+        Side of a pixel, metres; sets how many fields, roads and buildings there are.
+    slope
+        Rms slope of the hills, degrees.
+    """
+    field = _fields(shape, random, _FIELD / pixel)
+    count = int(field.max()) + 1
+    level = random.gamma(6, 1 / 6, count).astype(np.float32)
+    rough = random.gamma(2, 0.5, count).astype(np.float32)
+    angle, period = random.uniform(0, np.pi, count), random.uniform(20, 60, count) / pixel
+    ground = _furrowed(
+        field, 1200 * level, 40 * rough, *(2 * np.pi / period * t for t in (np.cos(angle), np.sin(angle)))
+    )
+    ground += 130 * rough[field] * power_law(shape, random, slope=1.0)
+    ground += 70 * random.standard_normal(shape, dtype=np.float32)
+    _add_roads(ground, random, pixel)
+    _add_buildings(ground, random, pixel)
+    hills = hilly(shape, random, slope=slope)
+    light = illuminated(hills, sun)
+    return Scene((np.clip(ground, 50, 9000) * light).astype(np.float32), field, hills, sun)
 
 
 def power_law(shape: tuple[int, int], random: np.random.Generator, *, slope: float = 1.2) -> np.ndarray:
-    """A random texture whose amplitude falls with frequency to the power `slope`; mean 0, variance 1."""
-    frequency = np.hypot(np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1])[None, :])
-    frequency[0, 0] = np.inf
-    texture = np.fft.irfft2(np.fft.rfft2(random.normal(size=shape)) * frequency**-slope, s=shape)
+    """A random texture whose amplitude falls with frequency to the power `slope`; mean 0, variance 1; float32."""
+    y, x = fft.fftfreq(shape[0]).astype(np.float32)[:, None], fft.rfftfreq(shape[1]).astype(np.float32)
+    square = y * y + x * x
+    square[0, 0] = np.inf
+    noise = random.standard_normal(shape, dtype=np.float32)
+    texture = fft.irfft2(fft.rfft2(noise) * square ** np.float32(-slope / 2), s=shape)
     return texture / texture.std()
 
 
-def procedural_scene(shape: tuple[int, int], random: np.random.Generator) -> Scene:
-    """Fields, roads and buildings on hilly ground, seen by a sensor.
+def hilly(shape: tuple[int, int], random: np.random.Generator, *, slope: float) -> np.ndarray:
+    """Heights of hills, pixels, with an rms slope in degrees; float32 (y, x)."""
+    hills = ndimage.gaussian_filter(power_law(shape, random, slope=2.0), 1.0)
+    rms = np.sqrt(sum((each**2).mean() for each in np.gradient(hills)))
+    return hills * np.float32(np.tan(np.radians(slope)) / rms)
 
-    Made at twice the resolution, blurred by a point spread function of 0.45 pixels, and averaged to pixels, so that
-    edges and aliasing are those of a real sensor.
+
+def illuminated(relief: np.ndarray, sun: Sun) -> np.ndarray:
+    """Light on a relief, 1 on level ground: direct light by the cosine law where no shadow is cast, and the sky's.
+
+    Parameters
+    ----------
+    relief
+        Heights in pixels, (y, x).
     """
-    fine = (shape[0] * _FINE, shape[1] * _FINE)
-    y, x = np.indices(fine, dtype=np.float32)
-    field = _fields(fine, random)
-    level = random.gamma(4, 0.25, field.max() + 1)[field]
-    furrow = random.uniform(0, np.pi, field.max() + 1)[field]
-    period = random.uniform(4, 12, field.max() + 1)[field]
-    rows = np.sin(2 * np.pi * (x * np.cos(furrow) + y * np.sin(furrow)) / period)
-    ground = 1200 * level + 40 * rows + 130 * power_law(fine, random, slope=1.0) + 60 * random.normal(size=fine)
-    ground = _with_roads(ground, random)
-    ground = _with_buildings(ground, random)
-    relief = power_law(fine, random, slope=2.2)
-    shade = 1 + 0.25 * np.clip(_FINE * 12 * ndimage.sobel(relief, axis=1), -1.5, 1.5)
-    seen = ndimage.gaussian_filter(np.clip(ground * shade, 50, 9000), 0.45 * _FINE)
-    pixels = seen.reshape(shape[0], _FINE, shape[1], _FINE).mean(axis=(1, 3))
-    return Scene(pixels.astype(np.float32), field[::_FINE, ::_FINE])
+    relief = np.ascontiguousarray(relief, dtype=np.float32)
+    azimuth, elevation = np.radians(sun.azimuth), np.radians(sun.elevation)
+    down, right = np.gradient(relief)
+    facing = np.sin(elevation) - np.cos(elevation) * (right * np.sin(azimuth) - down * np.cos(azimuth))
+    facing = np.clip(facing / np.sqrt(1 + right**2 + down**2), 0, None)
+    lit = ndimage.gaussian_filter(_lit(relief, np.sin(azimuth), -np.cos(azimuth), np.tan(elevation)), 0.7)
+    return ((facing * lit + _DIFFUSE) / (np.sin(elevation) + _DIFFUSE)).astype(np.float32)
 
 
-def _fields(shape: tuple[int, int], random: np.random.Generator) -> np.ndarray:
-    """Numbers of fields: cells around random seeds, stretched along a common direction."""
-    count = max(4, shape[0] * shape[1] // 2500)
+@numba.njit(cache=True, nogil=True)
+def _lit(relief, step_x, step_y, rise):
+    """1 where the way toward the sun, (step_x, step_y) and `rise` a pixel, is free; 0 in a cast shadow."""
+    height, width = relief.shape
+    out = np.ones(relief.shape, np.float32)
+    top = relief.max()
+    for i in range(height):
+        for j in range(width):
+            y, x, z = i + step_y, j + step_x, relief[i, j] + rise
+            while z < top and 0 <= y <= height - 1 and 0 <= x <= width - 1:
+                if relief[round(y), round(x)] > z:
+                    out[i, j] = 0
+                    break
+                y, x, z = y + step_y, x + step_x, z + rise
+    return out
+
+
+def _averaged(image: np.ndarray) -> np.ndarray:
+    height, width = image.shape[0] // _FINE, image.shape[1] // _FINE
+    return image.reshape(height, _FINE, width, _FINE).mean(axis=(1, 3)).astype(np.float32)
+
+
+def _fields(shape: tuple[int, int], random: np.random.Generator, length: float) -> np.ndarray:
+    """Numbers of fields: cells around seeds on a jittered, thinned grid along a common direction, int32 (y, x)."""
     angle = random.uniform(0, np.pi)
-    turn = np.array([[np.cos(angle), np.sin(angle)], [-2 * np.sin(angle), 2 * np.cos(angle)]])
-    seeds = random.uniform(0, 1, (count, 2)) * shape
-    nodes = np.indices(shape).reshape(2, -1).T
-    # the city-block distance makes cells with straight, mostly parallel sides
-    return cKDTree(seeds @ turn.T).query(nodes @ turn.T, p=1)[1].reshape(shape).astype(np.int32)
+    count = 2 * int(np.hypot(*shape) / length * 2 + 4)
+    seeds = random.uniform(0, 1, (count, count, 2))
+    seeds[random.uniform(size=(count, count)) < 0.3] = np.nan
+    field = _nearest_seed(shape, seeds, np.cos(angle) / length, np.sin(angle) / length)
+    used = np.bincount(field.ravel()) > 0
+    return (np.cumsum(used) - 1).astype(np.int32)[field]
 
 
-def _with_roads(ground: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    y, x = np.indices(ground.shape, dtype=np.float32)
-    for _ in range(max(3, round(np.sqrt(ground.size) / 60))):
-        angle, bend = random.uniform(0, np.pi), random.uniform(-20, 20)
-        offset = random.uniform(0, 1, 2) * ground.shape
-        across = (x - offset[1]) * np.sin(angle) - (y - offset[0]) * np.cos(angle)
-        along = (x - offset[1]) * np.cos(angle) + (y - offset[0]) * np.sin(angle)
-        half = random.uniform(1, 2.5)
-        road = np.abs(across + bend * np.sin(along / 150)) < half
-        ground = np.where(road, random.uniform(1500, 2600), ground)
-    return ground
+@numba.njit(cache=True, nogil=True)
+def _nearest_seed(shape, seeds, step_u, step_v):
+    """Number of the nearest seed, by the city-block distance, which makes straight and mostly parallel sides."""
+    count = seeds.shape[0]
+    out = np.empty(shape, np.int32)
+    for i in range(shape[0]):
+        for j in range(shape[1]):
+            x, y = j - shape[1] / 2, i - shape[0] / 2
+            u, v = x * step_u + y * step_v + count / 2, 2 * (y * step_u - x * step_v) + count / 2
+            least = np.inf
+            for a in range(max(int(u) - 2, 0), min(int(u) + 3, count)):
+                for b in range(max(int(v) - 2, 0), min(int(v) + 3, count)):
+                    distance = abs(a + seeds[a, b, 0] - u) + abs(b + seeds[a, b, 1] - v)
+                    if distance < least:
+                        least, out[i, j] = distance, a * count + b
+            if least == np.inf:
+                out[i, j] = 0
+    return out
 
 
-def _with_buildings(ground: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    ground = ground.copy()
-    for _ in range(max(3, ground.size // 60_000)):
+@numba.njit(cache=True, nogil=True)
+def _furrowed(field, level, amplitude, along_x, along_y):
+    """Levels of fields with the sine of their furrows, float32 (y, x)."""
+    out = np.empty(field.shape, np.float32)
+    for i in range(field.shape[0]):
+        for j in range(field.shape[1]):
+            k = field[i, j]
+            out[i, j] = level[k] + amplitude[k] * np.sin(along_x[k] * j + along_y[k] * i)
+    return out
+
+
+def _add_roads(ground: np.ndarray, random: np.random.Generator, pixel: float) -> None:
+    """Draw roads over the ground, in place: long, slightly bent, 6 to 20 metres wide, some brighter, some darker."""
+    for _ in range(max(3, round(np.sqrt(ground.size) * pixel / 300))):
+        angle, bend = random.uniform(0, np.pi), random.uniform(-100, 100) / pixel
+        y, x = random.uniform(0, 1, 2) * ground.shape
+        half = random.uniform(3, 10) / pixel
+        _draw_road(ground, x, y, np.cos(angle), np.sin(angle), bend, 750 / pixel, half, random.uniform(700, 2200))
+
+
+@numba.njit(cache=True, nogil=True)
+def _draw_road(ground, x, y, cos, sin, bend, wave, half, value):
+    for i in range(ground.shape[0]):
+        for j in range(ground.shape[1]):
+            across = (j - x) * sin - (i - y) * cos
+            if abs(across) < half + 0.5 + abs(bend):
+                along = (j - x) * cos + (i - y) * sin
+                share = half + 0.5 - abs(across + bend * np.sin(along / wave))
+                if share > 0:
+                    ground[i, j] += min(share, 1.0) * (value - ground[i, j])
+
+
+def _add_buildings(ground: np.ndarray, random: np.random.Generator, pixel: float) -> None:
+    """Draw towns over the ground, in place: houses of 10 to 45 metres on streets, with shadows to their left."""
+    for _ in range(max(3, round(ground.size * pixel**2 / 1_500_000))):
         town = random.uniform(0, 1, 2) * ground.shape
-        for _ in range(120):
-            top, left = (town + random.normal(0, 35, 2)).astype(int)
-            height, width = random.integers(2, 9, 2)
+        angle, street = random.uniform(0, np.pi), random.uniform(50, 90)
+        turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+        for _ in range(160):
+            place = random.normal(0, 175, 2)
+            place[0] = np.rint(place[0] / street) * street + random.normal(0, 4)
+            top, left = (town + turn @ place / pixel).astype(int)
+            height, width = np.maximum(random.uniform(10, 45, 2) / pixel, 1).astype(int)
+            shade = max(round(10 / pixel), 1)
             if top < 0 or left < 0:
                 continue
-            ground[top : top + height, left : left + width] = random.gamma(5, 550)
-            ground[top : top + height, max(left - 2, 0) : left] *= 0.5
-    return ground
+            ground[top : top + height, max(left - shade, 0) : left] *= 0.55
+            ground[top : top + height, left : left + width] = random.gamma(6, 270)
