@@ -1,60 +1,66 @@
 """The displacement field of many triangular dislocations, at any place of an image, quickly.
 
-The image is a tree of blocks, each split in four. A triangle that is far from a block, for its size and strength, is
-evaluated at Chebyshev nodes of that block only, and the polynomial is handed down; one that is still near at the leaves
-is listed there, and evaluated exactly wherever the field is asked for. So nothing is interpolated across a trace.
+The image is a tree of blocks, each split in four. A face or side of a triangle (`triangular_dislocation.Dislocations`)
+that is far from a block, for its size and slip, is evaluated at Chebyshev nodes of that block only, and the polynomial
+is handed down; what is still near at the leaves is listed there, and evaluated exactly wherever the field is asked for.
+So nothing is interpolated across a trace.
+
 Source of the rate at which the polynomials converge: Trefethen (2013), Approximation Theory and Approximation Practice,
-theorem 8.2, with the nearest point of the triangle as the singularity.
+theorem 8.2, with the nearest point of a side as the singularity.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numba
 import numpy as np
 
-from groundshift.kernels.triangular_dislocation import displacement, geometry
+from groundshift.kernels.triangular_dislocation import (
+    Dislocations,
+    dislocations,
+    face_displacement,
+    side_displacement,
+)  # fmt: skip
 
 _NODES = 6  # Chebyshev nodes a side
 _LEAF = 8  # pixels, about
-_SAFETY = 4.0  # largest error of the polynomial over its estimate, for nearly all triangles
+_SAFETY = 4.0  # the estimated error of one part of n has to be this much below the tolerance over √n
 _jit = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
 _inline = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"}, inline="always")
 
-_x = np.cos(np.pi * (np.arange(_NODES) + 0.5) / _NODES)
-_POWERS = np.linalg.inv(np.vander(_x, increasing=True))  # values at the nodes to coefficients of powers
-_HALVES = np.array([np.vander((_x + side) / 2, _NODES, increasing=True) @ _POWERS for side in (-1, 1)])  # to children
+_X = np.cos(np.pi * (np.arange(_NODES) + 0.5) / _NODES)
+_POWERS = np.linalg.inv(np.vander(_X, increasing=True))  # values at the nodes to coefficients of powers
+_HALVES = np.array([np.vander((_X + side) / 2, _NODES, increasing=True) @ _POWERS for side in (-1, 1)])  # to children
 
 
 @dataclass(frozen=True)
 class DislocationField:
     """Displacement by triangular dislocations on a regular grid of pixels, and between them.
 
-    East, north, up in the units of the slips; see :func:`dislocation_field`.
+    East, north, up in the units of the slips; made by :func:`dislocation_field`.
     """
 
     values: np.ndarray  # float64 (3, y, x), at the centres of pixels
-    low: tuple[float, float]  # row, col of the upper left corner of the first leaf
-    leaf: tuple[float, float]  # pixels
-    powers: np.ndarray  # float64 (leaf, leaf, power of row, of col, 3), rows and cols from -1 to 1: far triangles
+    leaf: tuple[float, float]  # rows, columns of a leaf
+    margin: float  # pixels around the image that the leaves cover too
+    powers: np.ndarray  # float64 (leaf, leaf, power of row, of col, 3): the far parts, a leaf is from -1 to 1
     span: np.ndarray  # int64 (leaf, leaf, 2): start and end of the list of each leaf in `near`
-    near: np.ndarray  # int64: near triangles
-    known: np.ndarray  # float64 (t, GEOMETRY), in pixels from the centre of the first, x = col, y = -row
-    slips: np.ndarray  # float64 (t, 3)
+    near: np.ndarray  # int64: the near parts, faces and then sides
+    parts: Dislocations  # in pixels: x = -row, y = col
     poisson: float
 
     def sample(self, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
-        """Displacement at positions of any shape, pixels, whose centres are whole; float64 (3, ...).
+        """Displacement at positions of any shape, in pixels whose centres are whole numbers; float64 (3, ...).
 
         Beyond the margin the field goes on as at its border.
         """
         rows, cols = np.broadcast_arrays(rows, cols)
-        flat = _sample(np.ravel(rows).astype(float), np.ravel(cols).astype(float), *self._tree())
-        return flat.reshape(3, *rows.shape)
-
-    def _tree(self):
-        return self.low, self.leaf, self.powers, self.span, self.near, self.known, self.slips, self.poisson
+        found = _sample(
+            np.ravel(rows).astype(float), np.ravel(cols).astype(float), self.leaf, self.margin, self.powers, self.span,
+            self.near, *self.parts, 1 - 2 * self.poisson,
+        )  # fmt: skip
+        return found.reshape(3, *rows.shape)
 
 
 def dislocation_field(
@@ -73,71 +79,44 @@ def dislocation_field(
     Parameters
     ----------
     triangles, slips
-        Float64 (t, 3, 3) and (t, 3), as in :func:`triangular_dislocation.surface_displacement`.
+        Float64 (t, 3, 3) and (t, 3), as for :func:`triangular_dislocation.surface_displacement`.
     shape
-        Rows and columns; rows run south and columns east.
+        Rows, which run south, and columns, which run east.
     spacing
         Size of a pixel, metres.
     origin
         East, north of the centre of the first pixel, metres.
     tolerance
-        Largest difference from the exact sum, in the units of the slips.
+        Difference from the exact sum that is accepted, in the units of the slips. It is an estimate, not a bound.
     margin
-        Pixels around the image where the field is also known.
+        Pixels around the image where the field is known too.
     poisson
         Poisson ratio.
     """
-    pixels = (triangles - np.array([*origin, 0.0])) / spacing
-    known = np.array([geometry(each) for each in pixels])
-    area = np.linalg.norm(np.cross(pixels[:, 1] - pixels[:, 0], pixels[:, 2] - pixels[:, 0]), axis=1) / 2
+    parts = dislocations((triangles - np.array([*origin, 0.0])) / spacing, slips)
     extent = np.array(shape) + 2 * margin
-    roots = np.maximum(np.round(extent / extent.min()), 1).astype(int)
+    roots = np.maximum(np.rint(extent / extent.min()), 1).astype(int)
     levels = max(round(np.log2(extent.min() / _LEAF)), 0)
-    leaf = tuple(extent / (roots << levels))
-    low = (-margin - 0.5, -margin - 0.5)
+    height, width = extent / (roots << levels)
+    accepted = tolerance / (_SAFETY * np.sqrt(max(len(parts.faces), 1)))
     powers, span, near = _grow(
-        roots, levels, low, leaf, pixels, known, slips, area, tolerance / np.sqrt(len(pixels)), poisson
+        roots[0], roots[1], levels, (height, width), margin, _segments(parts), accepted, *parts, 1 - 2 * poisson
     )
-    tree = low, leaf, powers, span, near, known, slips, poisson
-    rows, cols = np.indices(shape, dtype=float)
-    values = _sample(rows.ravel(), cols.ravel(), *tree).reshape(3, *shape)
-    return DislocationField(values, *tree)
+    field = DislocationField(np.empty(0), (height, width), margin, powers, span, near, parts, poisson)
+    return replace(field, values=field.sample(*np.indices(shape, dtype=float)))
 
 
-@_inline
-def _dot(a, b):
-    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
-
-
-@_inline
-def _between(a, b, t):
-    return a[0] + t * (b[0] - a[0]), a[1] + t * (b[1] - a[1]), a[2] + t * (b[2] - a[2])
-
-
-@_jit
-def _nearest(a, b, c):
-    """The point of a triangle nearest to the origin, by the region of its plane that the origin is over."""
-    ab = b[0] - a[0], b[1] - a[1], b[2] - a[2]
-    ac = c[0] - a[0], c[1] - a[1], c[2] - a[2]
-    a1, a2 = -_dot(ab, a), -_dot(ac, a)
-    b1, b2 = -_dot(ab, b), -_dot(ac, b)
-    c1, c2 = -_dot(ab, c), -_dot(ac, c)
-    if a1 <= 0 and a2 <= 0:
-        return a
-    if b1 >= 0 and b2 <= b1:
-        return b
-    if c2 >= 0 and c1 <= c2:
-        return c
-    in_c, in_b, in_a = a1 * b2 - b1 * a2, c1 * a2 - a1 * c2, b1 * c2 - c1 * b2
-    if in_c <= 0 and a1 >= 0 and b1 <= 0:
-        return _between(a, b, a1 / (a1 - b1))
-    if in_b <= 0 and a2 >= 0 and c2 <= 0:
-        return _between(a, c, a2 / (a2 - c2))
-    if in_a <= 0 and b2 >= b1 and c1 >= c2:
-        return _between(b, c, (b2 - b1) / ((b2 - b1) + (c1 - c2)))
-    total = in_a + in_b + in_c
-    t, u = in_b / total, in_c / total
-    return a[0] + t * ab[0] + u * ac[0], a[1] + t * ab[1] + u * ac[1], a[2] + t * ab[2] + u * ac[2]
+def _segments(parts: Dislocations) -> np.ndarray:
+    """What :func:`_error` needs of all faces, then sides: slip, slip × size, decay, three segments (start, step)."""
+    vertices = parts.faces[:, :9].reshape(-1, 3, 3)
+    steps = np.roll(vertices, -1, axis=1) - vertices
+    slip = np.linalg.norm(parts.faces[:, 9:12], axis=1)
+    area = np.linalg.norm(np.cross(steps[:, 0], steps[:, 1]), axis=1) / 2
+    faces = np.column_stack([slip, slip * area, np.full(len(slip), 2.0), np.dstack([vertices, steps]).reshape(-1, 18)])
+    start, direction, level, down, length = np.split(parts.sides[:, :8], [3, 5, 6, 7], axis=1)
+    slip = np.linalg.norm(parts.sides[:, 8:], axis=1, keepdims=True)
+    segment = np.hstack([start, level * direction * length, down * length])
+    return np.vstack([faces, np.hstack([slip, slip * length, np.ones_like(slip), segment, segment, segment])])
 
 
 @_inline
@@ -149,113 +128,128 @@ def _rate(along, across, depth):
 
 
 @_jit
-def _error(vertices, strength, slip, x, y, half_x, half_y):
-    """Estimated error of the polynomial of a block around (x, y) for one triangle; slip is its size, x = col."""
-    a = vertices[0, 0] - x, vertices[0, 1] - y, vertices[0, 2]
-    b = vertices[1, 0] - x, vertices[1, 1] - y, vertices[1, 2]
-    c = vertices[2, 0] - x, vertices[2, 1] - y, vertices[2, 2]
-    px, py, pz = _nearest(a, b, c)
-    off_x, off_y = max(abs(px) - half_x, 0.0), max(abs(py) - half_y, 0.0)
-    away = off_x * off_x + off_y * off_y + pz * pz
-    if away == 0:
-        return np.inf
-    rate = min(_rate(px / half_x, py / half_y, pz / half_x), _rate(py / half_y, px / half_x, pz / half_y))
-    return _SAFETY * min(slip / 2, strength / (2 * np.pi * away)) * rate**-_NODES
-
-
-@_jit
-def _add_at_nodes(nodes, known, slips, t, x, y, half_x, half_y, poisson):
-    """Add a triangle to the values at the nodes of a block, (row, col, 3)."""
-    for i in range(_NODES):
-        for j in range(_NODES):
-            moved = displacement(known[t], x + _x[j] * half_x, y - _x[i] * half_y, slips[t], poisson)
-            nodes[i, j, 0] += moved[0]
-            nodes[i, j, 1] += moved[1]
-            nodes[i, j, 2] += moved[2]
+def _error(part, x, y, half_x, half_y):
+    """Estimated error of the polynomial of a block around (x, y) for one row of :func:`_segments`."""
+    away, rate = np.inf, np.inf
+    for k in range(3 if part[2] == 2 else 1):
+        ax, ay, az = part[6 * k + 3] - x, part[6 * k + 4] - y, part[6 * k + 5]
+        bx, by, bz = part[6 * k + 6], part[6 * k + 7], part[6 * k + 8]
+        t = min(max(-(ax * bx + ay * by + az * bz) / (bx * bx + by * by + bz * bz), 0.0), 1.0)
+        px, py, pz = ax + t * bx, ay + t * by, az + t * bz
+        off_x, off_y = max(abs(px) - half_x, 0.0), max(abs(py) - half_y, 0.0)
+        away = min(away, np.sqrt(off_x * off_x + off_y * off_y + pz * pz))
+        rate = min(rate, _rate(px / half_x, py / half_y, pz / half_x), _rate(py / half_y, px / half_x, pz / half_y))
+    size = part[0] / 2
+    if away > 0:
+        size = min(size, part[1] / (2 * np.pi * (away * away if part[2] == 2 else away)))
+    return size * rate**-_NODES
 
 
 @_inline
-def _times(matrix, nodes, rows, out, work):
-    """out = rows · nodes · matrixᵀ for each component of nodes (row, col, 3)."""
+def _moved(faces, sides, part, x, y, drained):
+    """Displacement along x, y, z by a face or a side; sides are counted after the faces."""
+    if part < len(faces):
+        return face_displacement(faces[part], x, y)
+    return side_displacement(sides[part - len(faces)], x, y, drained)
+
+
+@_jit
+def _add_at_nodes(nodes, faces, sides, part, x, y, half_x, half_y, drained):
+    """Add east, north, up of a face or side to the values at the nodes of a block, (row, col, 3)."""
+    for i in range(_NODES):
+        for j in range(_NODES):
+            moved = _moved(faces, sides, part, x - _X[i] * half_x, y + _X[j] * half_y, drained)
+            nodes[i, j, 0] += moved[1]
+            nodes[i, j, 1] += moved[0]
+            nodes[i, j, 2] -= moved[2]
+
+
+@_inline
+def _times(down, nodes, across, out, work):
+    """out = down · nodes · acrossᵀ for each component of nodes (row, col, 3)."""
     for i in range(_NODES):
         for j in range(_NODES):
             for k in range(3):
                 total = 0.0
                 for m in range(_NODES):
-                    total += nodes[i, m, k] * matrix[j, m]
+                    total += nodes[i, m, k] * across[j, m]
                 work[i, j, k] = total
     for i in range(_NODES):
         for j in range(_NODES):
             for k in range(3):
                 total = 0.0
                 for m in range(_NODES):
-                    total += rows[i, m] * work[m, j, k]
+                    total += down[i, m] * work[m, j, k]
                 out[i, j, k] = total
 
 
+@_inline
+def _place(index, level):
+    """Row and column of a block among those of its level, in the order in which each block is followed by its parts."""
+    row = col = 0
+    for bit in range(level - 1, -1, -1):
+        row = 2 * row + (index >> (2 * bit + 1) & 1)
+        col = 2 * col + (index >> (2 * bit) & 1)
+    return row, col
+
+
 @_jit
-def _grow(roots, levels, low, leaf, pixels, known, slips, area, tolerance, poisson):
-    """Polynomials of the leaves, the spans of their lists of near triangles, and the lists."""
-    vertices, count = pixels, len(pixels)
-    powers = np.empty((roots[0] << levels, roots[1] << levels, _NODES, _NODES, 3))
-    span = np.empty((roots[0] << levels, roots[1] << levels, 2), np.int64)
-    near = np.empty(1024, np.int64)
+def _grow(roots_down, roots_across, levels, leaf, margin, segments, accepted, faces, sides, drained):
+    """Polynomials of the leaves, the spans of their lists, and the lists; see :class:`DislocationField`."""
+    down, across = roots_down << levels, roots_across << levels
+    powers = np.empty((down, across, _NODES, _NODES, 3))
+    span = np.empty((down, across, 2), np.int64)
+    near = np.empty(4096, np.int64)
     used = 0
-    nodes = np.zeros((levels + 2, _NODES, _NODES, 3))
+    nodes = np.zeros((levels + 2, _NODES, _NODES, 3))  # of the open block of each level, after a row of zeros
     work = np.empty((_NODES, _NODES, 3))
-    lists = np.empty((levels + 2, count), np.int64)
-    counts = np.zeros(levels + 2, np.int64)
-    lists[0] = np.arange(count)
-    counts[0] = count
-    sizes = np.sqrt((slips**2).sum(axis=1))
-    whole = np.eye(_NODES)
-    for root in range(roots[0] * roots[1]):
-        for place in range(1 << (2 * levels)):
-            for level in range(levels + 1):
-                below = levels - level
-                if place & ((1 << (2 * below)) - 1):
-                    continue
-                row, col = root // roots[1], root % roots[1]
-                for bit in range(level - 1, -1, -1):
-                    quarter = place >> (2 * (below + bit))
-                    row, col = 2 * row + (quarter >> 1 & 1), 2 * col + (quarter & 1)
-                if level:
-                    _times(_HALVES[col & 1], nodes[level], _HALVES[row & 1], nodes[level + 1], work)
+    parts = np.empty((levels + 2, len(segments)), np.int64)  # still near at the open block of each level, after all
+    parts[0] = np.arange(len(segments))
+    count = np.zeros(levels + 2, np.int64)
+    count[0] = len(segments)
+    for step in range(roots_down * roots_across << (2 * levels)):
+        root, index = step >> (2 * levels), step & ((1 << (2 * levels)) - 1)
+        for level in range(levels + 1):
+            below = levels - level
+            if index & ((1 << (2 * below)) - 1):
+                continue  # inside the open block of this level
+            row, col = _place(index >> (2 * below), level)
+            if level:
+                _times(_HALVES[row & 1], nodes[level], _HALVES[col & 1], nodes[level + 1], work)
+            else:
+                nodes[1] = 0
+            row, col = row + (root // roots_across << level), col + (root % roots_across << level)
+            half_x, half_y = leaf[0] * (1 << below) / 2, leaf[1] * (1 << below) / 2
+            x, y = margin + 0.5 - (2 * row + 1) * half_x, (2 * col + 1) * half_y - margin - 0.5
+            left = 0
+            for k in range(count[level]):
+                part = parts[level, k]
+                if _error(segments[part], x, y, half_x, half_y) > accepted:
+                    parts[level + 1, left] = part
+                    left += 1
                 else:
-                    nodes[1] = 0
-                half_y, half_x = leaf[0] * (1 << below) / 2, leaf[1] * (1 << below) / 2
-                x, y = low[1] + (2 * col + 1) * half_x, -low[0] - (2 * row + 1) * half_y
-                left = 0
-                for n in range(counts[level]):
-                    t = lists[level, n]
-                    if _error(vertices[t], sizes[t] * area[t], sizes[t], x, y, half_x, half_y) > tolerance:
-                        lists[level + 1, left] = t
-                        left += 1
-                    else:
-                        _add_at_nodes(nodes[level + 1], known, slips, t, x, y, half_x, half_y, poisson)
-                counts[level + 1] = left
-            left = counts[levels + 1]
-            if used + left > near.size:
-                near = np.concatenate((near, np.empty(near.size + left, np.int64)))
-            near[used : used + left] = lists[levels + 1, :left]
-            span[row, col, 0], span[row, col, 1] = used, used + left
-            used += left
-            _times(_POWERS, nodes[levels + 1], _POWERS, powers[row, col], work)
+                    _add_at_nodes(nodes[level + 1], faces, sides, part, x, y, half_x, half_y, drained)
+            count[level + 1] = left
+        left = count[levels + 1]
+        if used + left > near.size:
+            near = np.concatenate((near, np.empty(near.size + left, np.int64)))
+        near[used : used + left] = parts[levels + 1, :left]
+        span[row, col, 0], span[row, col, 1] = used, used + left
+        used += left
+        _times(_POWERS, nodes[levels + 1], _POWERS, powers[row, col], work)
     return powers, span, near[:used].copy()
 
 
 @_jit
-def _sample(rows, cols, low, leaf, powers, span, near, known, slips, poisson):
-    """The field at positions, float64 (3, n)."""
+def _sample(rows, cols, leaf, margin, powers, span, near, faces, sides, drained):
+    """East, north, up at positions, float64 (3, n)."""
     out = np.empty((3, rows.size))
     down, across = span.shape[0], span.shape[1]
     for k in range(rows.size):
-        row = min(max(rows[k], low[0]), low[0] + down * leaf[0])
-        col = min(max(cols[k], low[1]), low[1] + across * leaf[1])
-        i = min(int((row - low[0]) / leaf[0]), down - 1)
-        j = min(int((col - low[1]) / leaf[1]), across - 1)
-        u = 2 * ((row - low[0]) / leaf[0] - i) - 1
-        v = 2 * ((col - low[1]) / leaf[1] - j) - 1
+        row = min(max(rows[k] + margin + 0.5, 0.0), down * leaf[0])
+        col = min(max(cols[k] + margin + 0.5, 0.0), across * leaf[1])
+        i, j = min(int(row / leaf[0]), down - 1), min(int(col / leaf[1]), across - 1)
+        u, v = 2 * (row / leaf[0] - i) - 1, 2 * (col / leaf[1] - j) - 1
         east = north = up = 0.0
         for a in range(_NODES - 1, -1, -1):
             e = n = z = 0.0
@@ -265,8 +259,7 @@ def _sample(rows, cols, low, leaf, powers, span, near, known, slips, poisson):
                 z = z * v + powers[i, j, a, b, 2]
             east, north, up = east * u + e, north * u + n, up * u + z
         for m in range(span[i, j, 0], span[i, j, 1]):
-            t = near[m]
-            moved = displacement(known[t], col, -row, slips[t], poisson)
-            east, north, up = east + moved[0], north + moved[1], up + moved[2]
+            moved = _moved(faces, sides, near[m], margin + 0.5 - row, col - margin - 0.5, drained)
+            east, north, up = east + moved[1], north + moved[0], up - moved[2]
         out[0, k], out[1, k], out[2, k] = east, north, up
     return out
