@@ -152,7 +152,15 @@ def test_no_data_stays_and_does_not_spread():
 def test_segments_follow_edges():
     image = np.full((80, 90), 100.0, np.float32)
     image[:, 41:] = 200
+    image[50:70, 10:30] = 180
     found = segments(image)
-    assert found.min() == 0
-    assert not set(np.unique(found[:, :40])) & set(np.unique(found[:, 43:]))
-    assert 10 < found.max() < 40
+    # pixels of the edges themselves may be segments of their own
+    inside = [np.unique(found[at]) for at in (np.s_[:48, :38], np.s_[:, 44:], np.s_[53:67, 13:27])]
+    assert [len(each) for each in inside] == [1, 1, 1]
+    assert len(np.unique(inside)) == 3
+    assert (np.bincount(found.ravel()) > 0).all()
+
+
+def test_texture_makes_more_than_one_segment():
+    found = segments(IMAGE)
+    assert 10 < found.max() < 60

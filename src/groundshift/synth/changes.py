@@ -14,6 +14,8 @@ from groundshift.synth.scenes import MORNING, Sun, hilly, illuminated, power_law
 
 _SHADOW = 0.6  # darkening below a cloud
 _SEGMENT = 18  # pixels between the seeds of segments
+_ALIKE = 0.05  # difference of segments that become one, share of the contrast of the image
+_LARGEST = 12_000  # pixels of a segment that was made so
 _EDGE = 6.0  # steps between seeds that the whole contrast of an image counts as, when it is cut into segments
 _VISIBLE = 0.005  # opacity from which a pixel counts as clouded
 
@@ -159,15 +161,19 @@ def with_noise(image: np.ndarray, share: float, random: np.random.Generator) -> 
 
 
 def segments(image: np.ndarray) -> np.ndarray:
-    """Pieces of an image without NaN, some 20 pixels wide, that end at its edges; int32 (y, x), from 0.
+    """Pieces of an image without NaN, from 20 pixels wide, that end at its edges; int32 (y, x), from 0.
 
-    Simple linear iterative clustering (Achanta et al. 2012, doi:10.1109/TPAMI.2012.120) of place and brightness.
+    Simple linear iterative clustering (Achanta et al. 2012, doi:10.1109/TPAMI.2012.120) of place and brightness; then
+    neighbours of about the same brightness become one.
     """
     smooth = ndimage.gaussian_filter(np.asarray(image, np.float32), 1.0)
     low, high = np.percentile(smooth[::2, ::2], (3, 97))
-    return _clusters(
-        smooth * np.float32(_EDGE / max(high - low, 1e-9)), *(-(-size // _SEGMENT) for size in image.shape)
-    )
+    value = smooth * np.float32(_EDGE / max(high - low, 1e-9))
+    clusters = _clusters(value, *(-(-size // _SEGMENT) for size in image.shape))
+    size = np.bincount(clusters.ravel()).astype(float)
+    mean = np.bincount(clusters.ravel(), value.ravel()) / np.maximum(size, 1)
+    whole = np.unique(_merged(clusters, mean, size)[clusters], return_inverse=True)[1]
+    return whole.reshape(image.shape).astype(np.int32)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -202,6 +208,29 @@ def _clusters(value, down, right):
             if size[k] > 0:
                 centre[k] = total[k] / size[k]
     return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _merged(clusters, mean, size):
+    """For each cluster the one that it is part of, when neighbours of about the same mean are joined."""
+    parent = np.arange(mean.size)
+    for i in range(clusters.shape[0]):
+        for j in range(clusters.shape[1]):
+            for down, right in ((0, 1), (1, 0)):
+                if i + down < clusters.shape[0] and j + right < clusters.shape[1]:
+                    a, b = clusters[i, j], clusters[i + down, j + right]
+                    while parent[a] != a:
+                        a = parent[a]
+                    while parent[b] != b:
+                        b = parent[b]
+                    whole = size[a] + size[b]
+                    if a != b and abs(mean[a] - mean[b]) < _ALIKE * _EDGE and whole < _LARGEST:
+                        mean[a] = (mean[a] * size[a] + mean[b] * size[b]) / whole
+                        size[a], parent[b] = whole, a
+    for k in range(mean.size):
+        while parent[k] != parent[parent[k]]:
+            parent[k] = parent[parent[k]]
+    return parent
 
 
 def generators(random: np.random.Generator, count: int) -> list[np.random.Generator]:
