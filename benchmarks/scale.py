@@ -70,11 +70,12 @@ def _watched(command: list[str]) -> tuple[float, float]:
     def watch() -> None:
         nonlocal peak
         root = psutil.Process(process.pid)
-        while not over.wait(0.5):
+        while not over.wait(1.0):
             total = 0
             try:
                 for each in [root, *root.children(recursive=True)]:
-                    total += each.memory_full_info().uss
+                    memory = each.memory_info()
+                    total += memory.rss - memory.shared
             except psutil.Error:
                 continue
             peak = max(peak, total)

@@ -40,41 +40,66 @@ def zncc_costs(pre, post, pre_weight, post_weight, prior_dx, prior_dy, radius, h
     height, width = pre.shape
     side = 2 * radius + 1
     costs = np.empty((height, width, side * side), np.float32)
-    least = np.float32(0.25 * (2 * half_window + 1) ** 2)
+    columns = np.empty((6, width + 2 * half_window), np.float32)
+    windows = np.empty((6, width), np.float32)
     for y in range(height):
-        for x in range(width):
+        start = 0
+        while start < width:  # pixels with one prior share the sums over columns of their windows
+            stop = start + 1
+            while stop < width and prior_dy[y, stop] == prior_dy[y, start] and prior_dx[y, stop] == prior_dx[y, start]:
+                stop += 1
             for label in range(side * side):
-                dy = prior_dy[y, x] + label // side - radius
-                dx = prior_dx[y, x] + label % side - radius
-                y0 = max(max(y - half_window, 0), -dy)
-                y1 = min(min(y + half_window + 1, height), height - dy)
-                x0 = max(max(x - half_window, 0), -dx)
-                x1 = min(min(x + half_window + 1, width), width - dx)
-                n = np.float32(0)
-                sum_a = np.float32(0)
-                sum_b = np.float32(0)
-                sum_aa = np.float32(0)
-                sum_bb = np.float32(0)
-                sum_ab = np.float32(0)
-                for i in range(y0, y1):
-                    for j in range(x0, x1):
-                        w = pre_weight[i, j] * post_weight[i + dy, j + dx]
-                        a = w * pre[i, j]
-                        b = w * post[i + dy, j + dx]
-                        n += w
-                        sum_a += a
-                        sum_b += b
-                        sum_aa += a * a
-                        sum_bb += b * b
-                        sum_ab += a * b
-                cost = np.float32(1)
-                if n > least:
-                    variance_a = sum_aa - sum_a * sum_a / n
-                    variance_b = sum_bb - sum_b * sum_b / n
-                    if variance_a > 0 and variance_b > 0:
-                        cost = 1 - (sum_ab - sum_a * sum_b / n) / np.sqrt(variance_a * variance_b)
-                costs[y, x, label] = cost
+                dy = prior_dy[y, start] + label // side - radius
+                dx = prior_dx[y, start] + label % side - radius
+                _window_sums(
+                    pre, post, pre_weight, post_weight, y, start, stop, dy, dx, half_window, columns, windows
+                )  # fmt: skip
+                _costs_of_sums(windows, stop - start, half_window, costs[y, start:stop, label])
+            start = stop
     return costs
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def _window_sums(pre, post, pre_weight, post_weight, y, start, stop, dy, dx, half_window, columns, windows):
+    """Sums over the windows of pixels `start` to `stop` of row y: weight, a, b, aa, bb, ab; into `windows`."""
+    height, width = pre.shape
+    first, last = start - half_window, stop + half_window  # columns of all windows
+    inner = max(max(first, 0), -dx)
+    outer = min(min(last, width), width - dx)
+    columns[:, : last - first] = 0
+    for i in range(max(max(y - half_window, 0), -dy), min(min(y + half_window + 1, height), height - dy)):
+        weight_a, image_a = pre_weight[i], pre[i]
+        weight_b, image_b = post_weight[i + dy], post[i + dy]
+        for j in range(inner, outer):
+            w = weight_a[j] * weight_b[j + dx]
+            a, b = w * image_a[j], w * image_b[j + dx]
+            columns[0, j - first] += w
+            columns[1, j - first] += a
+            columns[2, j - first] += b
+            columns[3, j - first] += a * a
+            columns[4, j - first] += b * b
+            columns[5, j - first] += a * b
+    for k in range(6):
+        total, column = windows[k, : stop - start], columns[k]
+        total[:] = 0
+        for offset in range(2 * half_window + 1):
+            for j in range(stop - start):
+                total[j] += column[j + offset]
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def _costs_of_sums(windows, count, half_window, costs):
+    """1 − ZNCC from the sums of each window."""
+    least = np.float32(0.25 * (2 * half_window + 1) ** 2)
+    for j in range(count):
+        n, a, b = windows[0, j], windows[1, j], windows[2, j]
+        cost = np.float32(1)
+        if n > least:
+            variance_a = windows[3, j] - a * a / n
+            variance_b = windows[4, j] - b * b / n
+            if variance_a > 0 and variance_b > 0:
+                cost = 1 - (windows[5, j] - a * b / n) / np.sqrt(variance_a * variance_b)
+        costs[j] = cost
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
