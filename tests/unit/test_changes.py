@@ -71,14 +71,14 @@ def test_harder_means_less_alike():
     assert alike[0] > alike[1] + 0.05 > alike[2] + 0.1
 
 
-def test_fields_change_the_stated_share_of_fields_by_the_stated_factors():
+def test_fields_change_the_stated_share_of_fields_within_the_stated_factors():
     count = SCENE.field.max() + 1
     ratio = changed(IMAGE, SCENE.field, Changes(fields=0.5), seeded()) / IMAGE
     of_field = np.array([np.median(ratio[SCENE.field == each]) for each in range(count)])
-    share = (np.abs(of_field - 1) > 0.01).mean()
+    share = (np.abs(of_field - 1) > 0.005).mean()
     assert abs(share - 0.5) < 4 * np.sqrt(0.25 / count)
     assert of_field.min() > 0.49
-    assert of_field.max() < 1.81
+    assert 1.2 < of_field.max() < 1.81
 
 
 def test_texture_is_replaced_by_the_stated_share():

@@ -25,13 +25,15 @@ Strength = Literal["easy", "typical", "hard"]
 class Changes(BaseModel):
     """Changes of the second image of a simulated pair; each is off at 0, those of the sun at None.
 
-    A segment is a field of the scene where those are known, and otherwise a piece that follows the edges of the image;
-    of these, those with little contrast inside, as fields have, change most.
+    A segment is a field of the scene where those are known, and otherwise a piece that follows the edges of the image.
+    Segments with little contrast inside, as fields have, change most, and towns little.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    fields: float = Field(0.0, ge=0, le=1, description="share of the segments whose brightness changed, by 0.5 to 1.8")
+    fields: float = Field(
+        0.0, ge=0, le=1, description="share of the segments whose brightness changed, by up to 0.5 to 1.8"
+    )
     vegetation: float = Field(
         0.0, ge=0, le=1, description="standard deviation among segments of the change of canopy cover, share of area"
     )
@@ -90,7 +92,7 @@ def on_ground(
     image
         Reflectance or counts, (y, x); NaN is no data and stays.
     field
-        Number of the segment that each pixel belongs to, int (y, x); made from the image where none is given.
+        Number of the segment that each pixel belongs to, int (y, x); :func:`segments` of the image where none is given.
     relief
         Heights in pixels, (y, x); made, with slope `changes.slope`, where none is given.
     """
@@ -98,11 +100,9 @@ def on_ground(
     filled, ok = fill_holes(np.asarray(image, dtype=np.float32))
     out, replaced = filled, np.zeros(image.shape, bool)
     dark, bright = np.percentile(filled[::2, ::2], (3, 97))
-    if field is None and max(changes.fields, changes.vegetation, changes.texture, changes.harvest) > 0:
-        field = segments(filled)
+    if max(changes.fields, changes.vegetation, changes.texture, changes.harvest) > 0:
+        field = segments(filled) if field is None else field
         openness = _openness(filled, field, bright - dark)
-    elif field is not None:
-        openness = np.ones(int(field.max()) + 1)
     if changes.texture:
         out = _other_texture(out, field, changes.texture, texture)
     if changes.vegetation:
@@ -304,21 +304,23 @@ def _built(
     area = share * image.size
     sites = 1 + random.poisson(area / 1200)
     half = max(np.sqrt(area / sites) / 2, 2)
-    y, x = np.indices(image.shape, dtype=np.float32)
     for _ in range(sites):
         centre, angle = random.uniform(0, 1, 2) * image.shape, random.uniform(0, np.pi)
-        u = (x - centre[1]) * np.cos(angle) + (y - centre[0]) * np.sin(angle)
-        v = (y - centre[0]) * np.cos(angle) - (x - centre[1]) * np.sin(angle)
+        road = half + random.uniform(20, 120)
+        first = np.maximum(centre - 1.5 * half - road, 0).astype(int)
+        last = np.minimum(centre + 1.5 * half + road, image.shape).astype(int)
+        at = tuple(slice(*each) for each in zip(first, last, strict=True))
+        y, x = np.mgrid[at].astype(np.float32) - centre[:, None, None].astype(np.float32)
+        u, v = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
         site = (np.abs(u) < half) & (np.abs(v) < half)
-        road = (np.abs(v) < random.uniform(0.5, 1.2)) & (u > 0) & (u < half + random.uniform(20, 120))
+        paved = (np.abs(v) < random.uniform(0.5, 1.2)) & (u > 0) & (u < road)
         period_u, period_v = random.uniform(4, 12, 2)
         block = ((u / period_u) % 1 < 0.6) & ((v / period_v) % 1 < 0.55)
         roofs = np.where(random.uniform(size=(64, 64)) < 0.3, 0.35, random.gamma(4, 0.25, (64, 64)))
         roof = roofs[(u // period_u).astype(int) % 64, (v // period_v).astype(int) % 64]
-        span = bright - dark
-        out[site] = (dark + span * np.where(block, roof, 0.35))[site]
-        out[road] = dark + 0.55 * span
-        built |= site | road
+        level = np.where(paved, 0.55, np.where(block, roof, 0.35))
+        out[at] = np.where(site | paved, dark + (bright - dark) * level, out[at])
+        built[at] |= site | paved
     near = _soft(built)
     return out + near * (ndimage.gaussian_filter(out, 0.55) - out), built
 
