@@ -289,25 +289,31 @@ def _refined(images: _Images, start: np.ndarray) -> tuple[Field, _Measurement]:
 # --- result ---------------------------------------------------------------------------------------------------------
 
 _POOL = 4.0  # Gaussian sigma, pixels, over which the prior pools information
-_BOUND_FACTOR = 1.4  # variance over the Cramér–Rao bound of the pooled information
-_JUMP_FACTORS = ((3, 0.010), (7, 0.004))  # window (pixels) and variance a squared pixel of spread inside it
+_JUMP_FACTORS = ((3, 0.005), (7, 0.002))  # window (pixels) and variance a squared pixel of spread inside it
+_UNSURE_JUMP_FACTORS = ((15, 0.03), (25, 0.02))  # the same, times the share of variance that the images do not share
 """Fitted on pairs of sites that are kept apart from the benchmark: variance of standardised errors about 1."""
 _LARGEST_SIGMA = 1.0  # pixels; beyond it nothing was measured
 
 
-def _variance(field: Field, information: np.ndarray) -> np.ndarray:
+def _variance(field: Field, measured: _Measurement) -> np.ndarray:
     """Variance of dx and dy, pixels², float (2, y, x).
 
     The bound of the information pooled around a pixel, plus what a misplaced jump does: a share of the squared
-    spread of the field near by.
+    spread of the field near by, and from further away the less the images agree.
     """
-    xx, xy, yy = (smoothed(each, _POOL) * (4 * np.pi * _POOL**2) for each in information)
-    determinant = np.maximum(xx * yy - xy * xy, 1e-12)
-    variance = _BOUND_FACTOR * np.stack([yy, xx]) / determinant
+    xx, xy, yy = (smoothed(each, _POOL) * (4 * np.pi * _POOL**2) for each in measured.information)
+    variance = np.stack([yy, xx]) / np.maximum(xx * yy - xy * xy, 1e-12)
+    unshared = 1 - measured.correlation**2
     for size, factor in _JUMP_FACTORS:
-        spread = sum((ndimage.maximum_filter(c, size) - ndimage.minimum_filter(c, size)) ** 2 for c in field.u)
-        variance = variance + factor * spread
+        variance = variance + factor * _squared_spread(field.u, size)
+    for size, factor in _UNSURE_JUMP_FACTORS:
+        variance = variance + factor * unshared * _squared_spread(field.u, size)
     return variance
+
+
+def _squared_spread(u: np.ndarray, size: int) -> np.ndarray:
+    """Squared difference of the largest and the smallest value in a square window, summed over components."""
+    return sum((ndimage.maximum_filter(c, size) - ndimage.minimum_filter(c, size)) ** 2 for c in u)
 
 
 def _reach(config: PairConfig) -> int:
@@ -321,7 +327,7 @@ def _measure(pre: np.ndarray, post: np.ndarray, nodes: Nodes, config: PairConfig
     (pre_scaled, pre_weight), (post_scaled, post_weight) = _prepared(pre), _prepared(post)
     images = _Images(pre_scaled, post_scaled, pre_weight, post_weight)
     field, measured = _refined(images, _coarse(images, config.max_displacement))
-    variance = _variance(field, measured.information)
+    variance = _variance(field, measured)
 
     at = np.ix_(_nearest(nodes.rows), _nearest(nodes.cols))
     sigma_x, sigma_y = np.sqrt(variance[0][at]), np.sqrt(variance[1][at])
