@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from groundshift.errors import InputError
 from groundshift.kernels.okada import rectangle
-from groundshift.kernels.triangular_dislocation import slip_vectors, surface_displacement
+from groundshift.kernels.triangular_dislocation import dislocations, slip_vectors, surface_displacement
 
 
 def halves(top, dip, length, width):
@@ -144,6 +145,22 @@ def test_points_on_vertices_sides_and_lines_through_them_are_finite():
     found = surface_displacement(np.zeros(6), np.array([0.0, 10, 5, -3, 20, 2.5]), triangles, np.ones((4, 3)))
     assert np.isfinite(found).all()
     assert np.abs(found).max() < 50
+
+
+def test_triangles_that_share_sides_are_the_sum_of_each(points):
+    triangles = np.concatenate([halves(0.0, 70, 9.0, 5.0), halves(0.0, 70, 9.0, 5.0) + np.array([0, 9.0, 0])])
+    slips = slip_vectors(triangles, np.array([1.0, 1, 2, 3]), 0.5)
+    each = sum(surface_displacement(*points, triangles[[k]], slips[[k]]) for k in range(4))
+    np.testing.assert_allclose(surface_displacement(*points, triangles, slips), each, atol=1e-12)
+    assert len(dislocations(triangles, slips).sides) < 12
+
+
+def test_a_vertex_above_the_surface_and_shapes_that_do_not_fit_are_refused():
+    triangles = halves(0.0, 70, 9.0, 5.0)
+    with pytest.raises(InputError, match="5 m above the surface"):
+        surface_displacement(np.zeros(1), np.zeros(1), triangles + np.array([0, 0, 5]), np.ones((2, 3)))
+    with pytest.raises(InputError, match="do not fit"):
+        surface_displacement(np.zeros(1), np.zeros(1), triangles, np.ones((1, 3)))
 
 
 def test_slip_has_the_signs_of_aki_and_richards():

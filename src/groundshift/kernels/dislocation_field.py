@@ -25,7 +25,7 @@ from groundshift.kernels.triangular_dislocation import (
 
 _NODES = 6  # Chebyshev nodes a side
 _LEAF = 8  # pixels, about
-_SAFETY = 4.0  # the estimated error of one part of n has to be this much below the tolerance over √n
+_SAFETY = 3.0  # the estimated error of one part of n has to be this much below the tolerance over √n
 _jit = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
 _inline = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"}, inline="always")
 

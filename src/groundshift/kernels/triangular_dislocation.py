@@ -27,6 +27,8 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
+from groundshift.errors import InputError
+
 _TINY = 1e-10  # share of the length of a side within which a point is on it
 _VERTICAL = -1e-9  # least upward part of the normal of the positive side for it to be the hanging wall
 _FEW = 0.04  # |q| below which the power series replaces the logarithm
@@ -36,31 +38,42 @@ _inline = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"con
 class Dislocations(NamedTuple):
     """Triangles taken apart into what adds up: faces, seen as solid angles, and sides, each once with its net slip.
 
-    In the frame x north, y east, z down.
+    In the frame x north, y east, z down. A face is its vertices (9), its slip (3), the solid angle that is seen
+    from its side at the surface (0 if it has none) and which side that is; a side its upper end (3), its horizontal
+    direction (2), the level and downward parts of its direction t, its length, and its slip along e, n and m
+    (:func:`side_displacement`).
     """
 
-    faces: (
-        np.ndarray
-    )  # float64 (t, 14): vertices (9), slip (3), solid angle seen from its side at the surface, that side
-    sides: np.ndarray  # float64 (s, 11): upper end (3), horizontal direction (2), t_h, t_z, length, slip along e, n, m
+    faces: np.ndarray  # float64 (t, 14)
+    sides: np.ndarray  # float64 (s, 11)
 
 
 def dislocations(triangles: np.ndarray, slips: np.ndarray) -> Dislocations:
     """Faces and sides of triangles; arguments as for :func:`surface_displacement`.
 
     Sides that triangles share are merged if their ends are equal to the last bit, and dropped if nothing slips there.
+
+    Raises
+    ------
+    InputError
+        If the shapes do not fit, or a vertex is above the surface.
     """
-    vertices = np.stack([triangles[..., 1], triangles[..., 0], -triangles[..., 2]], axis=-1).astype(float)
-    burgers = np.stack([slips[:, 1], slips[:, 0], -slips[:, 2]], axis=-1).astype(float)
+    if triangles.shape != (len(slips), 3, 3) or slips.shape[1:] != (3,):
+        raise InputError(f"triangles {triangles.shape} and slips {slips.shape} do not fit; give (t, 3, 3) and (t, 3)")
+    if not triangles[..., 2].max(initial=0) <= 0:
+        raise InputError(
+            f"a vertex is {triangles[..., 2].max():g} m above the surface; up, the third column, must be 0 or less"
+        )
+    vertices = np.stack([triangles[..., 1], triangles[..., 0], 0.0 - triangles[..., 2]], axis=-1)
+    burgers = np.stack([slips[:, 1], slips[:, 0], -slips[:, 2]], axis=-1)
     following = np.roll(vertices, -1, axis=1)
     shallow = (vertices[..., 2] == 0) & (following[..., 2] == 0)
     normal = np.cross(vertices[:, 1] - vertices[:, 0], vertices[:, 2] - vertices[:, 0])  # z down
     dip = np.arctan2(np.hypot(normal[:, 0], normal[:, 1]), np.abs(normal[:, 2]))
     on_trace = np.where(shallow.any(axis=1), -_hanging(-normal[:, 2], normal) * 2 * (np.pi - dip), 0.0)
     faces = np.column_stack([vertices.reshape(-1, 9), burgers, on_trace, shallow.argmax(axis=1)])
-
-    start, end = vertices.reshape(-1, 3), following.reshape(-1, 3)
-    return Dislocations(faces, _sides(start, end, np.repeat(burgers, 3, axis=0)))
+    sides = _sides(vertices.reshape(-1, 3), following.reshape(-1, 3), np.repeat(burgers, 3, axis=0))
+    return Dislocations(faces, sides)
 
 
 def _sides(start: np.ndarray, end: np.ndarray, burgers: np.ndarray) -> np.ndarray:
@@ -73,8 +86,8 @@ def _sides(start: np.ndarray, end: np.ndarray, burgers: np.ndarray) -> np.ndarra
     )
     net = np.zeros((len(ends), 3))
     np.add.at(net, index.ravel(), np.where(turned, -burgers, burgers))
-    slipping = np.abs(net).max(axis=1) > 1e-14 * np.abs(burgers).max(initial=0)
-    ends, net = ends[slipping], net[slipping]
+    kept = np.abs(net).max(axis=1) > 1e-14 * np.abs(burgers).max(initial=0)
+    ends, net = ends[kept], net[kept]
     x, y, z = (ends[:, 3:] - ends[:, :3]).T
     across = np.hypot(x, y)
     length = np.hypot(across, z)
