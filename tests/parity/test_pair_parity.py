@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from distributed import LocalCluster
 
 import groundshift
 from groundshift.synth.pairs import demo_pair
@@ -35,10 +36,17 @@ def test_dense_is_the_same_whole_and_tiled(pair):
     assert np.nanpercentile(difference, 95) < 1e-2
 
 
-def test_processes_give_the_same_bytes_as_one(tmp_path):
+@pytest.mark.parametrize("method", ["frequency", "dense"])
+def test_processes_and_dask_give_the_same_bytes_as_one(method, tmp_path):
     pre, post, _ = shifted_pair(200, dx=0.4, dy=0.2, noise=0.02, seed=1)
-    bytes_of = []
-    for name, options in (("a", {"executor": "serial"}), ("b", {"executor": "processes", "workers": 2})):
-        groundshift.measure_pair(pre, post, method="frequency", tile=64, out=tmp_path / name, **options)
-        bytes_of.append((tmp_path / name / "displacement.tif").read_bytes())
-    assert bytes_of[0] == bytes_of[1]
+
+    def measured_bytes(name, **options):
+        groundshift.measure_pair(
+            pre, post, method=method, max_displacement=4, tile=128, out=tmp_path / name, **options
+        )  # fmt: skip
+        return (tmp_path / name / "displacement.tif").read_bytes()
+
+    alone = measured_bytes("alone", executor="serial")
+    assert measured_bytes("processes", executor="processes", workers=2) == alone
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        assert measured_bytes("dask", executor=cluster.scheduler_address) == alone

@@ -212,7 +212,7 @@ def test_masked_array_and_bare_array(texture):
     np.testing.assert_array_equal(image.read(WHOLE).reason == Reason.NO_DATA, values.mask)
     assert image.grid.crs == LOCAL_CRS
     assert image.grid.resolution.x == 2.5
-    assert (image.grid.boundingbox.left, image.grid.boundingbox.top) == (0, 0)
+    assert (image.grid.boundingbox.left, image.grid.boundingbox.bottom) == (0, 0)
 
 
 @pytest.mark.parametrize("lazy", [False, True])

@@ -49,8 +49,8 @@ class LatticeShift(NamedTuple):
 
 
 def local_grid(shape: tuple[int, int], *, resolution: float = 1.0) -> GeoBox:
-    """A grid for an array without place on Earth: square pixels of `resolution` metres, upper left corner at (0, 0)."""
-    return GeoBox(shape, Affine(resolution, 0, 0, 0, -resolution, 0), LOCAL_CRS)
+    """A grid for an array without place on Earth: square pixels of `resolution` metres, lower left corner at (0, 0)."""
+    return GeoBox(shape, Affine(resolution, 0, 0, 0, -resolution, shape[0] * resolution), LOCAL_CRS)
 
 
 def common_grid(first: GeoBox, second: GeoBox, *, area: BoundingBox | None = None) -> CommonGrid:
