@@ -11,7 +11,8 @@ theorem 8.2, with the nearest point of a side as the singularity.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -34,6 +35,19 @@ _POWERS = np.linalg.inv(np.vander(_X, increasing=True))  # values at the nodes t
 _HALVES = np.array([np.vander((_X + side) / 2, _NODES, increasing=True) @ _POWERS for side in (-1, 1)])  # to children
 
 
+class Tree(NamedTuple):
+    """What the field at any position is computed from, by :func:`displacement_at`."""
+
+    leaf: tuple[float, float]  # rows, columns of a leaf
+    margin: float  # pixels around the image that the leaves cover too
+    powers: np.ndarray  # float64 (leaf, leaf, power of row, of col, 3): the far parts, a leaf is from -1 to 1
+    span: np.ndarray  # int64 (leaf, leaf, 2): start and end of the list of each leaf in `near`
+    near: np.ndarray  # int64: the near parts, faces and then sides
+    faces: np.ndarray  # those of `triangular_dislocation.Dislocations`, in pixels: x = -row, y = col
+    sides: np.ndarray
+    drained: float  # 1 - 2ν
+
+
 @dataclass(frozen=True)
 class DislocationField:
     """Displacement by triangular dislocations on a regular grid of pixels, and between them.
@@ -42,25 +56,19 @@ class DislocationField:
     """
 
     values: np.ndarray  # float64 (3, y, x), at the centres of pixels
-    leaf: tuple[float, float]  # rows, columns of a leaf
-    margin: float  # pixels around the image that the leaves cover too
-    powers: np.ndarray  # float64 (leaf, leaf, power of row, of col, 3): the far parts, a leaf is from -1 to 1
-    span: np.ndarray  # int64 (leaf, leaf, 2): start and end of the list of each leaf in `near`
-    near: np.ndarray  # int64: the near parts, faces and then sides
-    parts: Dislocations  # in pixels: x = -row, y = col
-    poisson: float
+    tree: Tree
 
     def sample(self, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
         """Displacement at positions of any shape, in pixels whose centres are whole numbers; float64 (3, ...).
 
         Beyond the margin the field goes on as at its border.
         """
-        rows, cols = np.broadcast_arrays(rows, cols)
-        found = _sample(
-            np.ravel(rows).astype(float), np.ravel(cols).astype(float), self.leaf, self.margin, self.powers, self.span,
-            self.near, *self.parts, 1 - 2 * self.poisson,
-        )  # fmt: skip
-        return found.reshape(3, *rows.shape)
+        return _sampled(self.tree, rows, cols)
+
+
+def _sampled(tree: Tree, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
+    rows, cols = np.broadcast_arrays(rows, cols)
+    return _sample(tree, np.ravel(rows).astype(float), np.ravel(cols).astype(float)).reshape(3, *rows.shape)
 
 
 def dislocation_field(
@@ -99,11 +107,10 @@ def dislocation_field(
     levels = max(round(np.log2(extent.min() / _LEAF)), 0)
     height, width = extent / (roots << levels)
     accepted = tolerance / (_SAFETY * np.sqrt(max(len(parts.faces), 1)))
-    powers, span, near = _grow(
-        roots[0], roots[1], levels, (height, width), margin, _segments(parts), accepted, *parts, 1 - 2 * poisson
-    )
-    field = DislocationField(np.empty(0), (height, width), margin, powers, span, near, parts, poisson)
-    return replace(field, values=field.sample(*np.indices(shape, dtype=float)))
+    drained = 1 - 2 * poisson
+    grown = _grow(roots[0], roots[1], levels, (height, width), margin, _segments(parts), accepted, *parts, drained)
+    tree = Tree((height, width), margin, *grown, *parts, drained)
+    return DislocationField(_sampled(tree, *np.indices(shape, dtype=float)), tree)
 
 
 def _segments(parts: Dislocations) -> np.ndarray:
@@ -195,7 +202,7 @@ def _place(index, level):
 
 @_jit
 def _grow(roots_down, roots_across, levels, leaf, margin, segments, accepted, faces, sides, drained):
-    """Polynomials of the leaves, the spans of their lists, and the lists; see :class:`DislocationField`."""
+    """Polynomials of the leaves, the spans of their lists, and the lists; see :class:`Tree`."""
     down, across = roots_down << levels, roots_across << levels
     powers = np.empty((down, across, _NODES, _NODES, 3))
     span = np.empty((down, across, 2), np.int64)
@@ -241,25 +248,31 @@ def _grow(roots_down, roots_across, levels, leaf, margin, segments, accepted, fa
 
 
 @_jit
-def _sample(rows, cols, leaf, margin, powers, span, near, faces, sides, drained):
-    """East, north, up at positions, float64 (3, n)."""
+def displacement_at(tree, row, col):
+    """East, north, up at one position, for use in compiled loops; see :meth:`DislocationField.sample`."""
+    down, across = tree.span.shape[0], tree.span.shape[1]
+    row = min(max(row + tree.margin + 0.5, 0.0), down * tree.leaf[0])
+    col = min(max(col + tree.margin + 0.5, 0.0), across * tree.leaf[1])
+    i, j = min(int(row / tree.leaf[0]), down - 1), min(int(col / tree.leaf[1]), across - 1)
+    u, v = 2 * (row / tree.leaf[0] - i) - 1, 2 * (col / tree.leaf[1] - j) - 1
+    east = north = up = 0.0
+    for a in range(_NODES - 1, -1, -1):
+        e = n = z = 0.0
+        for b in range(_NODES - 1, -1, -1):
+            e = e * v + tree.powers[i, j, a, b, 0]
+            n = n * v + tree.powers[i, j, a, b, 1]
+            z = z * v + tree.powers[i, j, a, b, 2]
+        east, north, up = east * u + e, north * u + n, up * u + z
+    x, y = tree.margin + 0.5 - row, col - tree.margin - 0.5
+    for k in range(tree.span[i, j, 0], tree.span[i, j, 1]):
+        moved = _moved(tree.faces, tree.sides, tree.near[k], x, y, tree.drained)
+        east, north, up = east + moved[1], north + moved[0], up - moved[2]
+    return east, north, up
+
+
+@_jit
+def _sample(tree, rows, cols):
     out = np.empty((3, rows.size))
-    down, across = span.shape[0], span.shape[1]
     for k in range(rows.size):
-        row = min(max(rows[k] + margin + 0.5, 0.0), down * leaf[0])
-        col = min(max(cols[k] + margin + 0.5, 0.0), across * leaf[1])
-        i, j = min(int(row / leaf[0]), down - 1), min(int(col / leaf[1]), across - 1)
-        u, v = 2 * (row / leaf[0] - i) - 1, 2 * (col / leaf[1] - j) - 1
-        east = north = up = 0.0
-        for a in range(_NODES - 1, -1, -1):
-            e = n = z = 0.0
-            for b in range(_NODES - 1, -1, -1):
-                e = e * v + powers[i, j, a, b, 0]
-                n = n * v + powers[i, j, a, b, 1]
-                z = z * v + powers[i, j, a, b, 2]
-            east, north, up = east * u + e, north * u + n, up * u + z
-        for m in range(span[i, j, 0], span[i, j, 1]):
-            moved = _moved(faces, sides, near[m], margin + 0.5 - row, col - margin - 0.5, drained)
-            east, north, up = east + moved[1], north + moved[0], up - moved[2]
-        out[0, k], out[1, k], out[2, k] = east, north, up
+        out[0, k], out[1, k], out[2, k] = displacement_at(tree, rows[k], cols[k])
     return out
