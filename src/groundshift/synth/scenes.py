@@ -183,7 +183,7 @@ def _furrowed(field, level, amplitude, along_x, along_y):
 
 def _add_roads(ground: np.ndarray, random: np.random.Generator, pixel: float) -> None:
     """Draw roads over the ground, in place: long, slightly bent, 6 to 20 metres wide, some brighter, some darker."""
-    for _ in range(max(3, round(np.sqrt(ground.size) * pixel / 300))):
+    for _ in range(max(2, round(np.sqrt(ground.size) * pixel / 300))):
         angle, bend = random.uniform(0, np.pi), random.uniform(-100, 100) / pixel
         y, x = random.uniform(0, 1, 2) * ground.shape
         half = random.uniform(3, 10) / pixel
@@ -204,7 +204,7 @@ def _draw_road(ground, x, y, cos, sin, bend, wave, half, value):
 
 def _add_buildings(ground: np.ndarray, random: np.random.Generator, pixel: float) -> None:
     """Draw towns over the ground, in place: houses of 10 to 45 metres on streets, with shadows to their left."""
-    for _ in range(max(3, round(ground.size * pixel**2 / 1_500_000))):
+    for _ in range(max(1, round(ground.size * pixel**2 / 1_500_000))):
         town = random.uniform(0, 1, 2) * ground.shape
         angle, street = random.uniform(0, np.pi), random.uniform(50, 90)
         turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
