@@ -97,6 +97,7 @@ def test_any_shape_of_positions_and_beyond_the_margin_the_border():
     assert found.shape == (3, 3, 2)
     np.testing.assert_array_equal(found[:, 1], found[:, 2])
     np.testing.assert_allclose(found[:, 0, 0], field.values[:, 10, 20], atol=1e-9)
+    assert np.isnan(field.sample(np.array([np.nan]), np.array([3.0]))).all()
     np.testing.assert_allclose(displacement_at(field.tree, 10.0, 21.5), found[:, 0, 1], atol=1e-9)
 
 

@@ -107,7 +107,7 @@ def dislocation_field(
     levels = max(round(np.log2(extent.min() / _LEAF)), 0)
     height, width = extent / (roots << levels)
     accepted = tolerance / (_SAFETY * np.sqrt(max(len(parts.faces), 1)))
-    drained = 1 - 2 * poisson
+    margin, drained = float(margin), 1.0 - 2.0 * poisson
     grown = _grow(roots[0], roots[1], levels, (height, width), margin, _segments(parts), accepted, *parts, drained)
     tree = Tree((height, width), margin, *grown, *parts, drained)
     return DislocationField(_sampled(tree, *np.indices(shape, dtype=float)), tree)
@@ -253,7 +253,8 @@ def displacement_at(tree, row, col):
     down, across = tree.span.shape[0], tree.span.shape[1]
     row = min(max(row + tree.margin + 0.5, 0.0), down * tree.leaf[0])
     col = min(max(col + tree.margin + 0.5, 0.0), across * tree.leaf[1])
-    i, j = min(int(row / tree.leaf[0]), down - 1), min(int(col / tree.leaf[1]), across - 1)
+    i = max(min(int(row / tree.leaf[0]), down - 1), 0)  # also for NaN
+    j = max(min(int(col / tree.leaf[1]), across - 1), 0)
     u, v = 2 * (row / tree.leaf[0] - i) - 1, 2 * (col / tree.leaf[1] - j) - 1
     east = north = up = 0.0
     for a in range(_NODES - 1, -1, -1):
