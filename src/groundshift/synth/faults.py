@@ -1,0 +1,461 @@
+"""Random earthquakes: systems of faults, as meshes of triangular dislocations in an elastic half-space.
+
+Elasticity has no length of its own, so all lengths, depths and slips are pixels of the first image. Faults dip down to
+the right of their trace, seen along it; slip is that of the right side against the left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from groundshift.errors import InputError
+from groundshift.kernels.dislocation_field import dislocation_field
+from groundshift.kernels.triangular_dislocation import surface_displacement
+from groundshift.synth.motions import GroundMotion, self_affine
+
+SCALES: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {"very_small": (0.02, 0.1), "small": (0.1, 0.5), "large": (0.5, 2.0), "very_large": (2.0, 10.0)}
+)
+"""Lowest and highest peak displacement of the four scale classes, pixels; peaks are drawn log-uniformly.
+
+The classes are those of FaultDeform (doi:10.57745/G02ZXZ), which scales each rupture by four factors, 0 to 3 in its
+files, from below 0.1 pixels to several. Here a rupture is drawn for one class; the limits are our own, and adjoin.
+"""
+
+Mechanism = Literal["strike-slip", "normal", "reverse", "oblique"]
+System = Literal["single", "step-over", "branch", "several"]
+
+DIPS: Mapping[Mechanism, tuple[float, float]] = MappingProxyType(
+    {"strike-slip": (70.0, 90.0), "normal": (45.0, 70.0), "reverse": (20.0, 50.0), "oblique": (45.0, 85.0)}
+)
+"""Degrees from which dips are drawn, uniformly."""
+
+_RAKE_SPREAD = 15.0  # degrees, standard deviation between events of a mechanism
+_PRECISION = 5e-4  # pixels, and the share of the peak, of the field
+_MARGIN = 8.0  # pixels around the image where the field is known, beside the peak
+
+Range = tuple[float, float]
+
+
+class FaultOptions(BaseModel):
+    """What random faults are like. Ranges are lowest and highest; widths are those of the image."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mechanisms: dict[Mechanism, float] = Field(
+        {"strike-slip": 0.5, "normal": 0.2, "reverse": 0.15, "oblique": 0.15}, description="weight of each mechanism"
+    )
+    systems: dict[System, float] = Field(
+        {"single": 0.5, "step-over": 0.2, "branch": 0.15, "several": 0.15}, description="weight of each kind of system"
+    )
+    length: Range = Field((0.2, 3.0), description="of the rupture, image widths; log-uniform")
+    width: Range = Field((0.2, 1.0), description="down dip, share of the length; log-uniform")
+    crossing: float = Field(0.85, ge=0, le=1, description="share of ruptures that cross the image")
+    away: float = Field(0.5, ge=0, description="farthest that the others are from the border, image widths")
+    buried: float = Field(0.2, ge=0, le=1, description="share of faults that do not break the surface")
+    depth: Range = Field((0.01, 0.2), description="of the upper edge of those, image widths; log-uniform")
+    roughness: Range = Field((0.002, 0.012), description="rms of the trace, share of its length; log-uniform")
+    hurst: float = Field(0.8, gt=0, lt=1, description="Hurst exponent of the trace")
+    bends: int = Field(2, ge=0, description="most bends of a trace")
+    bend: Range = Field((5.0, 30.0), description="degrees of a bend")
+    gap: Range = Field((0.02, 0.12), description="between the strands of a step-over, share of the length; log-uniform")
+    overlap: Range = Field((-0.05, 0.2), description="of these strands, share of the length")
+    splay: Range = Field((15.0, 40.0), description="degrees between a fault and its branch")
+    slip_roughness: Range = Field((0.1, 0.5), description="standard deviation of slip, share of its smooth part")
+    rake_variation: Range = Field((0.0, 15.0), description="standard deviation of rake along strike, degrees")
+    deficit: Range = Field((0.0, 0.5), description="share of slip that is lacking at the surface")
+    distributed: float = Field(0.3, ge=0, le=1, description="share of surface ruptures with sheared ground beside them")
+    zone: Range = Field((1.0, 30.0), description="width of that ground, pixels; log-uniform")
+    off_fault: Range = Field((0.2, 0.9), description="share of the slip at the surface that is spread over it")
+    real: float = Field(0.5, ge=0, le=1, description="share of traces taken from those that are given")
+    segment: float = Field(8.0, gt=0, description="length of a straight piece of trace within the image, pixels")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault: columns below the segments of a trace, and rows from its upper edge down."""
+
+    trace: np.ndarray  # float64 (n + 1, 2): rows, columns of the upper edge
+    depths: np.ndarray  # float64 (m + 1,): of the edges of the rows, rising; 0 breaks the surface
+    dip: float  # degrees, above 0 to 90
+    strike_slip: np.ndarray  # float64 (m, n): left-lateral; right-lateral is negative
+    dip_slip: np.ndarray  # float64 (m, n): reverse; normal is negative
+
+    def triangles(self) -> tuple[np.ndarray, np.ndarray]:
+        """Triangles (t, 3, 3) and slips (t, 3), east, north, up; each row has half the columns of the one above.
+
+        The slip of two columns that become one is averaged. Slip is along the plane of its segment and `dip`.
+        """
+        trace = np.column_stack([self.trace[:, 1], -self.trace[:, 0]])
+        chord = trace[-1] - trace[0]
+        right = np.array([chord[1], -chord[0]]) / np.hypot(*chord)
+        cos, sin = _turned(self.dip)
+        rise = np.array([*(-cos * right), sin])
+        upper = np.arange(len(trace))
+        strike_slip, dip_slip, vertices, slips = self.strike_slip, self.dip_slip, [], []
+        for row in range(len(self.depths) - 1):
+            lower = np.unique(np.append(upper[::2], upper[-1])) if len(upper) > 3 else upper
+            down = (self.depths[row : row + 2] - self.depths[0]) * cos / sin
+            top, bottom = (
+                np.column_stack([trace[at] + run * right, np.full(len(at), -depth)])
+                for at, run, depth in zip((upper, lower), down, self.depths[row : row + 2], strict=True)
+            )
+            along, rising = strike_slip[row], dip_slip[row]
+            for k in range(len(lower) - 1):
+                first, last = np.searchsorted(upper, lower[k : k + 2])
+                for column in range(first, last):
+                    corner = bottom[k] if column == first else bottom[k + 1]
+                    vertices.append((top[column], corner, top[column + 1]))
+                    slips.append((trace[upper[column + 1]] - trace[upper[column]], along[column], rising[column]))
+                middle = first + 1 if last - first == 2 else last
+                vertices.append((bottom[k], bottom[k + 1], top[middle]))
+                mean = along[first:last].mean(), rising[first:last].mean()
+                slips.append((trace[lower[k + 1]] - trace[lower[k]], *mean))
+            if len(lower) < len(upper):
+                starts = np.searchsorted(upper, lower[:-1])
+                counts = np.diff(np.append(starts, len(upper) - 1))
+                strike_slip, dip_slip = (
+                    np.add.reduceat(each, starts, axis=1) / counts for each in (strike_slip, dip_slip)
+                )
+            upper = lower
+        step, along, rising = (np.array(each, float) for each in zip(*slips, strict=True))
+        step /= np.hypot(*step.T)[:, None]
+        vectors = along[:, None] * np.column_stack([step, np.zeros(len(step))]) + rising[:, None] * rise
+        return np.array(vertices), vectors
+
+
+def fault_motion(
+    faults: Sequence[Fault],
+    shape: tuple[int, int],
+    *,
+    peak: float | None = None,
+    record: Mapping[str, Any] | None = None,
+) -> GroundMotion:
+    """The earthquake in which faults slip.
+
+    Exact to 5e-4 pixels (and that share of the peak) up to 8 pixels and the peak away from the image, and constant
+    beyond.
+
+    Parameters
+    ----------
+    faults
+        Which may share their slip.
+    shape
+        Rows and columns of the image.
+    peak
+        Largest displacement at the centre of a pixel, to which all slips are scaled; None leaves them.
+    record
+        What else to write down.
+    """
+    if not faults or (peak is not None and not peak > 0):
+        raise InputError(f"{len(faults)} faults with a peak of {peak}; give one fault or more and a peak above 0")
+    triangles, slips = (np.concatenate(each) for each in zip(*(fault.triangles() for fault in faults), strict=True))
+    estimate = _largest(triangles, slips, shape)
+    expected = estimate if peak is None else peak
+    slips = slips * (expected / estimate)
+    field = dislocation_field(
+        triangles, slips, shape, 1.0, (0.0, 0.0), tolerance=_PRECISION * min(1.0, expected),
+        margin=_MARGIN + 1.5 * expected,
+    )  # fmt: skip
+    known = field.values[:2] * [[[1.0]], [[-1.0]]]
+    found = float(np.hypot(*known).max())
+    factor = 1.0 if peak is None else peak / found
+    made = {
+        "kind": "earthquake", "peak": factor * found, "triangles": len(triangles),
+        "largest_slip": factor * float(np.linalg.norm(slips, axis=1).max()), **(record or {}),
+    }  # fmt: skip
+    traces = tuple(fault.trace for fault in faults if fault.depths[0] == 0)
+    return GroundMotion(partial(_flow, field, factor), traces, "earthquake", made, (factor * known).astype(np.float32))
+
+
+def random_faults(
+    random: np.random.Generator,
+    shape: tuple[int, int],
+    peak: float,
+    options: FaultOptions = FaultOptions(),  # noqa: B008
+    *,
+    traces: Sequence[np.ndarray] = (),
+) -> GroundMotion:
+    """A random earthquake.
+
+    Traces are self-affine and bent, or those of real faults; slip tapers to the ends and to depth, with a k^-2 random
+    part (Herrero & Bernard 1994). Where ground beside a fault is sheared, strands beside it take a share of its slip,
+    down to 1.5 times the width of that zone. A branch slips beside its fault, which loses nothing.
+
+    Parameters
+    ----------
+    random
+        Generator; the same state gives the same earthquake.
+    shape
+        Rows and columns of the image.
+    peak
+        Largest displacement at the centre of a pixel, see :data:`SCALES`.
+    traces
+        Shapes of real faults, float (n, 2), east and north in any unit that is the same for both. They are scaled to
+        the length drawn, turned and mirrored at random, and get half of the roughness.
+    """
+    faults, record = random_system(random, shape, options, traces=traces)
+    return fault_motion(faults, shape, peak=peak, record=record)
+
+
+def random_peak(random: np.random.Generator, scale: str) -> float:
+    """A peak displacement of one of :data:`SCALES`, log-uniform, pixels."""
+    return _log_uniform(random, SCALES[scale])
+
+
+def random_system(
+    random: np.random.Generator,
+    shape: tuple[int, int],
+    options: FaultOptions = FaultOptions(),  # noqa: B008
+    *,
+    traces: Sequence[np.ndarray] = (),
+) -> tuple[list[Fault], dict[str, Any]]:
+    """Faults of a random earthquake that slip by about 1, and its record; arguments as for :func:`random_faults`."""
+    system = _choice(random, options.systems)
+    events = [_Event.draw(random, shape, options)]
+    lines = [_line(random, events[0].length, options, traces)]
+    faults: list[Fault] = []
+    strands: list[tuple[np.ndarray, _Event, float, bool]] = []  # line, event, largest slip, whether it is a branch
+    if system == "step-over":
+        gap = _log_uniform(random, options.gap) * events[0].length * random.choice([-1, 1])
+        share = (1 + random.uniform(*options.overlap)) / 2
+        half = [_line(random, share * events[0].length, options, traces) for _ in range(2)]
+        lines = [half[0], half[1] + [(1 - share) * events[0].length, gap]]
+    elif system == "branch":
+        lines.append(_branch(random, lines[0], options))
+    placed = _placed(random, lines, shape, options)
+    for k, line in enumerate(placed):
+        split = system == "branch" and k == 1
+        strands.append((line, events[0], random.uniform(0.3, 0.7) if split else 1.0, split))
+    if system == "several":
+        for _ in range(random.integers(1, 4)):
+            event = _Event.draw(random, shape, options, longest=0.8 * events[0].length)
+            events.append(event)
+            line = _line(random, event.length, options, traces)
+            strands.append((_placed(random, [line], shape, options)[0], event, random.uniform(0.3, 1.0), False))
+    segment = options.segment * np.sqrt(len(strands))
+    made = []
+    for line, event, slip, split in strands:
+        more, each = _faults(random, _nodes(line, segment, shape), event, slip, split, shape, options)
+        faults += more
+        made.append(each)
+    return faults, {"system": system, "faults": made}
+
+
+@dataclass(frozen=True)
+class _Event:
+    """What the strands of one rupture share."""
+
+    mechanism: Mechanism
+    dip: float
+    rake: float
+    length: float
+    width: float
+    top: float
+    taper: float  # where along the length slip is largest; below 0 an ellipse
+    roughness: float  # of slip
+    wobble: float  # of rake, degrees
+    deficit: float
+
+    @staticmethod
+    def draw(
+        random: np.random.Generator, shape: tuple[int, int], options: FaultOptions, longest: float = np.inf
+    ) -> _Event:
+        mechanism = _choice(random, options.mechanisms)
+        rake = {
+            "strike-slip": random.choice([0.0, 180.0]), "normal": -90.0, "reverse": 90.0,
+            "oblique": random.uniform(-180, 180),
+        }[mechanism]  # fmt: skip
+        length = min(_log_uniform(random, options.length) * shape[1], longest)
+        buried = random.random() < options.buried
+        depth = _log_uniform(random, options.depth) * shape[1]
+        return _Event(
+            mechanism, float(random.uniform(*DIPS[mechanism])), float(rake + random.normal(0, _RAKE_SPREAD)), length,
+            _log_uniform(random, options.width) * length, depth if buried else 0.0,
+            float(random.choice([-1.0, 0.5, random.uniform(0.15, 0.85)])),
+            float(random.uniform(*options.slip_roughness)), float(random.uniform(*options.rake_variation)),
+            float(random.uniform(*options.deficit)),
+        )  # fmt: skip
+
+    def along(self, t: np.ndarray) -> np.ndarray:
+        """Smooth part of slip from end to end, 0 to 1."""
+        if self.taper < 0:
+            return np.sqrt(np.clip(1 - (2 * t - 1) ** 2, 0, 1))
+        return np.minimum(t / self.taper, (1 - t) / (1 - self.taper))
+
+
+def _faults(
+    random: np.random.Generator, trace: np.ndarray, event: _Event, slip: float, split: bool, shape: tuple[int, int],
+    options: FaultOptions,
+) -> tuple[list[Fault], dict[str, Any]]:  # fmt: skip
+    """A fault below a trace, and the strands beside it; its record."""
+    steps = np.hypot(*np.diff(trace, axis=0).T)
+    length = float(steps.sum())
+    t = (np.cumsum(steps) - steps / 2) / length
+    height = event.width * min(1.0, length / event.length) * _turned(event.dip)[1]
+    first = min(max(steps.min(), 0.08 * height), height / 4)
+    zone = 0.0
+    if event.top == 0 and random.random() < options.distributed:
+        zone = _log_uniform(random, options.zone)
+        first = min(max(first, 1.5 * zone), height / 2)
+    depths = event.top + np.concatenate([[0.0], np.geomspace(first, height, 4)])
+    down = ((depths[1:] + depths[:-1]) / 2 - event.top) / height
+    down[0] = 0.0
+    smooth = np.outer((1 - event.deficit * np.exp(-down / 0.15)) * np.sqrt(1 - down**2),
+                      event.along(0.5 + t / 2 if split else t))  # fmt: skip
+    amount = slip * smooth * np.maximum(1 + event.roughness * _noise(random, down, t), 0)
+    wobble = event.wobble * np.interp(t, np.linspace(0, 1, 64), self_affine(random, 64, 1.0))
+    rake = np.radians(event.rake + wobble)
+    slips = np.stack([amount * np.cos(rake), amount * np.sin(rake)])
+    share = float(random.uniform(*options.off_fault)) if zone else 0.0
+    beside = [] if not zone else _beside(random, trace, slips[:, 0] * share, zone, float(depths[1]), event.dip)
+    slips[:, 0] *= 1 - share
+    chord = trace[-1] - trace[0]
+    record = {
+        "mechanism": event.mechanism, "dip": event.dip, "rake": event.rake, "length": length, "top": event.top,
+        "strike": float(np.degrees(np.arctan2(chord[1], -chord[0])) % 360), "bottom": float(depths[-1]),
+        "middle": [float(each) for each in trace.mean(axis=0)], "taper": event.taper, "slip_roughness": event.roughness,
+        "rake_variation": event.wobble, "deficit": event.deficit, "zone": zone, "off_fault": share, "branch": split,
+        "strands": len(beside) + 1,
+    }  # fmt: skip
+    return [Fault(trace, depths, event.dip, *slips), *beside], record
+
+
+def _beside(
+    random: np.random.Generator, trace: np.ndarray, slips: np.ndarray, zone: float, depth: float, dip: float
+) -> list[Fault]:
+    """Strands across a zone that share slips (2, n); half as many columns, and the ends of the trace."""
+    count = int(np.clip(np.rint(zone / 5) + 2, 3, 6))
+    shares = random.dirichlet(np.full(count, 4.0))
+    offsets = (np.linspace(-0.5, 0.5, count) + random.uniform(-0.3, 0.3, count) / count) * zone
+    chord = (trace[-1] - trace[0]) / np.hypot(*(trace[-1] - trace[0]))
+    right = np.array([chord[1], -chord[0]])
+    starts = np.arange(0, slips.shape[1], 2)
+    few = np.add.reduceat(slips, starts, axis=1) / np.diff(np.append(starts, slips.shape[1]))
+    nodes = trace[np.append(starts, len(trace) - 1)]
+    return [
+        Fault(nodes + offset * right, np.array([0.0, depth]), dip, *(share * few)[:, None])
+        for offset, share in zip(offsets, shares, strict=True)
+    ]
+
+
+def _line(
+    random: np.random.Generator, length: float, options: FaultOptions, traces: Sequence[np.ndarray]
+) -> np.ndarray:
+    """A finely sampled trace, float64 (n, 2): along from 0 to about `length`, and across."""
+    count = int(np.clip(length, 128, 2048))
+    rough = _log_uniform(random, options.roughness) * length * self_affine(random, count, options.hurst)
+    if len(traces) and random.random() < options.real:
+        line = _real(random, np.asarray(traces[random.integers(len(traces))], float), length, count)
+        return line + np.column_stack([np.zeros(count), rough / 2])
+    t = np.linspace(0, 1, count)
+    angle = np.zeros(count)
+    for _ in range(random.integers(options.bends + 1)):
+        turn = np.radians(random.uniform(*options.bend)) * random.choice([-1, 1])
+        angle += turn / 2 * np.tanh((t - random.uniform(0.1, 0.9)) / random.uniform(0.01, 0.1))
+    bent = np.cumsum(np.column_stack([np.cos(angle), np.sin(angle)]), axis=0) * length / count
+    return bent + np.column_stack([np.zeros(count), rough])
+
+
+def _real(random: np.random.Generator, trace: np.ndarray, length: float, count: int) -> np.ndarray:
+    """A given trace, or half of one that closes, at equal steps from (0, 0) to (`length`, 0)."""
+    steps = np.append(0, np.cumsum(np.hypot(*np.diff(trace, axis=0).T))) if trace.ndim == 2 else np.zeros(1)
+    if trace.shape[1:] != (2,) or not steps[-1] > 0:
+        raise InputError(f"a trace {trace.shape} has no length; give (n, 2): east, north of two vertices or more")
+    closes = np.hypot(*(trace[-1] - trace[0])) < 0.2 * steps[-1]
+    at = np.linspace(0, steps[-1] * (0.5 if closes else 1.0), count)
+    line = np.column_stack([np.interp(at, steps, each) for each in trace.T]) - trace[0]
+    chord = line[-1] * length / (line[-1] @ line[-1])
+    return line @ np.column_stack([chord, random.choice([-1, 1]) * np.array([-chord[1], chord[0]])])
+
+
+def _branch(random: np.random.Generator, line: np.ndarray, options: FaultOptions) -> np.ndarray:
+    """A line that leaves another from its middle part."""
+    start = line[int(random.uniform(0.3, 0.7) * len(line))]
+    length = random.uniform(0.15, 0.4) * np.hypot(*(line[-1] - line[0]))
+    own = _line(random, length, options, ())
+    ahead = line[-1] - line[0]
+    turn = np.arctan2(ahead[1], ahead[0]) + np.radians(random.uniform(*options.splay)) * random.choice([-1, 1])
+    own = own - own[0]
+    return start + own @ [[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]]
+
+
+def _placed(
+    random: np.random.Generator, lines: Sequence[np.ndarray], shape: tuple[int, int], options: FaultOptions
+) -> list[np.ndarray]:
+    """Lines turned and moved together, to rows and columns, so that they cross the image, or miss it."""
+    strike = random.uniform(0, 2 * np.pi)
+    axes = np.array([[-np.cos(strike), np.sin(strike)], [np.sin(strike), np.cos(strike)]])  # along, to its right
+    turned = [line @ axes for line in lines]
+    chosen = turned[random.integers(len(turned))]
+    anchor = chosen[int(random.uniform(0.1, 0.9) * len(chosen))]
+    moved = [line + (random.uniform(0.1, 0.9, 2) * shape - anchor if k == 0 else 0) for k, line in enumerate(turned)]
+    shift = moved[0][0] - turned[0][0]
+    moved = [line + shift for line in turned]
+    if random.random() < options.crossing:
+        return moved
+    aim = random.uniform(0, options.away) * shape[1]
+    normal = axes[1] * random.choice([-1, 1])
+    points = np.concatenate(moved)[::4]
+    for far in np.linspace(0, 2 * sum(shape) + np.ptp(points), 200):
+        if _outside(points + far * normal, shape).min() >= max(aim, 1.0):
+            break
+    return [line + far * normal for line in moved]
+
+
+def _nodes(line: np.ndarray, segment: float, shape: tuple[int, int]) -> np.ndarray:
+    """Vertices of a trace, `segment` apart in the image and farther outside of it, 9 or more."""
+    steps = np.hypot(*np.diff(line, axis=0).T)
+    density = 1 / (segment + 0.35 * _outside((line[1:] + line[:-1]) / 2, shape))
+    count = np.append(0, np.cumsum(steps * density))
+    at = np.linspace(0, count[-1], max(int(np.ceil(count[-1])), 8) + 1)
+    return np.column_stack([np.interp(at, count, each) for each in line.T])
+
+
+def _outside(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Distance of points (n, 2) from the image, 0 within."""
+    return np.hypot(*np.maximum(np.maximum(-points, points - (np.array(shape) - 1)), 0).T)
+
+
+def _noise(random: np.random.Generator, down: np.ndarray, along: np.ndarray) -> np.ndarray:
+    """A k^-2 random field of standard deviation 1 on a fault, at places down and along it from 0 to 1."""
+    k = np.hypot(np.fft.fftfreq(32, 1 / 32)[:, None], np.fft.rfftfreq(128, 1 / 128))
+    k[0, 0] = np.inf
+    field = np.fft.irfft2((random.normal(size=k.shape) + 1j * random.normal(size=k.shape)) / k**2)[:16, :64]
+    field = (field - field.mean()) / field.std()
+    return field[np.ix_((down * 15).astype(int), np.rint(along * 63).astype(int))]
+
+
+def _largest(triangles: np.ndarray, slips: np.ndarray, shape: tuple[int, int]) -> float:
+    """Largest horizontal displacement at a few places of the image."""
+    rows, cols = (each.ravel() for each in np.meshgrid(*(np.linspace(0, size - 1, 12) for size in shape)))
+    largest = float(np.hypot(*surface_displacement(cols, -rows, triangles, slips)[:2]).max())
+    if not largest > 0:
+        raise InputError("the faults do not move the image; give them slip")
+    return largest
+
+
+def _flow(field, factor, rows, cols):
+    east, north, _ = field.sample(rows, cols)
+    return factor * east, -factor * north
+
+
+def _turned(dip: float) -> tuple[float, float]:
+    """Cosine, exactly 0 where vertical, and sine of a dip."""
+    return (0.0, 1.0) if dip == 90 else (float(np.cos(np.radians(dip))), float(np.sin(np.radians(dip))))
+
+
+def _log_uniform(random: np.random.Generator, between: Range) -> float:
+    return float(np.exp(random.uniform(*np.log(between))))
+
+
+def _choice(random: np.random.Generator, weights: Mapping[Any, float]) -> Any:
+    shares = np.array(list(weights.values()), float)
+    return list(weights)[random.choice(len(shares), p=shares / shares.sum())]
