@@ -10,7 +10,7 @@ from groundshift.grid.tiles import Box
 from groundshift.synth.selection import (
     HELD_OUT,
     Selection,
-    find_scenes,
+    find_images,
     group_sites,
     read_pair,
     select_pairs,
@@ -24,13 +24,13 @@ ANY = Selection(forbidden=(), least_correlation=-1, least_size=128)
 @pytest.fixture(scope="module")
 def training(shared):
     """Sites made for training."""
-    return group_sites(find_scenes(shared / "data" / "s2_training_sites_10m"))
+    return group_sites(find_images(shared / "data" / "s2_training_sites_10m"))
 
 
 @pytest.fixture(scope="module")
 def validation(shared):
     """Sites that are never trained on."""
-    return group_sites(find_scenes(shared / "data" / "s2_validation_sites_10m"))
+    return group_sites(find_images(shared / "data" / "s2_validation_sites_10m"))
 
 
 def test_the_sites_are_found(training):
@@ -39,7 +39,7 @@ def test_the_sites_are_found(training):
         "saclay_w",
     ]  # fmt: skip
     for site in training:
-        assert sorted(scene.band for scene in site.scenes) == ["B04", "B04", "B08", "B08"]
+        assert sorted(source.band for source in site.images) == ["B04", "B04", "B08", "B08"]
 
 
 @pytest.mark.parametrize("seed", range(4))

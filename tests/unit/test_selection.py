@@ -17,17 +17,17 @@ from groundshift.kernels.spline import coefficients, warp
 from groundshift.synth.selection import (
     HELD_OUT,
     ImagePair,
-    Scene,
     Selection,
     Site,
-    find_scenes,
+    SourceImage,
+    find_images,
     footprint_of,
     group_sites,
     local_correlation,
     read_pair,
     select_pairs,
     split_sites,
-    stac_scenes,
+    stac_images,
 )
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use .@. matmul:PendingDeprecationWarning")
@@ -74,19 +74,21 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def arles(folder):
     """The pair of the site that is fit."""
-    return select_pairs(group_sites(find_scenes(folder))).pairs[0]
+    return select_pairs(group_sites(find_images(folder))).pairs[0]
 
 
 def test_images_are_found_and_grouped(folder, caplog):
-    scenes = find_scenes(folder)
-    assert [scene.name for scene in scenes] == [f"{a}_2020{b}01_B04" for a in ("arles", "brest") for b in ("01", "03")]
-    assert {scene.band for scene in scenes} == {"B04"}
-    assert scenes[0].date == np.datetime64("2020-01-01")
+    images = find_images(folder)
+    assert [source.name for source in images] == [
+        f"{a}_2020{b}01_B04" for a in ("arles", "brest") for b in ("01", "03")
+    ]
+    assert {source.band for source in images} == {"B04"}
+    assert images[0].date == np.datetime64("2020-01-01")
     assert "arles_20200401_B04.tif cannot be opened" in caplog.text
-    sites = group_sites(reversed(scenes))
-    assert [(site.name, len(site.scenes)) for site in sites] == [("arles", 2), ("brest", 2)]
+    sites = group_sites(reversed(images))
+    assert [(site.name, len(site.images)) for site in sites] == [("arles", 2), ("brest", 2)]
     with pytest.raises(InputError, match="no image of the bands"):
-        find_scenes(folder, Selection(bands=("B08",)))
+        find_images(folder, Selection(bands=("B08",)))
 
 
 def test_the_shift_is_measured_and_recorded(arles):
@@ -128,7 +130,7 @@ def test_a_pair_is_read_to_a_whole_pixel(arles):
     ],
 )
 def test_an_unfit_pair_is_rejected_with_the_reason(folder, options, why):
-    sites = [site for site in group_sites(find_scenes(folder)) if site.name == "arles"]
+    sites = [site for site in group_sites(find_images(folder)) if site.name == "arles"]
     pairs, rejected = select_pairs(sites, Selection(**options))
     assert pairs == ()
     assert len(rejected) == 1
@@ -136,7 +138,7 @@ def test_an_unfit_pair_is_rejected_with_the_reason(folder, options, why):
 
 
 def test_images_of_other_ground_agree_on_no_shift(folder):
-    pairs, rejected = select_pairs(group_sites(find_scenes(folder)))
+    pairs, rejected = select_pairs(group_sites(find_images(folder)))
     assert [pair.site for pair in pairs] == ["arles"]
     assert [each.site for each in rejected] == ["brest"]
 
@@ -144,7 +146,7 @@ def test_images_of_other_ground_agree_on_no_shift(folder):
 def test_the_area_crops_the_pair(folder):
     lon, lat = 15.0, 36.144
     bounds = (lon, lat - 0.025, lon + 0.028, lat - 0.001)
-    pairs, _ = select_pairs(group_sites(find_scenes(folder)), Selection(area=bounds, least_size=200))
+    pairs, _ = select_pairs(group_sites(find_images(folder)), Selection(area=bounds, least_size=200))
     assert len(pairs) == 1
     assert pairs[0].grid.shape.y < SHAPE[0]
     assert pairs[0].grid.shape.x < SHAPE[1]
@@ -155,7 +157,7 @@ def test_pixels_that_do_not_coincide_need_leave_to_be_resampled(tmp_path):
     first = texture(4)
     save(tmp_path / "a_20200101.tif", first, grid_at())
     save(tmp_path / "a_20200301.tif", moved(first, -0.5, 0.0), grid_at(500_005))
-    sites = group_sites(find_scenes(tmp_path))
+    sites = group_sites(find_images(tmp_path))
     _, rejected = select_pairs(sites)
     assert "do not coincide" in rejected[0].why
     (pair,), _ = select_pairs(sites, Selection(resample=True))
@@ -170,7 +172,7 @@ def test_ground_is_masked(folder, tmp_path):
     for name, shapes in (("both", [here, far]), ("here", [here])):
         features = [{"type": "Feature", "properties": {}, "geometry": shapely.geometry.mapping(s)} for s in shapes]
         (tmp_path / f"{name}.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": features}))
-    sites = group_sites(find_scenes(folder))
+    sites = group_sites(find_images(folder))
     free = Selection(most_missing=1, least_correlation=-1)
     (moving, *_), _ = select_pairs(sites, free.model_copy(update={"moved_ground": str(tmp_path / "both.geojson")}))
     (stable, *_), _ = select_pairs(sites, free.model_copy(update={"stable_ground": str(tmp_path / "here.geojson")}))
@@ -182,11 +184,18 @@ def test_ground_is_masked(folder, tmp_path):
     assert moving.shift == pytest.approx(SHIFT, abs=0.01)
 
 
+def test_an_image_that_cannot_be_read_is_a_rejection(folder, tmp_path):
+    sources = [item_of("a", "2020-01-01", str(folder / "arles_20200101_B04.tif")), item_of("b", "2020-03-01", "no.tif")]
+    pairs, rejected = select_pairs(group_sites(stac_images(sources, Selection(bands=("B04",)), base=tmp_path)))
+    assert pairs == ()
+    assert "no.tif does not exist" in rejected[0].why
+
+
 def test_few_pairs_of_a_site_are_taken(tmp_path):
     first = texture(5)
     for month in range(1, 5):
         save(tmp_path / f"crete_20200{month}01_B04.tif", moved(first, 0, 0, seed=month), grid_at())
-    sites = group_sites(find_scenes(tmp_path))
+    sites = group_sites(find_images(tmp_path))
     two = select_pairs(sites, Selection(pairs_per_site=2))
     assert len(two.pairs) == 2
     assert two.pairs == select_pairs(sites, Selection(pairs_per_site=2)).pairs
@@ -196,8 +205,8 @@ def test_few_pairs_of_a_site_are_taken(tmp_path):
 def site_at(lon, lat, side=0.05, name="x"):
     """A site with one image around a place."""
     footprint = shapely.box(lon - side, lat - side, lon + side, lat + side)
-    scene = Scene(f"{name}.tif", name, "", np.datetime64("NaT", "D"), footprint)
-    return Site(f"{name}_{lon:.2f}_{lat:.2f}", (scene,), footprint)
+    source = SourceImage(f"{name}.tif", name, "", np.datetime64("NaT", "D"), footprint)
+    return Site(f"{name}_{lon:.2f}_{lat:.2f}", (source,), footprint)
 
 
 def many(count, seed=0):
@@ -246,21 +255,21 @@ def test_held_out_ground_is_never_trained_on():
 
 
 def test_sites_are_told_apart_by_overlap_not_by_crs():
-    def scene(name, grid):
-        return Scene(f"{name}.tif", name, "", np.datetime64("NaT", "D"), footprint_of(grid))
+    def source(name, grid):
+        return SourceImage(f"{name}.tif", name, "", np.datetime64("NaT", "D"), footprint_of(grid))
 
     near_grid = grid_at()
-    near = [scene("first", near_grid), scene("second", grid_at(501_000)), scene("third", grid_at(503_300))]
-    assert [len(site.scenes) for site in group_sites(near)] == [2, 1]  # the third shows a tenth of the first
+    near = [source("first", near_grid), source("second", grid_at(501_000)), source("third", grid_at(503_300))]
+    assert [len(site.images) for site in group_sites(near)] == [2, 1]  # the third shows a tenth of the first
     edge = grid_at(833_000, 2_000, epsg=32601), grid_at(166_000, 2_000, epsg=32660)
-    zones = [scene("east", edge[0]), scene("west", edge[1])]
+    zones = [source("east", edge[0]), source("west", edge[1])]
     assert len(group_sites(zones)) == 2
     x, y = near_grid.crs.transformer_to_crs(CRS("EPSG:32632"))(500_000, 4_000_000)
     other = grid_at(x, y, epsg=32632)
-    assert len(group_sites([near[0], scene("again", other)])) == 1
+    assert len(group_sites([near[0], source("again", other)])) == 1
     across = GeoBox((400, 400), Affine(0.001, 0, 179.8, 0, -0.001, 0.2), "EPSG:4326")
     beyond = GeoBox((400, 400), Affine(0.001, 0, -180.2, 0, -0.001, 0.2), "EPSG:4326")
-    assert len(group_sites([scene("a", across), scene("b", beyond)])) == 1
+    assert len(group_sites([source("a", across), source("b", beyond)])) == 1
 
 
 def item_of(name, day, href, *, cloud=0.0, own=None):
@@ -286,9 +295,9 @@ def test_stac_items_give_scenes_and_pairs(folder, tmp_path):
     ]
     path = folder / "found.json"
     path.write_text(json.dumps({"type": "FeatureCollection", "features": items}))
-    scenes = stac_scenes(path, Selection(bands=("b04",)))
-    assert [(scene.name, scene.band) for scene in scenes] == [("S2_2020a", "B04"), ("S2_2020b", "B04")]
-    (site,) = group_sites(scenes)
+    images = stac_images(path, Selection(bands=("b04",)))
+    assert [(source.name, source.band) for source in images] == [("S2_2020a", "B04"), ("S2_2020b", "B04")]
+    (site,) = group_sites(images)
     assert site.name == "N36.13E015.02"
     (pair,), _ = select_pairs([site])
     assert pair.shift == pytest.approx(SHIFT, abs=0.01)
@@ -298,16 +307,16 @@ def test_stac_items_give_scenes_and_pairs(folder, tmp_path):
 def test_stac_hrefs_start_at_the_item():
     own = "https://example.com/catalog/a/item.json"
     chosen = Selection(bands=("B04",))
-    (scene,) = stac_scenes([item_of("x", "2020-01-01", "../b/B04.tif", own=own)], chosen)
-    assert scene.path == "https://example.com/catalog/b/B04.tif"
-    (scene,) = stac_scenes(item_of("x", "2020-01-01", "s3://bucket/B04.tif"), chosen)
-    assert scene.path == "s3://bucket/B04.tif"
+    (source,) = stac_images([item_of("x", "2020-01-01", "../b/B04.tif", own=own)], chosen)
+    assert source.path == "https://example.com/catalog/b/B04.tif"
+    (source,) = stac_images(item_of("x", "2020-01-01", "s3://bucket/B04.tif"), chosen)
+    assert source.path == "s3://bucket/B04.tif"
     with pytest.raises(ConfigurationError, match="name the bands"):
-        stac_scenes([], Selection())
+        stac_images([], Selection())
     with pytest.raises(InputError, match="no STAC item has an image"):
-        stac_scenes([item_of("x", "2020-01-01", "a.tif")], Selection(bands=("B11",)))
+        stac_images([item_of("x", "2020-01-01", "a.tif")], Selection(bands=("B11",)))
     with pytest.raises(InputError, match="no STAC item"):
-        stac_scenes([{"id": 3}], chosen)
+        stac_images([{"id": 3}], chosen)
 
 
 def test_local_correlation_is_that_of_each_window():
