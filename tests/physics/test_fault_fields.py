@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from groundshift.kernels.okada import rectangle
+from groundshift.kernels.triangular_dislocation import surface_displacement
 from groundshift.synth.faults import Fault, FaultOptions, fault_motion, random_system
 
 SHAPE = (128, 160)
@@ -52,7 +53,9 @@ def test_a_plane_mesh_is_a_rectangle(strike, dip, top):
 
 @pytest.mark.parametrize("seed", range(6))
 def test_the_jump_across_each_strand_is_its_slip(seed):
-    options = FaultOptions(distributed=0.5, crossing=1.0, systems={"single": 0.5, "step-over": 0.5}, buried=0.0)
+    options = FaultOptions(
+        distributed=0.5, diffuse=0.0, crossing=1.0, systems={"single": 0.5, "step-over": 0.5}, buried=0.0
+    )
     faults, _ = random_system(np.random.default_rng(seed), SHAPE, options)
     motion = fault_motion(faults, SHAPE)
     seen = 0
@@ -71,7 +74,7 @@ def test_the_jump_across_each_strand_is_its_slip(seed):
 
 
 def test_strands_beside_a_fault_take_their_share_of_its_slip():
-    options = FaultOptions(**SINGLE, distributed=1.0, zone=(12, 12), off_fault=(0.6, 0.6))
+    options = FaultOptions(**SINGLE, distributed=1.0, diffuse=0.0, zone=(12, 12), off_fault=(0.6, 0.6))
     (main, *strands), record = random_system(np.random.default_rng(4), SHAPE, options)
     assert len(strands) + 1 == record["faults"][0]["strands"] >= 4
     for name in ("strike_slip", "dip_slip"):
@@ -137,3 +140,36 @@ def test_a_buried_fault_has_no_jump():
             step = np.diff(fault.trace, axis=0)
             found = jumps(motion, fault.trace[:-1] + step / 2, right_of(step))
             assert np.abs(found).max() < 0.02
+
+
+def test_diffuse_shear_spreads_the_slip_over_its_zone_without_steps():
+    """Right-lateral, straight: beyond the zone the two sides have moved as if all slip were on the fault."""
+    options = {"mechanisms": {"strike-slip": 1.0}, "bends": 0, "roughness": (1e-6, 1e-5), "length": (3.0, 3.0)}
+    for diffuse in (0.0, 1.0):
+        drawn = FaultOptions(**SINGLE, **options, distributed=1.0, diffuse=diffuse, zone=(10, 10), off_fault=(0.8, 0.8))
+        faults, record = random_system(np.random.default_rng(8), SHAPE, drawn)
+        motion = fault_motion(faults, SHAPE)
+        assert record["faults"][0]["diffuse"] == bool(diffuse)
+        assert len(motion.traces) == (1 if diffuse else len(faults))
+        main = faults[0]
+        middle = (len(main.trace) - 1) // 2
+        at = main.trace[middle : middle + 2].mean(axis=0)
+        right = right_of(np.diff(main.trace[middle : middle + 2], axis=0))[0]
+        off = np.linspace(-9, 9, 3600)
+        moved = np.linalg.norm(np.diff(np.stack(motion.flow(*(at[:, None] + right[:, None] * off))), axis=1), axis=0)
+        whole = np.hypot(main.strike_slip[0, middle], main.dip_slip[0, middle])
+        steps = np.sort(moved)[::-1]
+        assert steps[0] == pytest.approx(whole, rel=0.25)  # that of the fault itself
+        assert (steps[1] > 0.02) == (not diffuse)
+        assert moved.sum() == pytest.approx(whole / 0.2, rel=0.35)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_random_earthquake_is_the_sum_of_its_triangles(seed):
+    faults, _ = random_system(np.random.default_rng(seed), SHAPE)
+    motion = fault_motion(faults, SHAPE, peak=5.0)
+    rows, cols = np.random.default_rng(1).uniform(-10, 130, (2, 1000))
+    triangles, slips = (np.concatenate(each) for each in zip(*(fault.triangles() for fault in faults), strict=True))
+    scale = motion.record["largest_slip"] / np.linalg.norm(slips, axis=1).max()
+    east, north, _ = surface_displacement(cols, -rows, triangles, scale * slips)
+    np.testing.assert_allclose(motion.flow(rows, cols), [east, -north], atol=1e-3)

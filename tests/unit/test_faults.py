@@ -133,8 +133,11 @@ def test_scales_adjoin_and_peaks_are_within_them():
 
 
 def test_what_cannot_be_is_refused():
-    with pytest.raises(ValidationError):
-        FaultOptions(lengths=(1, 2))
+    for wrong in ({"lengths": (1, 2)}, {"length": (2, 1)}, {"systems": {"single": -1.0}}, {"systems": {"two": 1.0}}):
+        with pytest.raises(ValidationError):
+            FaultOptions(**wrong)
+    options = FaultOptions(length=(1, 2))
+    assert FaultOptions.model_validate_json(options.model_dump_json()) == options
     still = Fault(np.array([[0.0, 0.0], [9.0, 9.0]]), np.array([0.0, 5.0]), 90.0, np.zeros((1, 1)), np.zeros((1, 1)))
     with pytest.raises(InputError, match="slip"):
         fault_motion([still], SHAPE, peak=1.0)

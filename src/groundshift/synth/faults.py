@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from groundshift.errors import InputError
 from groundshift.kernels.dislocation_field import dislocation_field
@@ -41,7 +41,15 @@ _RAKE_SPREAD = 15.0  # degrees, standard deviation between events of a mechanism
 _PRECISION = 5e-4  # pixels, and the share of the peak, of the field
 _MARGIN = 8.0  # pixels around the image where the field is known, beside the peak
 
-Range = tuple[float, float]
+
+def _rising(between: tuple[float, float]) -> tuple[float, float]:
+    if not between[0] <= between[1]:
+        raise ValueError(f"a range of {between} falls; give the lowest first")
+    return between
+
+
+Range = Annotated[tuple[float, float], AfterValidator(_rising)]
+Weight = Annotated[float, Field(ge=0)]
 
 
 class FaultOptions(BaseModel):
@@ -49,16 +57,16 @@ class FaultOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    mechanisms: dict[Mechanism, float] = Field(
+    mechanisms: dict[Mechanism, Weight] = Field(
         {"strike-slip": 0.5, "normal": 0.2, "reverse": 0.15, "oblique": 0.15}, description="weight of each mechanism"
     )
-    systems: dict[System, float] = Field(
+    systems: dict[System, Weight] = Field(
         {"single": 0.5, "step-over": 0.2, "branch": 0.15, "several": 0.15}, description="weight of each kind of system"
     )
     length: Range = Field((0.2, 3.0), description="of the rupture, image widths; log-uniform")
     width: Range = Field((0.2, 1.0), description="down dip, share of the length; log-uniform")
     crossing: float = Field(0.85, ge=0, le=1, description="share of ruptures that cross the image")
-    away: float = Field(0.5, ge=0, description="farthest that the others are from the border, image widths")
+    away: float = Field(0.5, ge=0, description="farthest of the others from the border, share of their length")
     buried: float = Field(0.2, ge=0, le=1, description="share of faults that do not break the surface")
     depth: Range = Field((0.01, 0.2), description="of the upper edge of those, image widths; log-uniform")
     roughness: Range = Field((0.002, 0.012), description="rms of the trace, share of its length; log-uniform")
@@ -73,6 +81,7 @@ class FaultOptions(BaseModel):
     deficit: Range = Field((0.0, 0.5), description="share of slip that is lacking at the surface")
     distributed: float = Field(0.3, ge=0, le=1, description="share of surface ruptures with sheared ground beside them")
     zone: Range = Field((1.0, 30.0), description="width of that ground, pixels; log-uniform")
+    diffuse: float = Field(0.5, ge=0, le=1, description="share of those where the shear is continuous, not in steps")
     off_fault: Range = Field((0.2, 0.9), description="share of the slip at the surface that is spread over it")
     real: float = Field(0.5, ge=0, le=1, description="share of traces taken from those that are given")
     segment: float = Field(8.0, gt=0, description="length of a straight piece of trace within the image, pixels")
@@ -187,7 +196,8 @@ def random_faults(
 
     Traces are self-affine and bent, or those of real faults; slip tapers to the ends and to depth, with a k^-2 random
     part (Herrero & Bernard 1994). Where ground beside a fault is sheared, strands beside it take a share of its slip,
-    down to 1.5 times the width of that zone. A branch slips beside its fault, which loses nothing.
+    down to 1.5 times the width of that zone; they break the surface, or stay just below it. A branch slips beside its
+    fault, which loses nothing.
 
     Parameters
     ----------
@@ -315,33 +325,39 @@ def _faults(
     rake = np.radians(event.rake + wobble)
     slips = np.stack([amount * np.cos(rake), amount * np.sin(rake)])
     share = float(random.uniform(*options.off_fault)) if zone else 0.0
-    beside = [] if not zone else _beside(random, trace, slips[:, 0] * share, zone, float(depths[1]), event.dip)
+    diffuse = bool(zone and random.random() < options.diffuse)
+    beside = _beside(random, trace, slips[:, 0] * share, zone, float(depths[1]), event.dip, diffuse) if zone else []
     slips[:, 0] *= 1 - share
     chord = trace[-1] - trace[0]
     record = {
         "mechanism": event.mechanism, "dip": event.dip, "rake": event.rake, "length": length, "top": event.top,
         "strike": float(np.degrees(np.arctan2(chord[1], -chord[0])) % 360), "bottom": float(depths[-1]),
         "middle": [float(each) for each in trace.mean(axis=0)], "taper": event.taper, "slip_roughness": event.roughness,
-        "rake_variation": event.wobble, "deficit": event.deficit, "zone": zone, "off_fault": share, "branch": split,
-        "strands": len(beside) + 1,
+        "rake_variation": event.wobble, "deficit": event.deficit, "zone": zone, "off_fault": share, "diffuse": diffuse,
+        "branch": split, "strands": len(beside) + 1,
     }  # fmt: skip
     return [Fault(trace, depths, event.dip, *slips), *beside], record
 
 
 def _beside(
-    random: np.random.Generator, trace: np.ndarray, slips: np.ndarray, zone: float, depth: float, dip: float
-) -> list[Fault]:
-    """Strands across a zone that share slips (2, n); half as many columns, and the ends of the trace."""
+    random: np.random.Generator, trace: np.ndarray, slips: np.ndarray, zone: float, depth: float, dip: float,
+    diffuse: bool,
+) -> list[Fault]:  # fmt: skip
+    """Strands across a zone that share slips (2, n), on half as many columns where none can meet.
+
+    Diffuse ones end as far below the surface as they are apart, which smooths the steps between them.
+    """
     count = int(np.clip(np.rint(zone / 5) + 2, 3, 6))
+    top = 0.7 * zone / count if diffuse else 0.0
     shares = random.dirichlet(np.full(count, 4.0))
     offsets = (np.linspace(-0.5, 0.5, count) + random.uniform(-0.3, 0.3, count) / count) * zone
     chord = (trace[-1] - trace[0]) / np.hypot(*(trace[-1] - trace[0]))
     right = np.array([chord[1], -chord[0]])
-    starts = np.arange(0, slips.shape[1], 2)
+    starts = np.arange(0, slips.shape[1], 2 if diffuse or zone > 8 else 1)
     few = np.add.reduceat(slips, starts, axis=1) / np.diff(np.append(starts, slips.shape[1]))
     nodes = trace[np.append(starts, len(trace) - 1)]
     return [
-        Fault(nodes + offset * right, np.array([0.0, depth]), dip, *(share * few)[:, None])
+        Fault(nodes + offset * right, np.array([top, depth]), dip, *(share * few)[:, None])
         for offset, share in zip(offsets, shares, strict=True)
     ]
 
@@ -393,21 +409,16 @@ def _placed(
     """Lines turned and moved together, to rows and columns, so that they cross the image, or miss it."""
     strike = random.uniform(0, 2 * np.pi)
     axes = np.array([[-np.cos(strike), np.sin(strike)], [np.sin(strike), np.cos(strike)]])  # along, to its right
-    turned = [line @ axes for line in lines]
-    chosen = turned[random.integers(len(turned))]
-    anchor = chosen[int(random.uniform(0.1, 0.9) * len(chosen))]
-    moved = [line + (random.uniform(0.1, 0.9, 2) * shape - anchor if k == 0 else 0) for k, line in enumerate(turned)]
-    shift = moved[0][0] - turned[0][0]
-    moved = [line + shift for line in turned]
-    if random.random() < options.crossing:
-        return moved
-    aim = random.uniform(0, options.away) * shape[1]
-    normal = axes[1] * random.choice([-1, 1])
-    points = np.concatenate(moved)[::4]
-    for far in np.linspace(0, 2 * sum(shape) + np.ptp(points), 200):
-        if _outside(points + far * normal, shape).min() >= max(aim, 1.0):
-            break
-    return [line + far * normal for line in moved]
+    lines = [line @ axes for line in lines]
+    chosen = lines[random.integers(len(lines))]
+    shift = random.uniform(0.1, 0.9, 2) * shape - chosen[int(random.uniform(0.1, 0.9) * len(chosen))]
+    if random.random() >= options.crossing:
+        length = float(np.hypot(*(lines[0][-1] - lines[0][0])))
+        aim = max(random.uniform(0, options.away) * length, 1.0)
+        points, side = np.concatenate(lines)[::4] + shift, axes[1] * random.choice([-1, 1])
+        steps = np.linspace(0, 2 * (sum(shape) + length), 400)
+        shift = shift + side * next(far for far in steps if _outside(points + far * side, shape).min() >= aim)
+    return [line + shift for line in lines]
 
 
 def _nodes(line: np.ndarray, segment: float, shape: tuple[int, int]) -> np.ndarray:
