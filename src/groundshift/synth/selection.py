@@ -1,8 +1,8 @@
 """Which pairs of real images samples are built on: found, grouped by site, measured, judged, and split by ground.
 
 A pair is fit if its images show the same ground unmoved and still look alike. As in T. Montagnon et al. (2023,
-IGARSS), that is the mean local correlation after alignment. They keep Landsat-8 panchromatic pairs above 0.9. Sentinel-2
-10 m pairs of the OSCD set, 0.6 to 2.6 years apart, have 0.3 to 0.9, half of them less than 0.7.
+IGARSS), that is the mean local correlation after alignment. They keep Landsat-8 panchromatic pairs above 0.9;
+Sentinel-2 10 m pairs of the OSCD set, 0.7 to 2.6 years apart, have 0.3 to 0.9, half of them less than 0.7.
 """
 
 from __future__ import annotations
