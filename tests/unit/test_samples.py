@@ -7,6 +7,7 @@ import tarfile
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from groundshift.errors import InputError
 from groundshift.io.samples import (
@@ -19,6 +20,7 @@ from groundshift.io.samples import (
     write_sample,
     write_shard,
 )
+from groundshift.synth.warp import warp_forward
 
 SHAPE = (40, 56)
 
@@ -87,6 +89,22 @@ def test_labels_on_the_second_image_come_back(tmp_path):
     assert apart > 0.05
     assert np.abs(back.flow - sample.flow)[inner].max() < 0.01
     assert back.valid[4:-4, 4:-4].sum() == sample.valid[4:-4, 4:-4].sum()
+
+
+def test_a_label_on_the_second_image_says_where_its_ground_came_from(tmp_path):
+    """A pixel of the image after shows what was `east` pixels to the left and `north` below in the image before."""
+    rows, cols = np.indices((96, 96), dtype=float)
+    noise = np.random.default_rng(0).normal(size=(96, 96))
+    pre = (1000 + 400 * ndimage.gaussian_filter(noise, 2.5)).astype(np.float32)
+    flow = np.stack([2 * np.sin(rows / 15), 1.5 * np.cos(cols / 12)]).astype(np.float32)
+    post = warp_forward(pre, (flow[0], flow[1]))
+    known = np.full((96, 96), True)
+    write_sample(tmp_path / "a.npz", Sample(pre, post, flow, known, rows.astype(np.float32)), label_on="second")
+    with np.load(tmp_path / "a.npz") as file:
+        origin = (rows + file["float_array_2"], cols - file["float_array_1"])
+        there = ndimage.map_coordinates(pre, origin, order=5, mode="mirror")
+    error = np.abs(there - post)[6:-6, 6:-6]
+    assert error.max() < 0.02 * pre.std()
 
 
 def test_ground_that_a_jump_closed_is_not_valid(tmp_path):
