@@ -32,8 +32,7 @@ def test_dense_is_the_same_whole_and_tiled(pair):
     whole = measured(pair, method="dense", tile=1024)
     tiled = measured(pair, method="dense", tile=160, executor="threads")
     difference = np.hypot(whole["east"] - tiled["east"], whole["north"] - tiled["north"]).values / 10  # pixels
-    assert np.nanmedian(difference) < 1e-3
-    assert np.nanpercentile(difference, 95) < 1e-2
+    assert np.nanpercentile(difference, 99) < 1e-3  # the rest is beside the fault, where a pixel may change sides
 
 
 @pytest.mark.parametrize("method", ["frequency", "dense"])

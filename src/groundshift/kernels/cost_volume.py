@@ -103,7 +103,7 @@ def _costs_of_sums(windows, count, half_window, costs):
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
-def _aggregate(costs, prior_dx, prior_dy, radius, slope, ceiling, step_y, step_x, total):
+def _aggregate(costs, prior_dx, prior_dy, radius, slope, ceiling, memory, step_y, step_x, total):
     """Add to `total` the costs accumulated along one path direction (Hirschmüller 2008, eq. 13)."""
     height, width, labels = costs.shape
     side = 2 * radius + 1
@@ -131,13 +131,13 @@ def _aggregate(costs, prior_dx, prior_dy, radius, slope, ceiling, step_y, step_x
                 for q in range(labels):
                     jump = slope * (abs(ky - q // side) + abs(kx - q % side))
                     best = min(best, rows[before, px, q] + jump)
-                value = costs[y, x, k] + best - least
+                value = costs[y, x, k] + memory * (best - least)
                 rows[here, x, k] = value
                 total[y, x, k] += value
     return total
 
 
-def semi_global(costs, prior_dx, prior_dy, *, radius, slope, ceiling):
+def semi_global(costs, prior_dx, prior_dy, *, radius, slope, ceiling, memory=1.0):
     """Sum of path costs along eight directions: semi-global matching for two-dimensional displacement.
 
     The penalty between neighbours that differ by (Δx, Δy) pixels is min(slope (|Δx| + |Δy|), ceiling): small
@@ -151,6 +151,9 @@ def semi_global(costs, prior_dx, prior_dy, *, radius, slope, ceiling):
         As given to :func:`zncc_costs`.
     slope, ceiling
         Penalty a pixel of difference, and its largest value, in units of the costs.
+    memory
+        Share of what a path has gathered that it carries to its next pixel. Below 1, the result at a pixel no longer
+        depends on ground that is far away.
 
     Returns
     -------
@@ -160,8 +163,9 @@ def semi_global(costs, prior_dx, prior_dy, *, radius, slope, ceiling):
     penalty is the regularisation of MicMac (Rosu et al. 2015, doi:10.1016/j.isprsjprs.2014.03.002).
     """
     total = np.zeros_like(costs)
+    weights = np.float32(slope), np.float32(ceiling), np.float32(memory)
     for step_y, step_x in _PATHS:
-        _aggregate(costs, prior_dx, prior_dy, radius, np.float32(slope), np.float32(ceiling), step_y, step_x, total)
+        _aggregate(costs, prior_dx, prior_dy, radius, *weights, step_y, step_x, total)
     return total
 
 

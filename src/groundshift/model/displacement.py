@@ -124,9 +124,17 @@ def check(dataset: xr.Dataset) -> None:
             raise ContractError(f"layer {name!r} has values <= 0 m; a standard deviation is positive")
 
 
+_DESCRIBED = 4_000_000  # pixels, about, that a description looks at
+
+
 def describe(dataset: xr.Dataset) -> str:
-    """A few lines of plain text: size, CRS, dates, method, coverage, median and spread of each component."""
-    valid = dataset["valid"].values
+    """A few lines of plain text: size, CRS, dates, method, coverage, median and spread of each component.
+
+    Of a large map, the numbers are those of every second, third, … row and column, so that memory stays bounded.
+    """
+    stride = max(1, round((dataset.sizes["y"] * dataset.sizes["x"] / _DESCRIBED) ** 0.5))
+    some = dataset.isel(y=slice(None, None, stride), x=slice(None, None, stride))
+    valid = some["valid"].values
     lines = [
         f"displacement map, {dataset.sizes['y']} x {dataset.sizes['x']} pixels of "
         f"{abs(dataset.rio.resolution()[0]):g} m, {dataset.rio.crs}",
@@ -135,7 +143,7 @@ def describe(dataset: xr.Dataset) -> str:
         f"valid: {100 * valid.mean():.1f} % of pixels",
     ]
     for name in components(dataset) if valid.any() else ():
-        values, sigma = dataset[name].values[valid], dataset[f"{name}_sigma"].values[valid]
+        values, sigma = some[name].values[valid], some[f"{name}_sigma"].values[valid]
         low, middle, high = np.percentile(values, [2.5, 50, 97.5])
         lines.append(
             f"{name}: median {middle:+.3f} m, 95 % between {low:+.3f} and {high:+.3f} m, "

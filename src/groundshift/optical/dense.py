@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _TOP_RADIUS = 4  # candidates at the top of the pyramid reach at least this far, pixels there
 _HALF_WINDOW = 6  # of the coarse stage, pixels
 _SLOPE, _CEILING = 1.2, 3.0  # penalties of semi-global matching, in units of 1 − ZNCC
+_MEMORY = 0.97  # of its paths
 _LOCAL = 8.0  # Gaussian sigma over which brightness and contrast are made equal, pixels
 
 
@@ -117,7 +118,7 @@ def _coarse(images: _Images, max_displacement: float) -> np.ndarray:
             )
             radius = 1
         costs = zncc_costs(*pyramid[level], *prior, radius, _HALF_WINDOW)
-        total = semi_global(costs, *prior, radius=radius, slope=_SLOPE, ceiling=_CEILING)
+        total = semi_global(costs, *prior, radius=radius, slope=_SLOPE, ceiling=_CEILING, memory=_MEMORY)
         found = best_candidates(total, *prior, radius)
     return np.stack(found).astype(np.float32)
 
@@ -316,17 +317,23 @@ def _squared_spread(u: np.ndarray, size: int) -> np.ndarray:
     return sum((ndimage.maximum_filter(c, size) - ndimage.minimum_filter(c, size)) ** 2 for c in u)
 
 
+_HALO = 96  # pixels; what the fine stage sees further away moves a pixel by less than 1e-3 pixels
+_COARSE_HALO = 160  # pixels; the same for the coarse stage and its paths
+_LATTICE = 16  # pixels; the fine stage begins at a multiple of this, so that its grids halve the same pixels
+
+
 def _reach(config: PairConfig) -> int:
-    return _HALO + int(np.ceil(config.max_displacement))
-
-
-_HALO = 96  # pixels; what lies further away moves a pixel by less than 1e-3 pixels
+    return _COARSE_HALO + int(np.ceil(config.max_displacement))
 
 
 def _measure(pre: np.ndarray, post: np.ndarray, nodes: Nodes, config: PairConfig) -> PixelFlow:
     (pre_scaled, pre_weight), (post_scaled, post_weight) = _prepared(pre), _prepared(post)
     images = _Images(pre_scaled, post_scaled, pre_weight, post_weight)
-    field, measured = _refined(images, _coarse(images, config.max_displacement))
+    coarse = _coarse(images, config.max_displacement)
+    rows, cols = (_fine_span(each, side, config.max_displacement) for each, side in zip(nodes, pre.shape, strict=True))
+    images = _Images(*(each[rows, cols] for each in images))
+    nodes = Nodes(nodes.rows - rows.start, nodes.cols - cols.start)
+    field, measured = _refined(images, np.ascontiguousarray(coarse[:, rows, cols]))
     variance = _variance(field, measured)
 
     at = np.ix_(_nearest(nodes.rows), _nearest(nodes.cols))
@@ -338,6 +345,13 @@ def _measure(pre: np.ndarray, post: np.ndarray, nodes: Nodes, config: PairConfig
     reason[_seen(images, field.u)[at] == 0] = Reason.NO_DATA
     layers = (dx, dy, sigma_x, sigma_y, measured.correlation[at])
     return PixelFlow(*(np.where(reason == Reason.VALID, each, np.nan).astype(np.float32) for each in layers), reason)
+
+
+def _fine_span(positions: np.ndarray, side: int, max_displacement: float) -> slice:
+    """Pixels along one axis that the fine stage needs for nodes at these positions."""
+    halo = _HALO + int(np.ceil(max_displacement))
+    start = max(0, int(positions[0]) - halo) // _LATTICE * _LATTICE
+    return slice(start, min(side, int(positions[-1]) + halo + 2))
 
 
 def _nearest(positions: np.ndarray) -> np.ndarray:

@@ -20,6 +20,7 @@ _NOISE_FACTOR = 1.25  # of a window's own variance
 _JUMP_FACTOR = 0.01  # variance a squared pixel of spread among the nodes of a window
 _NOISE_SPREAD = 32.0  # squared spread of 5 x 5 nodes in units of the variance, if there is nothing but noise
 """Fitted on pairs of sites that are kept apart from the benchmark: variance of standardised errors about 1."""
+_LATTICE = 16  # blocks begin at multiples of this, so that pyramids halve the same pixels in every tiling
 _EDGE = 8  # pixels beyond the largest displacement that are read outside the common grid
 
 
@@ -69,9 +70,8 @@ class MeasureTile:
         rows, cols = self.pre.grid.shape
         halo = box.padded(reach).shifted(beyond, beyond).clipped((rows + 2 * beyond, cols + 2 * beyond))
         halo = halo.shifted(-beyond, -beyond)
-        return Box(
-            min(halo.top, box.top), min(halo.left, box.left), max(halo.bottom, box.bottom), max(halo.right, box.right)
-        )
+        top, left = (least // _LATTICE * _LATTICE for least in (min(halo.top, box.top), min(halo.left, box.left)))
+        return Box(top, left, max(halo.bottom, box.bottom), max(halo.right, box.right))
 
     def _masked(self, pixels: Pixels, box: Box) -> Pixels:
         if self.mask is None:
