@@ -1,6 +1,9 @@
 """Finding, grouping, splitting, measuring and judging pairs of images."""
 
 import json
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
@@ -302,6 +305,29 @@ def test_stac_items_give_scenes_and_pairs(folder, tmp_path):
     (pair,), _ = select_pairs([site])
     assert pair.shift == pytest.approx(SHIFT, abs=0.01)
     assert pair.pre_date == "2020-01-01"
+
+
+def test_stac_items_can_be_remote(folder):
+    """Images are read over the network, from hrefs relative to the item's own address."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            own = f"http://127.0.0.1:{server.server_port}/item.json"
+            days = (("a", "2020-01-01"), ("b", "2020-03-01"))
+            items = [item_of(name, day, f"arles_{day.replace('-', '')}_B04.tif", own=own) for name, day in days]
+            (pair,), rejected = select_pairs(group_sites(stac_images(items, Selection(bands=("B04",)))))
+        finally:
+            server.shutdown()
+            thread.join()
+    assert rejected == ()
+    assert pair.pre == own.replace("item.json", "arles_20200101_B04.tif")
+    assert pair.shift == pytest.approx(SHIFT, abs=0.01)
 
 
 def test_stac_hrefs_start_at_the_item():

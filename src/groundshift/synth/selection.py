@@ -96,7 +96,7 @@ class Selection(BaseModel):
     resample: bool = Field(False, description="take pairs whose pixels do not coincide; the second is interpolated")
     forbidden: tuple[str | Bounds, ...] = Field(
         tuple(each for item in HELD_OUT.items() for each in item),
-        description="names of images and extents in degrees that are never used",
+        description="names of images and extents in degrees; a pair that shows any of it is not used (crop it by area)",
     )
 
 
