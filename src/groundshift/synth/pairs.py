@@ -1,17 +1,303 @@
-"""Simulated pairs of images with known displacement."""
+"""Simulated pairs of images with known displacement: samples to train and test on, and the pair of the demo."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Annotated, Any, Literal, NamedTuple
 
+import numba
 import numpy as np
 from affine import Affine
 from odc.geo.geobox import GeoBox
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from groundshift.synth.changes import Changes, changed, with_noise
+from groundshift.errors import ConfigurationError
+from groundshift.grid.tiles import Box
+from groundshift.io.samples import Sample
+from groundshift.synth.changes import Changes, Strength, changed, on_ground, random_changes, with_noise
+from groundshift.synth.faults import FaultOptions, Weight, random_faults, random_peak
+from groundshift.synth.motions import GroundMotion, no_motion, random_bowl, random_glacier, random_landslide
 from groundshift.synth.rupture import Rupture, random_rupture
-from groundshift.synth.scenes import Scene, procedural_scene
-from groundshift.synth.warp import warp_forward
+from groundshift.synth.scenes import Scene, Sun, procedural_ground, procedural_scene
+from groundshift.synth.selection import ImagePair, read_pair
+from groundshift.synth.sensor import Look, Sensor, look, random_sensor
+from groundshift.synth.warp import Inverse, inverse, warp_forward
+
+Scale = Literal["very_small", "small", "large", "very_large"]
+Kind = Literal["earthquake", "landslide", "glacier", "bowl", "none"]
+
+MARGIN = 24
+"""Pixels of ground around a sample, which may move into it."""
+
+_SCENE = 768  # pixels: least side of a procedural scene that samples are cut from
+_TRIES = 8  # places of a real pair that are looked at for one with data
+_FLOW_STEP = 2.0**-15  # pixels to which the truth is rounded, so that it packs well
+_DISTANCE_STEP = 2.0**-4  # the same for the distance to a trace
+_SAME = 0.5  # pixels by which the way there and back may differ
+_MOTIONS = {"landslide": random_landslide, "glacier": random_glacier, "bowl": random_bowl, "none": no_motion}
+
+
+def _some(weights: dict) -> dict:
+    if not sum(weights.values()) > 0:
+        raise ValueError("all weights are 0; give one above")
+    return weights
+
+
+class PairOptions(BaseModel):
+    """What samples are like. Each is drawn with its weight."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    size: int = Field(256, ge=64, le=4096, description="rows and columns of a sample")
+    scales: Annotated[dict[Scale, Weight], AfterValidator(_some)] = Field(
+        {"very_small": 1, "small": 1, "large": 1, "very_large": 1}, description="weight of each class of displacement"
+    )
+    kinds: Annotated[dict[Kind, Weight], AfterValidator(_some)] = Field(
+        {"earthquake": 0.75, "landslide": 0.08, "glacier": 0.05, "bowl": 0.07, "none": 0.05},
+        description="weight of each kind of motion",
+    )
+    strengths: Annotated[dict[Strength, Weight], AfterValidator(_some)] = Field(
+        {"easy": 0.3, "typical": 0.5, "hard": 0.2}, description="weight of each strength of changes and sensors"
+    )
+    pixel: float = Field(10.0, gt=0, description="size of a pixel of procedural scenes, metres: 10, 15, 0.5")
+    ratio: float = Field(
+        1.0, ge=1, le=8,
+        description="pixels of the scene along a pixel of the sample; above 1, transfer and aliasing are the sensor's",
+    )  # fmt: skip
+    other_date: float = Field(
+        1.0, ge=0, le=1,
+        description="share of samples on real pairs whose second image is the other date; the others change the first",
+    )  # fmt: skip
+    faults: FaultOptions = FaultOptions()
+
+    @model_validator(mode="after")
+    def _whole(self) -> PairOptions:
+        if abs(self.side - (self.size + 2 * MARGIN) * self.ratio) > 1e-9:
+            raise ValueError(
+                f"size {self.size} and {2 * MARGIN} more are not whole {self.ratio:g}ths; choose another size"
+            )
+        return self
+
+    @property
+    def side(self) -> int:
+        """Pixels along the ground of a sample, with its margin."""
+        return round((self.size + 2 * MARGIN) * self.ratio)
+
+
+class View(NamedTuple):
+    """Ground that a sample is made of: its own, and a margin of :data:`MARGIN` pixels all around."""
+
+    before: np.ndarray  # float32 (side, side): NaN is no data
+    after: np.ndarray | None  # the same ground at another date, where there is one
+    shift: tuple[float, float]  # (dx, dy) by which `after` lies off `before`, pixels of the view
+    field: np.ndarray | None  # int (side, side), see `Scene`
+    relief: np.ndarray | None  # float32 (side, side)
+    sun: Sun | None
+    record: dict[str, Any]  # where it is from, fit for JSON
+
+
+SceneSource = Callable[[np.random.Generator, PairOptions], View]
+"""Draws ground for a sample; the same state of the generator gives the same ground."""
+
+
+@dataclass(frozen=True)
+class ProceduralScenes:
+    """Views cut out of one procedural scene, which is made once and kept while samples are made of it."""
+
+    seed: int
+    spawn_key: tuple[int, ...] = ()
+
+    def __call__(self, random: np.random.Generator, options: PairOptions) -> View:
+        side = max(round(_SCENE * options.ratio), options.side + 2 * MARGIN)
+        scene = _scene(self.seed, self.spawn_key, side, options.pixel, options.ratio)
+        top, left = (int(each) for each in random.integers(0, side - options.side + 1, 2))
+        cut = np.s_[top : top + options.side, left : left + options.side]
+        record = {"source": "procedural", "seed": [self.seed, *self.spawn_key], "top": top, "left": left, "side": side,
+                  "pixel": options.pixel / options.ratio}  # fmt: skip
+        return View(scene.reflectance[cut], None, (0.0, 0.0), scene.field[cut], scene.relief[cut], scene.sun, record)
+
+
+@lru_cache(maxsize=2)
+def _scene(seed: int, spawn_key: tuple[int, ...], side: int, pixel: float, ratio: float) -> Scene:
+    random = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=spawn_key))
+    sun = Sun(azimuth=float(random.uniform(110, 170)), elevation=float(random.uniform(30, 65)))
+    if ratio == 1:  # as a sensor has seen it already
+        return procedural_scene((side, side), random, pixel=pixel, sun=sun)
+    return procedural_ground((side, side), random, pixel=pixel / ratio, sun=sun)
+
+
+@dataclass(frozen=True)
+class RealPairs:
+    """Views cut out of real pairs, see :mod:`groundshift.synth.selection`."""
+
+    pairs: tuple[ImagePair, ...]
+
+    def __call__(self, random: np.random.Generator, options: PairOptions) -> View:
+        if not self.pairs:
+            raise ConfigurationError("there is no pair of real images to cut samples out of; give one or more")
+        pair = self.pairs[random.integers(len(self.pairs))]
+        best, most = None, -1.0
+        for _ in range(_TRIES):
+            reach = [max(size - options.side, 0) for size in pair.shape]
+            top, left = (int(random.integers(0, each + 1)) for each in reach)
+            pixels = read_pair(pair, Box(top, left, top + options.side, left + options.side))
+            share = float((np.isfinite(pixels.pre) & np.isfinite(pixels.post)).mean())
+            if share > most:
+                best, most = (pixels, top, left), share
+            if share > 0.95:
+                break
+        (pre, post, dx, dy), top, left = best
+        if not np.isfinite(pre).any():
+            raise ConfigurationError(f"pair {pair.name} has no data in {_TRIES} places; select pairs with more")
+        record = {"source": "real", "pair": pair.model_dump(mode="json"), "top": top, "left": left}
+        return View(pre, post, (dx, dy), None, None, None, record)
+
+
+def make_sample(
+    options: PairOptions, source: SceneSource, seed: np.random.SeedSequence, *, traces: Sequence[np.ndarray] = ()
+) -> Sample:
+    """Two images between which the ground moved, and by how much; nothing but the arguments decides on them.
+
+    The truth, `flow`, is the sum of the motion of the ground, the geometry of the second image, and the
+    misregistration of a real pair, on the pixels of the first image. Both images are of one sensor. The record has all
+    of that apart. `valid` is False where either image has no data or a cloud, where ground has left the second image,
+    or where other ground has come over it.
+
+    A second image of another date is not changed, nor is noise added: its season, light and noise are real.
+
+    Parameters
+    ----------
+    source
+        :class:`ProceduralScenes`, :class:`RealPairs`, or any other.
+    seed
+        Spawned from for each part of the sample, so that no part alters another; it is not changed.
+    traces
+        Shapes of real faults, see :func:`groundshift.synth.faults.random_faults`.
+    """
+    choice, ground, moving, changing, sensing, first, second, altering = (
+        np.random.default_rng(np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, k))) for k in range(8)
+    )
+    scale, kind, strength = (_drawn(choice, each) for each in (options.scales, options.kinds, options.strengths))
+    view = source(ground, options)
+    other_date = view.after is not None and choice.random() < options.other_date
+    shape = (options.size, options.size)
+    motion = _motion(moving, kind, scale, shape, options, traces)
+    level = max(float(np.nanmedian(view.before)), 1e-6)
+    sensor = _sensor(random_sensor(sensing, strength, shape=shape, level=level, ratio=options.ratio), other_date)
+    changes = Changes() if other_date else _changes(changing, strength, view)
+    later = view.after if other_date else _later(view, changes, altering)
+    shift = tuple(each / options.ratio for each in view.shift) if other_date else (0.0, 0.0)
+
+    total = _Total(motion, sensor, shift, shape)
+    back = inverse(total, shape)
+    offset = np.float32(MARGIN)
+    way = Inverse(back.dx + (offset + np.float32(shift[0])), back.dy + (offset + np.float32(shift[1])), back.found)
+    before = _inner(look(view.before, sensor.model_copy(update={"geometry": type(sensor.geometry)()}), first))
+    after = look(later, sensor, second, back=way, air=changes)
+
+    flow = (np.rint(total.known / _FLOW_STEP) * _FLOW_STEP).astype(np.float32)
+    valid = before.valid & _arrived(flow[0], flow[1], back, after.valid & ~after.clouded)
+    record = {
+        "seed": [seed.entropy, *seed.spawn_key], "scale": scale, "kind": kind, "strength": strength,
+        "motion": motion.record, "changes": changes.model_dump(), "sensor": sensor.model_dump(),
+        "scene": view.record, "other_date": bool(other_date), "misregistration": list(shift),
+    }  # fmt: skip
+    distance = np.rint(motion.distance(shape) / _DISTANCE_STEP) * np.float32(_DISTANCE_STEP)
+    return Sample(
+        _counts(before.image, sensor), _counts(after.image, sensor), flow, valid, distance.astype(np.float32), record
+    )
+
+
+class _Total:
+    """All that moves the second image against the first, known at the centres of pixels."""
+
+    def __init__(self, motion: GroundMotion, sensor: Sensor, shift: tuple[float, float], shape: tuple[int, int]):
+        self.motion, self.geometry, self.shift = motion, sensor.geometry, shift
+        self.places = np.indices(shape, dtype=float).reshape(2, -1)
+        self.known = motion.on_grid(shape) + np.stack(self.geometry(*self.places)).reshape(2, *shape)
+        self.known += np.reshape(shift, (2, 1, 1))
+
+    def __call__(self, rows: np.ndarray, cols: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        if rows.size == self.places[0].size and np.array_equal((rows, cols), self.places):
+            return tuple(self.known.reshape(2, -1))
+        motion, geometry = self.motion.flow(rows, cols), self.geometry(rows, cols)
+        return tuple(sum(each) for each in zip(motion, geometry, self.shift, strict=True))
+
+
+def _motion(
+    random: np.random.Generator, kind: Kind, scale: Scale, shape: tuple[int, int], options: PairOptions,
+    traces: Sequence[np.ndarray],
+) -> GroundMotion:  # fmt: skip
+    peak = random_peak(random, scale)
+    if kind == "earthquake":
+        return random_faults(random, shape, peak, options.faults, traces=traces)
+    return _MOTIONS[kind](random, shape, peak)
+
+
+def _changes(random: np.random.Generator, strength: Strength, view: View) -> Changes:
+    """Changes of a scene; the sun starts where it stands in the scene, if that is known."""
+    changes = random_changes(random, strength)
+    if view.sun is None:
+        return changes
+    before, after = changes.sun_before, changes.sun_after
+    moved = Sun(
+        azimuth=view.sun.azimuth + after.azimuth - before.azimuth,
+        elevation=float(np.clip(view.sun.elevation + after.elevation - before.elevation, 12, 80)),
+    )
+    return changes.model_copy(update={"sun_before": view.sun, "sun_after": moved})
+
+
+def _later(view: View, changes: Changes, random: np.random.Generator) -> np.ndarray:
+    return on_ground(view.before, changes, random, field=view.field, relief=view.relief).image
+
+
+def _sensor(sensor: Sensor, other_date: bool) -> Sensor:
+    """Without the interpolation that moves pixels by its rounding, which is no displacement one can measure."""
+    update: dict[str, Any] = {}
+    if sensor.resampling is not None and sensor.resampling.kind == "nearest":
+        update["resampling"] = None
+    if other_date:
+        update |= {"read_noise": 0.0, "shot_noise": 0.0, "column_gain": 0.0, "row_gain": 0.0}
+    return sensor.model_copy(update=update)
+
+
+def _inner(seen: Look) -> Look:
+    """Without the margin."""
+    return Look(*(each[MARGIN:-MARGIN, MARGIN:-MARGIN] for each in seen))
+
+
+def _counts(image: np.ndarray, sensor: Sensor) -> np.ndarray:
+    """Counts of the sensor, uint16; 0 is no data, or dark."""
+    counts = np.rint(image * ((2**sensor.bits - 1) / sensor.full_scale))
+    return np.where(np.isfinite(counts), np.clip(counts, 0, 65535), 0).astype(np.uint16)
+
+
+def _drawn(random: np.random.Generator, weights: Mapping[Any, float]) -> Any:
+    shares = np.array(list(weights.values()), float)
+    return list(weights)[random.choice(len(shares), p=shares / shares.sum())]
+
+
+@numba.njit(cache=True, nogil=True)
+def _arrived(dx, dy, back, usable):
+    """Whether ground of the first image is on the second: all where it went is usable, and one comes back from it."""
+    height, width = dx.shape
+    out = np.zeros(dx.shape, np.bool_)
+    for i in range(height):
+        for j in range(width):
+            y, x = i + dy[i, j], j + dx[i, j]
+            if not (0 <= y <= height - 1 and 0 <= x <= width - 1):
+                continue
+            same, good = False, True
+            for a in range(int(y), min(int(y) + 2, height)):
+                for b in range(int(x), min(int(x) + 2, width)):
+                    good = good and usable[a, b]
+                    off = np.hypot(back.dx[a, b] + dx[i, j], back.dy[a, b] + dy[i, j])
+                    same = same or (back.found[a, b] and off < _SAME)
+            out[i, j] = same and good
+    return out
+
 
 DEMO_CHANGES = Changes(
     fields=0.25, gain=0.15, offset=80, illumination=0.1, noise=0.03, shift_x=0.35, shift_y=-0.2
