@@ -35,7 +35,7 @@ def quicklook(dataset: xr.Dataset, *, title: str | None = None) -> Figure:
     extent = (x.min() - half_x, x.max() + half_x, y.min() - half_y, y.max() + half_y)
     aspect = (extent[3] - extent[2]) / (extent[1] - extent[0])
 
-    figure = new_figure(11, 1.6 + 9.4 * min(max(aspect, 0.3), 2))
+    figure = new_figure(11, 1.6 + 8.0 * min(max(aspect, 0.3), 2))
     axes = figure.subplots(2, 2, sharex=True, sharey=True)
     limit = symmetric_limit(east, north)
     for panel, values, name in ((axes[0, 0], east, "east"), (axes[0, 1], north, "north")):

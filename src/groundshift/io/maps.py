@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import rioxarray
 import xarray as xr
 from odc.geo.geobox import GeoBox
 from odc.geo.xr import xr_coords
+from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window
 
 from groundshift.errors import ContractError, InputError
@@ -73,7 +75,10 @@ def write_map(
     layers = _layer_order(first[1])
     with atomic_path(path) as temporary, rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE):
         tiled = temporary.with_suffix(".tiled.tif")
-        with rasterio.open(tiled, "w", count=len(layers), **profile) as dataset:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)  # a grid at (0, 0) is kept too
+            dataset = rasterio.open(tiled, "w", count=len(layers), **profile)
+        with dataset:
             _describe_bands(dataset, layers, attributes)
             covered = _write_block(dataset, layers, *first)
             for box, block in iterator:

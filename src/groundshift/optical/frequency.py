@@ -109,4 +109,6 @@ FREQUENCY = Method(
     dense=False,
     reach=reach,
     measure=measure,
+    jump=0.2,
+    strain=0.0015,
 )

@@ -16,8 +16,8 @@ from groundshift.optical.coregister import Shift
 from groundshift.optical.methods import Nodes, PixelFlow
 from groundshift.optical.registry import METHODS
 
-_NOISE_FACTOR = 1.25  # of a window's own variance
-_JUMP_FACTOR = 0.01  # variance a squared pixel of spread among the nodes of a window
+_NOISE_FACTOR = 1.3  # of a window's own variance
+_NOISE_OFF_PLANE = 0.5  # that in units of the variance of dx and dy, if there is nothing but noise
 _NOISE_SPREAD = 32.0  # squared spread of 5 x 5 nodes in units of the variance, if there is nothing but noise
 """Fitted on pairs of sites that are kept apart from the benchmark: variance of standardised errors about 1."""
 _LATTICE = 16  # blocks begin at multiples of this, so that pyramids halve the same pixels in every tiling
@@ -52,7 +52,7 @@ class MeasureTile:
 
         flow = method.measure(pre.values, post.values, nodes, self.config)
         if not method.dense:
-            flow = with_jump_sigma(flow, _window_nodes(self.config))
+            flow = with_jump_sigma(flow, _window_nodes(self.config), jump=method.jump, strain=method.strain)
         flow = _with_reading_reasons(flow, nodes, pre, post)
         flow = clean_tile(flow, self.config.clean)
         inner = tile.box.shifted(-nodes_box.top, -nodes_box.left).slices
@@ -88,23 +88,43 @@ def _window_nodes(config: PairConfig) -> int:
     return max(1, round(config.window / config.step / 2))
 
 
-def with_jump_sigma(flow: PixelFlow, reach: int) -> PixelFlow:
+def with_jump_sigma(flow: PixelFlow, reach: int, *, jump: float, strain: float) -> PixelFlow:
     """Sigmas that allow for motion that is not the same throughout a window.
 
-    A window that a fault cuts, or that is strained, measures one displacement for all of it. The spread of the nodes
-    within `reach`, beyond that of their noise, says by how much that can be wrong.
+    A window that a fault cuts measures one displacement for both sides. What a plane through the nodes within `reach`
+    leaves of their spread says by how much that can be wrong: a jump leaves much, ground that is only strained
+    nothing. `jump` is the variance that this adds, a squared pixel of what is left, and `strain` the variance that
+    strain itself adds, a squared pixel of spread.
     """
     valid = flow.reason == Reason.VALID
-    size = 2 * reach + 1
-    spread = np.zeros(valid.shape)
-    for values in (flow.dx, flow.dy):
-        highest = ndimage.maximum_filter(np.where(valid, values, -np.inf), size)
-        lowest = ndimage.minimum_filter(np.where(valid, values, np.inf), size)
-        spread += np.where(np.isfinite(highest), highest - lowest, 0) ** 2
     noise = (flow.dx_sigma**2 + flow.dy_sigma**2) / 2
-    extra = _JUMP_FACTOR * np.maximum(spread - _NOISE_SPREAD * noise, 0)
+    bent, spread = np.zeros(valid.shape), np.zeros(valid.shape)
+    for values in (flow.dx, flow.dy):
+        bent += _off_plane(values, valid, reach)
+        highest = ndimage.maximum_filter(np.where(valid, values, -np.inf), 2 * reach + 1)
+        lowest = ndimage.minimum_filter(np.where(valid, values, np.inf), 2 * reach + 1)
+        spread += np.where(np.isfinite(highest), highest - lowest, 0) ** 2
+    extra = jump * np.maximum(bent - _NOISE_OFF_PLANE * noise, 0)
+    extra += strain * np.maximum(spread - _NOISE_SPREAD * noise, 0)
     sigmas = (np.sqrt(_NOISE_FACTOR * s**2 + extra).astype(np.float32) for s in (flow.dx_sigma, flow.dy_sigma))
     return flow._replace(**dict(zip(("dx_sigma", "dy_sigma"), sigmas, strict=True)))
+
+
+def _off_plane(values: np.ndarray, valid: np.ndarray, reach: int) -> np.ndarray:
+    """Variance of the valid nodes of a window about the plane that fits them best."""
+    row, col = np.indices(valid.shape, dtype=float)
+    known = np.where(valid, values, 0.0)
+
+    def mean(a: np.ndarray) -> np.ndarray:
+        return ndimage.uniform_filter(valid * a, 2 * reach + 1, mode="constant") / share
+
+    share = np.maximum(ndimage.uniform_filter(valid.astype(float), 2 * reach + 1, mode="constant"), 1e-9)
+    at_row, at_col, level = mean(row), mean(col), mean(known)
+    rr, cc, rc = mean(row**2) - at_row**2, mean(col**2) - at_col**2, mean(row * col) - at_row * at_col
+    vr, vc = mean(known * row) - level * at_row, mean(known * col) - level * at_col
+    determinant = np.maximum(rr * cc - rc**2, 1e-9)
+    explained = (vr * (cc * vr - rc * vc) + vc * (rr * vc - rc * vr)) / determinant
+    return np.maximum(mean(known**2) - level**2 - explained, 0)
 
 
 def _with_reading_reasons(flow: PixelFlow, nodes: Nodes, pre: Pixels, post: Pixels) -> PixelFlow:

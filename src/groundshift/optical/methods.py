@@ -49,3 +49,5 @@ class Method:
     dense: bool  # measures at every pixel by default; otherwise in windows
     reach: Callable[[PairConfig], int]  # pixels
     measure: Callable[[np.ndarray, np.ndarray, Nodes, PairConfig], PixelFlow]
+    jump: float = 0.0  # of a window method: variance a squared pixel that a plane leaves of the spread of a window
+    strain: float = 0.0  # of a window method: variance a squared pixel of spread among the nodes of a window
