@@ -1,11 +1,9 @@
-"""What all tests share: helper modules beside this file, and the folder of shared data beside the checkout."""
+"""What all tests share: the folder of shared data beside the checkout."""
 
-import sys
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
 SHARED = Path(__file__).parents[2] / "shared"
 
 

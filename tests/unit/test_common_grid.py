@@ -156,7 +156,7 @@ def test_no_overlap_names_both_extents():
 
 def test_arrays_without_place():
     grid = local_grid((30, 40), resolution=2)
-    assert common_grid(grid, local_grid((50, 20), resolution=2)).grid == local_grid((30, 20), resolution=2)  # lower left
+    assert common_grid(grid, local_grid((50, 20), resolution=2)).grid == local_grid((30, 20), resolution=2)
     with pytest.raises(InputError, match="the other is an array without place on Earth"):
         common_grid(grid, FIRST)
 
