@@ -31,7 +31,7 @@ Kind = Literal["earthquake", "landslide", "glacier", "bowl", "none"]
 MARGIN = 24
 """Pixels of ground around a sample, which may move into it."""
 
-_SCENE = 768  # pixels: least side of a procedural scene that samples are cut from
+_SCENE = 2.5  # sides of a view: side of the procedural scene that views are cut out of
 _TRIES = 8  # places of a real pair that are looked at for one with data
 _FLOW_STEP = 2.0**-15  # pixels to which the truth is rounded, so that it packs well
 _DISTANCE_STEP = 2.0**-4  # the same for the distance to a trace
@@ -110,7 +110,7 @@ class ProceduralScenes:
     spawn_key: tuple[int, ...] = ()
 
     def __call__(self, random: np.random.Generator, options: PairOptions) -> View:
-        side = max(round(_SCENE * options.ratio), options.side + 2 * MARGIN)
+        side = round(_SCENE * options.side)
         scene = _scene(self.seed, self.spawn_key, side, options.pixel, options.ratio)
         top, left = (int(each) for each in random.integers(0, side - options.side + 1, 2))
         cut = np.s_[top : top + options.side, left : left + options.side]
