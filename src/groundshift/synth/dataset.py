@@ -262,7 +262,8 @@ def _statistics(sample: Sample, correlated: bool) -> list[float]:
     if correlated:
         post = warp(coefficients(sample.post.astype(np.float32)), *sample.flow)
         pre = np.where(valid, sample.pre, np.nan).astype(np.float32)
-        together = local_correlation(pre, np.where(valid, post, np.nan))
+        with np.errstate(invalid="ignore"):  # flat windows, which are left out
+            together = local_correlation(pre, np.where(valid, post, np.nan))
         correlation = float(together.mean()) if together.size else np.nan
     if not valid.any():
         return [sample.record["motion"]["peak"], np.nan, np.nan, np.nan, correlation, 0.0]
