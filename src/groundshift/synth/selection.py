@@ -528,7 +528,7 @@ def local_correlation(first: np.ndarray, second: np.ndarray, *, window: int = 32
     mean_a, mean_b = mean(a) / share, mean(b) / share
     var_a, var_b = mean(a * a) / share - mean_a**2, mean(b * b) / share - mean_b**2
     textured = enough & (var_a > 1e-9 * a.var()) & (var_b > 1e-9 * b.var())
-    return (mean(a * b) / share - mean_a * mean_b)[textured] / np.sqrt(var_a * var_b)[textured]
+    return (mean(a * b) / share - mean_a * mean_b)[textured] / np.sqrt((var_a * var_b)[textured])
 
 
 def footprint_of(grid: GeoBox) -> shapely.Geometry:
