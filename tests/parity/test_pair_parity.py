@@ -5,7 +5,7 @@ import pytest
 from distributed import LocalCluster
 
 import groundshift
-from groundshift.synth.pairs import demo_pair
+from groundshift.synth.demo import demo_pair
 from groundshift.synth.textures import shifted_pair
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use .@. matmul:PendingDeprecationWarning")

@@ -14,7 +14,7 @@ from groundshift.io import read_map, write_image, write_json, write_text
 from groundshift.model.displacement import displacement_map
 from groundshift.optical.pair import MAP_NAME, measure_pair
 from groundshift.optical.profile import Offset, offset_curve, swath_profile, write_profiles
-from groundshift.synth.pairs import SimulatedPair, demo_pair
+from groundshift.synth.demo import SimulatedPair, demo_pair
 from groundshift.validate.bench import pixel_flow
 from groundshift.validate.metrics import score
 
