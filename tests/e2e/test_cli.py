@@ -1,5 +1,6 @@
 """The command line, as a user meets it."""
 
+import re
 import subprocess
 import sys
 import time
@@ -36,6 +37,9 @@ def files(tmp_path_factory):
 def test_demo_ends_with_pictures_and_numbers(tmp_path):
     said = run("demo", "-o", tmp_path / "demo").stdout
     assert "error against the truth: 0.0" in said
+    measured, true = map(float, re.search(r"right-lateral (\S+) ± \S+ m \(true (\S+)\)", said).groups())
+    assert 8 < true < 12
+    assert measured == pytest.approx(true, rel=0.06)
     names = {path.name for path in (tmp_path / "demo").iterdir()}
     assert names >= {"displacement.tif", "quicklook.png", "comparison.png", "profile.png", "pre.tif", "trace.geojson"}
     told = run("info", tmp_path / "demo" / "displacement.tif").stdout

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+from reference.okada import rectangle
 
-from groundshift.kernels.okada import rectangle
 from groundshift.kernels.triangular_dislocation import surface_displacement
 from groundshift.synth.faults import Fault, FaultOptions, fault_motion, random_system
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from reference.okada import rectangle
 
 from groundshift.errors import InputError
-from groundshift.kernels.okada import rectangle
 from groundshift.kernels.triangular_dislocation import dislocations, slip_vectors, surface_displacement
 
 

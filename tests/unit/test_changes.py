@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from groundshift.synth.changes import Changes, changed, in_air, on_ground, random_changes, segments
+from groundshift.synth.changes import Changes, in_air, on_ground, random_changes, segments
 from groundshift.synth.scenes import Sun, hilly, procedural_scene
 
 SCENE = procedural_scene((128, 128), np.random.default_rng(1))
@@ -23,6 +23,10 @@ IN_AIR = [{"illumination": 0.2}, {"haze": 0.3}, {"cloud": 0.2}, {"gain": 0.1}, {
 
 def seeded():
     return np.random.default_rng(7)
+
+
+def changed(image, field, changes, random):
+    return in_air(on_ground(image, changes, random, field=field).image, changes, random).image
 
 
 def correlation(a, b):

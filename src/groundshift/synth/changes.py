@@ -7,8 +7,8 @@ from typing import Literal, NamedTuple
 import numba
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
-from scipy import ndimage
 
+from groundshift.kernels.gaussian import smoothed
 from groundshift.kernels.spline import fill_holes
 from groundshift.synth.scenes import MORNING, Sun, hilly, illuminated, power_law
 
@@ -51,9 +51,6 @@ class Changes(BaseModel):
     cloud_height: float = Field(60.0, ge=0, description="of the clouds above ground, pixels; sets where shadows fall")
     gain: float = Field(0.0, gt=-1, description="relative change of gain")
     offset: float = Field(0.0, description="added to all values, units of the image")
-    noise: float = Field(0.0, ge=0, description="sensor noise of both images, share of the image's standard deviation")
-    shift_x: float = Field(0.0, description="misregistration to the right, pixels")
-    shift_y: float = Field(0.0, description="misregistration down, pixels")
 
 
 class Ground(NamedTuple):
@@ -68,15 +65,6 @@ class Air(NamedTuple):
 
     image: np.ndarray  # float32 (y, x)
     clouded: np.ndarray  # bool (y, x): cloud or the shadow of one; displacement cannot be measured here
-
-
-def changed(
-    image: np.ndarray, field: np.ndarray | None, changes: Changes, random: np.random.Generator, *,
-    relief: np.ndarray | None = None,
-) -> np.ndarray:  # fmt: skip
-    """The image as it looks later, before its ground moves: :func:`on_ground` seen through :func:`in_air`, float32."""
-    later = on_ground(image, changes, random, field=field, relief=relief)
-    return in_air(later.image, changes, random).image
 
 
 def on_ground(
@@ -155,18 +143,13 @@ def in_air(image: np.ndarray, changes: Changes, random: np.random.Generator) -> 
     return Air((out * (1 + changes.gain) + changes.offset).astype(np.float32), clouded)
 
 
-def with_noise(image: np.ndarray, share: float, random: np.random.Generator) -> np.ndarray:
-    """The image with white noise of `share` times its standard deviation, float32."""
-    return (image + share * image.std() * random.normal(size=image.shape)).astype(np.float32)
-
-
 def segments(image: np.ndarray) -> np.ndarray:
     """Pieces of an image without NaN, from 20 pixels wide, that end at its edges; int32 (y, x), from 0.
 
     Simple linear iterative clustering (Achanta et al. 2012, doi:10.1109/TPAMI.2012.120) of place and brightness; then
     neighbours of about the same brightness become one.
     """
-    smooth = ndimage.gaussian_filter(np.asarray(image, np.float32), 1.0)
+    smooth = smoothed(image, 1.0)
     low, high = np.percentile(smooth[::2, ::2], (3, 97))
     value = smooth * np.float32(_EDGE / max(high - low, 1e-9))
     clusters = _clusters(value, *(-(-size // _SEGMENT) for size in image.shape))
@@ -240,7 +223,7 @@ def generators(random: np.random.Generator, count: int) -> list[np.random.Genera
 
 def _soft(values: np.ndarray) -> np.ndarray:
     """Values of segments with edges as wide as those of an image."""
-    return ndimage.gaussian_filter(values.astype(np.float32), 0.6)
+    return smoothed(values, 0.6)
 
 
 def _broad(shape: tuple[int, int], random: np.random.Generator, modes: int = 4) -> np.ndarray:
@@ -263,7 +246,7 @@ def _other_texture(image: np.ndarray, field: np.ndarray, share: float, random: n
     detail = image - mean[field]
     shares = np.clip(share * random.gamma(5.0, 0.2, mean.size), 0, 1).astype(np.float32)
     kept = _soft(1 - shares[field])
-    pattern = ndimage.gaussian_filter(random.standard_normal(image.shape, dtype=np.float32), 1.2)
+    pattern = smoothed(random.standard_normal(image.shape, dtype=np.float32), 1.2)
     elsewhere = (detail / np.maximum(std, 1e-6)[field])[::-1, ::-1]
     elsewhere = np.roll(elsewhere, tuple(random.integers(0, size) for size in image.shape), (0, 1))
     new = np.sqrt(0.5) * (detail * pattern / pattern.std() + elsewhere * _soft(std[field]))
@@ -322,12 +305,12 @@ def _built(
         out[at] = np.where(site | paved, dark + (bright - dark) * level, out[at])
         built[at] |= site | paved
     near = _soft(built)
-    return out + near * (ndimage.gaussian_filter(out, 0.55) - out), built
+    return out + near * (smoothed(out, 0.55) - out), built
 
 
 def _clouds(shape: tuple[int, int], changes: Changes, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Opacity of clouds, and of their shadows on the ground, 0 to 1, float32 (y, x)."""
-    thickness = ndimage.gaussian_filter(power_law(shape, random, slope=1.8), 1.5, mode="wrap")
+    thickness = power_law(shape, random, slope=1.8, blur=1.5)
     above = (thickness - np.quantile(thickness, 1 - changes.cloud)) / (0.35 * thickness.std())
     ramp = np.clip(above, 0, 1)
     opacity = (ramp * ramp * (3 - 2 * ramp)).astype(np.float32)

@@ -8,19 +8,27 @@ import numpy as np
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
-from groundshift.synth.changes import Changes, changed, with_noise
-from groundshift.synth.rupture import Rupture, random_rupture
-from groundshift.synth.scenes import Scene, procedural_scene
-from groundshift.synth.warp import warp_forward
+from groundshift.synth.changes import Changes, on_ground
+from groundshift.synth.faults import Fault, fault_motion
+from groundshift.synth.motions import GroundMotion, self_affine
+from groundshift.synth.scenes import procedural_scene
+from groundshift.synth.sensor import Geometry, Sensor, look
+from groundshift.synth.warp import Inverse, inverse
 
-DEMO_CHANGES = Changes(
-    fields=0.25, gain=0.15, offset=80, illumination=0.1, noise=0.03, shift_x=0.35, shift_y=-0.2
-)  # fmt: skip
+PIXEL = 10.0
+"""Metres."""
+
+_MARGIN = 8  # pixels of ground around the images, which may move into the second
+_CHANGES = Changes(fields=0.25, gain=0.15, offset=80, illumination=0.1)
+_SENSOR = Sensor(read_noise=15)
+_GEOMETRY = Geometry(shift_x=0.35, shift_y=-0.2)  # of the second image
+_LEFT, _TOP, _CRS = 440_000, 3_960_000, "EPSG:32611"
+_SLIP, _RAKE, _DIP = 12.0, -170.0, 80.0  # metres, degrees: right-lateral, and somewhat normal
 
 
 @dataclass(frozen=True)
 class SimulatedPair:
-    """Two images of one piece of ground, and how it moved between them."""
+    """Two images of one piece of ground, and how it moved between them; misregistration is in the images alone."""
 
     pre: np.ndarray  # uint16 (y, x)
     post: np.ndarray
@@ -31,64 +39,51 @@ class SimulatedPair:
     north: np.ndarray
     distance: np.ndarray  # float32 (y, x): to the trace, pixels
     trace: np.ndarray  # float64 (n, 2): in the CRS of the grid
-    seed: int
-    changes: Changes
-
-
-def simulate_pair(
-    scene: Scene, grid: GeoBox, rupture: Rupture, changes: Changes, random: np.random.Generator, *, seed: int
-) -> SimulatedPair:
-    """Move the ground of a scene by a rupture, and look at it again.
-
-    The pair's misregistration is in the second image, not in the truth.
-
-    Parameters
-    ----------
-    scene
-        The ground; its arrays have the shape of `grid`.
-    rupture
-        In the CRS of the grid, which is north-up and in metres.
-    random, seed
-        Generator of noise and changes, and the seed it was made from, for the record.
-    """
-    left, top = grid.affine.c, grid.affine.f
-    size_x, size_y = grid.affine.a, -grid.affine.e
-
-    def ground(rows: np.ndarray, cols: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return left + (cols + 0.5) * size_x, top - (rows + 0.5) * size_y
-
-    def flow(rows: np.ndarray, cols: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        moved = rupture(*ground(rows, cols))
-        return moved.east / size_x + changes.shift_x, -moved.north / size_y + changes.shift_y
-
-    later = changed(scene.reflectance, scene.field, changes, random)
-    post = warp_forward(later, flow)
-    points = ground(*np.indices(tuple(grid.shape), dtype=float))
-    truth = rupture(*points)
-    pre, post = (
-        np.clip(np.rint(with_noise(each, changes.noise, random)), 1, 65535).astype(np.uint16)
-        for each in (scene.reflectance, post)
-    )
-    return SimulatedPair(
-        pre, post, grid, "2019-06-28", "2019-07-13", truth.east.astype(np.float32), truth.north.astype(np.float32),
-        (rupture.distance(*points) / size_x).astype(np.float32), rupture.trace, seed, changes,
-    )  # fmt: skip
 
 
 def demo_pair(*, seed: int = 1, size: int = 512) -> SimulatedPair:
-    """An earthquake of the built-in demo: right-lateral slip of up to 12 m with some normal slip, on a 10 m scene.
+    """An earthquake that breaks the surface across the image: right-lateral slip of 12 m with some normal slip.
 
     Parameters
     ----------
     size
         Side of the images, pixels of 10 m.
     """
-    random = np.random.default_rng(seed)
-    grid = GeoBox((size, size), Affine(10, 0, 440_000, 0, -10, 3_960_000), "EPSG:32611")
-    scene = procedural_scene((size, size), random)
-    middle = (440_000 + 5 * size, 3_960_000 - 5 * size)
-    rupture = random_rupture(
-        random, centre=middle, length=11 * size, strike=random.uniform(300, 340), slip=12.0, rake=-170.0, dip=80.0,
-        width=4 * size,
+    ground, moving, changing, first, second = (
+        np.random.default_rng(each) for each in np.random.SeedSequence(seed).spawn(5)
+    )
+    shape = (size, size)
+    grid = GeoBox(shape, Affine(PIXEL, 0, _LEFT, 0, -PIXEL, _TOP), _CRS)
+    motion = _earthquake(moving, size)
+    scene = procedural_scene((size + 2 * _MARGIN, size + 2 * _MARGIN), ground, pixel=PIXEL)
+    later = on_ground(scene.reflectance, _CHANGES, changing, field=scene.field).image
+    back = inverse(lambda *at: tuple(map(sum, zip(motion.flow(*at), _GEOMETRY(*at), strict=True))), shape)
+    back = Inverse(back.dx + np.float32(_MARGIN), back.dy + np.float32(_MARGIN), back.found)
+    pre = look(scene.reflectance[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN], _SENSOR, first)
+    post = look(later, _SENSOR, second, back=back, air=_CHANGES)
+    dx, dy = motion.on_grid(shape)
+    (trace,) = motion.traces
+    x, y = grid.affine @ (trace[:, 1] + 0.5, trace[:, 0] + 0.5)
+    return SimulatedPair(
+        _counts(pre.image), _counts(post.image), grid, "2019-06-28", "2019-07-13", dx * np.float32(PIXEL),
+        dy * np.float32(-PIXEL), motion.distance(shape), np.column_stack([x, y]),
     )  # fmt: skip
-    return simulate_pair(scene, grid, rupture, DEMO_CHANGES, random, seed=seed)
+
+
+def _earthquake(random: np.random.Generator, size: int) -> GroundMotion:
+    """Elliptic slip below a rough trace 1.1 sizes long, down to 0.4 sizes."""
+    columns, rows = size // 8, 4
+    t = np.linspace(-0.5, 0.5, columns + 1)
+    strike, length = np.radians(random.uniform(300, 340)), 1.1 * size
+    along, right = np.array([-np.cos(strike), np.sin(strike)]), np.array([np.sin(strike), np.cos(strike)])
+    rough = 0.004 * length * self_affine(random, columns + 1, 0.8)
+    trace = (size - 1) / 2 + np.outer(length * t, along) + np.outer(rough, right)
+    depths = np.append(0, np.geomspace(8, 0.4 * size, rows))
+    down = np.append(0, (depths[1:-1] + depths[2:]) / 2) / depths[-1]
+    amount = _SLIP / PIXEL * np.outer(np.sqrt(1 - down**2), np.sqrt(1 - (t[1:] + t[:-1]) ** 2))
+    rake = np.radians(_RAKE)
+    return fault_motion([Fault(trace, depths, _DIP, amount * np.cos(rake), amount * np.sin(rake))], (size, size))
+
+
+def _counts(image: np.ndarray) -> np.ndarray:
+    return np.clip(np.rint(image), 1, 65535).astype(np.uint16)

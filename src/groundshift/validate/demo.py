@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import xarray as xr
 
 from groundshift.figures.comparison import comparison_figure
 from groundshift.figures.profile import profile_figure
@@ -20,6 +21,7 @@ from groundshift.validate.metrics import score
 
 _LENGTH = 3000.0  # metres: of the profile across the fault
 _SPACING = 250.0  # metres: of the offsets along it
+_WIDTH = 1250.0  # metres: of the swath in the middle of the fault
 
 
 def run_demo(out: str | Path, *, method: str = "auto", seed: int = 1, size: int = 512) -> str:
@@ -47,10 +49,11 @@ def run_demo(out: str | Path, *, method: str = "auto", seed: int = 1, size: int 
     figure = comparison_figure(truth, measured, sigma * abs(metres), resolution=size_x, title=title)
     save_figure(figure, out / "comparison.png")
 
-    said = write_profiles(out / MAP_NAME, out / "trace.geojson", out, length=_LENGTH, spacing=_SPACING)
-    curve = offset_curve(dataset, pair.trace, spacing=_SPACING, length=_LENGTH)
-    profile = swath_profile(dataset, pair.trace, length=_LENGTH, width=5 * _SPACING)
-    save_figure(profile_figure(profile, curve, truth=_true_offsets(pair, dataset.attrs)), out / "profile.png")
+    write_profiles(out / MAP_NAME, out / "trace.geojson", out, length=_LENGTH, width=_WIDTH, spacing=_SPACING)
+    maps = dataset, _true_map(pair, dataset.attrs)
+    profile, true = (swath_profile(each, pair.trace, length=_LENGTH, width=_WIDTH) for each in maps)
+    curve, true_curve = (offset_curve(each, pair.trace, spacing=_SPACING, length=_LENGTH) for each in maps)
+    save_figure(profile_figure(profile, curve, truth=true_curve), out / "profile.png")
     write_json(out / "scores.json", scores.__dict__)
     return "\n".join(
         [
@@ -58,7 +61,7 @@ def run_demo(out: str | Path, *, method: str = "auto", seed: int = 1, size: int 
             f"{scores.near:.3f} within 16 pixels of the fault, {scores.far:.3f} beyond 32",
             f"measured: {100 * scores.coverage:.1f} % of the pixels; variance of standardised errors "
             f"{scores.variance_x:.2f} (east), {scores.variance_y:.2f} (north); 1 is right",
-            said.splitlines()[0],
+            f"offset at the middle of the trace: {_said(profile.offset, true.offset)}",
             f"pictures in {out}: quicklook.png, comparison.png, profile.png; the map is {out / MAP_NAME}",
         ]
     )
@@ -74,12 +77,19 @@ def _trace_geojson(pair: SimulatedPair) -> str:
     return json.dumps({"type": "FeatureCollection", "crs": crs, "features": [feature]}, indent=1)
 
 
-def _true_offsets(pair: SimulatedPair, attributes: dict) -> list[Offset]:
-    """What the offset curve would be without any error of measurement."""
+def _true_map(pair: SimulatedPair, attributes: dict) -> xr.Dataset:
+    """The map that a measurement without error would be."""
     tiny = np.full(pair.east.shape, 1e-6, np.float32)
     layers = {
         "east": pair.east, "north": pair.north, "east_sigma": tiny, "north_sigma": tiny,
         "quality": np.ones_like(tiny), "reason": np.zeros(tiny.shape, np.uint8),
     }  # fmt: skip
-    exact = displacement_map(layers, pair.grid, attributes)
-    return offset_curve(exact, pair.trace, spacing=_SPACING, length=_LENGTH)
+    return displacement_map(layers, pair.grid, attributes)
+
+
+def _said(found: Offset, true: Offset) -> str:
+    return ", ".join(
+        f"{name.replace('_', '-')} {getattr(found, name):+.2f} ± {getattr(found, f'{name}_sigma'):.2f} m "
+        f"(true {getattr(true, name):+.2f})"
+        for name in ("right_lateral", "opening")
+    )
