@@ -110,7 +110,7 @@ def dislocation_field(
     margin, drained = float(margin), 1.0 - 2.0 * poisson
     grown = _grow(roots[0], roots[1], levels, (height, width), margin, _segments(parts), accepted, *parts, drained)
     tree = Tree((height, width), margin, *grown, *parts, drained)
-    return DislocationField(_sampled(tree, *np.indices(shape, dtype=float)), tree)
+    return DislocationField(_on_grid(tree, shape[0], shape[1]), tree)
 
 
 def _segments(parts: Dislocations) -> np.ndarray:
@@ -276,4 +276,46 @@ def _sample(tree, rows, cols):
     out = np.empty((3, rows.size))
     for k in range(rows.size):
         out[0, k], out[1, k], out[2, k] = displacement_at(tree, rows[k], cols[k])
+    return out
+
+
+@_jit
+def _on_grid(tree, height, width):
+    """East, north, up at the centres of pixels: :func:`displacement_at`, with the polynomials row by row."""
+    down, across = tree.span.shape[0], tree.span.shape[1]
+    out = np.empty((3, height, width))
+    leaf, place = np.empty(width, np.int64), np.empty(width)
+    for col in range(width):
+        leaf[col] = min(int((col + tree.margin + 0.5) / tree.leaf[1]), across - 1)
+        place[col] = 2 * ((col + tree.margin + 0.5) / tree.leaf[1] - leaf[col]) - 1
+    lines = np.empty((_NODES, 3))
+    for row in range(height):
+        i = min(int((row + tree.margin + 0.5) / tree.leaf[0]), down - 1)
+        u = 2 * ((row + tree.margin + 0.5) / tree.leaf[0] - i) - 1
+        first = 0
+        while first < width:
+            j, last = leaf[first], first
+            while last < width and leaf[last] == j:
+                last += 1
+            for b in range(_NODES):
+                for k in range(3):
+                    lines[b, k] = tree.powers[i, j, _NODES - 1, b, k]
+            for a in range(_NODES - 2, -1, -1):
+                for b in range(_NODES):
+                    for k in range(3):
+                        lines[b, k] = lines[b, k] * u + tree.powers[i, j, a, b, k]
+            for col in range(first, last):
+                v = place[col]
+                east, north, up = lines[_NODES - 1, 0], lines[_NODES - 1, 1], lines[_NODES - 1, 2]
+                for b in range(_NODES - 2, -1, -1):
+                    east, north, up = east * v + lines[b, 0], north * v + lines[b, 1], up * v + lines[b, 2]
+                out[0, row, col], out[1, row, col], out[2, row, col] = east, north, up
+            for k in range(tree.span[i, j, 0], tree.span[i, j, 1]):
+                for col in range(first, last):
+                    x, y = tree.margin + 0.5 - (row + tree.margin + 0.5), col + tree.margin + 0.5 - tree.margin - 0.5
+                    moved = _moved(tree.faces, tree.sides, tree.near[k], x, y, tree.drained)
+                    out[0, row, col] += moved[1]
+                    out[1, row, col] += moved[0]
+                    out[2, row, col] -= moved[2]
+            first = last
     return out

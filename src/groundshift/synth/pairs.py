@@ -188,7 +188,7 @@ def make_sample(
     shift = tuple(each / options.ratio for each in view.shift) if other_date else (0.0, 0.0)
 
     total = _Total(motion, sensor, shift, shape)
-    back = inverse(total, shape)
+    back = inverse(total, shape, known=total.known)
     offset = np.float32(MARGIN)
     way = Inverse(back.dx + (offset + np.float32(shift[0])), back.dy + (offset + np.float32(shift[1])), back.found)
     before = _inner(look(view.before, sensor.model_copy(update={"geometry": type(sensor.geometry)()}), first))
@@ -208,17 +208,14 @@ def make_sample(
 
 
 class _Total:
-    """All that moves the second image against the first, known at the centres of pixels."""
+    """All that moves the second image against the first."""
 
     def __init__(self, motion: GroundMotion, sensor: Sensor, shift: tuple[float, float], shape: tuple[int, int]):
         self.motion, self.geometry, self.shift = motion, sensor.geometry, shift
-        self.places = np.indices(shape, dtype=float).reshape(2, -1)
-        self.known = motion.on_grid(shape) + np.stack(self.geometry(*self.places)).reshape(2, *shape)
-        self.known += np.reshape(shift, (2, 1, 1))
+        geometry = np.stack(self.geometry(*np.indices(shape, dtype=float)))
+        self.known = motion.on_grid(shape) + geometry + np.reshape(shift, (2, 1, 1))  # at the centres of pixels
 
     def __call__(self, rows: np.ndarray, cols: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        if rows.size == self.places[0].size and np.array_equal((rows, cols), self.places):
-            return tuple(self.known.reshape(2, -1))
         motion, geometry = self.motion.flow(rows, cols), self.geometry(rows, cols)
         return tuple(sum(each) for each in zip(motion, geometry, self.shift, strict=True))
 

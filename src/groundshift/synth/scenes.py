@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numba
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
-from scipy import fft, ndimage
+from scipy import fft
+
+from groundshift.kernels.gaussian import smoothed
 
 _FINE = 2  # sub-pixels a pixel
 _FIELD = 280.0  # metres: length of fields; they are half as wide
@@ -50,7 +53,7 @@ def procedural_scene(
         Side of a pixel, metres.
     """
     ground = procedural_ground((shape[0] * _FINE, shape[1] * _FINE), random, pixel=pixel / _FINE, sun=sun)
-    seen = _averaged(ndimage.gaussian_filter(ground.reflectance, 0.4 * _FINE))
+    seen = _averaged(smoothed(ground.reflectance, 0.4 * _FINE))
     return Scene(seen, ground.field[::_FINE, ::_FINE], _averaged(ground.relief) / _FINE, sun)
 
 
@@ -83,19 +86,35 @@ def procedural_ground(
     return Scene((np.clip(ground, 50, 9000) * light).astype(np.float32), field, hills, sun)
 
 
-def power_law(shape: tuple[int, int], random: np.random.Generator, *, slope: float = 1.2) -> np.ndarray:
-    """A random texture whose amplitude falls with frequency to the power `slope`; mean 0, variance 1; float32."""
-    y, x = fft.fftfreq(shape[0]).astype(np.float32)[:, None], fft.rfftfreq(shape[1]).astype(np.float32)
-    square = y * y + x * x
-    square[0, 0] = np.inf
+def power_law(
+    shape: tuple[int, int], random: np.random.Generator, *, slope: float = 1.2, blur: float = 0.0
+) -> np.ndarray:
+    """A random periodic texture whose amplitude falls with frequency to the power `slope`; mean 0, variance 1; float32.
+
+    Parameters
+    ----------
+    blur
+        Standard deviation of a Gaussian that it is smoothed with, pixels.
+    """
     noise = random.standard_normal(shape, dtype=np.float32)
-    texture = fft.irfft2(fft.rfft2(noise) * square ** np.float32(-slope / 2), s=shape)
+    texture = fft.irfft2(fft.rfft2(noise) * _amplitude(tuple(shape), slope, blur), s=shape)
     return texture / texture.std()
+
+
+@lru_cache(maxsize=16)
+def _amplitude(shape: tuple[int, int], slope: float, blur: float) -> np.ndarray:
+    y, x = fft.fftfreq(shape[0])[:, None], fft.rfftfreq(shape[1])
+    square = y * y + x * x
+    square[0, 0] = 1
+    amplitude = (square ** (-slope / 2) * np.exp(-2 * (np.pi * blur) ** 2 * square)).astype(np.float32)
+    amplitude[0, 0] = 0
+    amplitude.flags.writeable = False
+    return amplitude
 
 
 def hilly(shape: tuple[int, int], random: np.random.Generator, *, slope: float) -> np.ndarray:
     """Heights of hills, pixels, with an rms slope in degrees; float32 (y, x)."""
-    hills = ndimage.gaussian_filter(power_law(shape, random, slope=2.0), 1.0)
+    hills = power_law(shape, random, slope=2.0, blur=1.0)
     rms = np.sqrt(sum((each**2).mean() for each in np.gradient(hills)))
     return hills * np.float32(np.tan(np.radians(slope)) / rms)
 
@@ -110,27 +129,58 @@ def illuminated(relief: np.ndarray, sun: Sun) -> np.ndarray:
     """
     relief = np.ascontiguousarray(relief, dtype=np.float32)
     azimuth, elevation = np.radians(sun.azimuth), np.radians(sun.elevation)
-    down, right = np.gradient(relief)
-    facing = np.sin(elevation) - np.cos(elevation) * (right * np.sin(azimuth) - down * np.cos(azimuth))
-    facing = np.clip(facing / np.sqrt(1 + right**2 + down**2), 0, None)
-    lit = ndimage.gaussian_filter(_lit(relief, np.sin(azimuth), -np.cos(azimuth), np.tan(elevation)), 0.7)
-    return ((facing * lit + _DIFFUSE) / (np.sin(elevation) + _DIFFUSE)).astype(np.float32)
+    step_x, step_y, rise = np.sin(azimuth), -np.cos(azimuth), np.tan(elevation)
+    if abs(step_y) >= abs(step_x):
+        lit = _lit(relief, step_x, step_y, rise)
+    else:
+        lit = _lit(np.ascontiguousarray(relief.T), step_y, step_x, rise).T
+    soft = smoothed(lit, 0.7) if not lit.all() else lit
+    return _shaded(relief, soft, *(np.float32(each) for each in (step_x, step_y, np.cos(elevation), np.sin(elevation))))
 
 
 @numba.njit(cache=True, nogil=True)
 def _lit(relief, step_x, step_y, rise):
-    """1 where the way toward the sun, (step_x, step_y) and `rise` a pixel, is free; 0 in a cast shadow."""
+    """1 where the way toward the sun, (step_x, step_y) and `rise` a pixel, is free; 0 in a cast shadow.
+
+    Row by row away from the sun, the upper side of the shadow is handed on; |step_y| is not below |step_x|.
+    """
     height, width = relief.shape
     out = np.ones(relief.shape, np.float32)
-    top = relief.max()
-    for i in range(height):
+    toward = 1 if step_y > 0 else -1
+    aside, fall = np.float32(step_x / abs(step_y)), np.float32(rise / abs(step_y))
+    whole = int(np.floor(aside))
+    part = aside - whole
+    shadow = np.full(width + 2, -np.inf, np.float32)  # of the row before, with one more on either side
+    for k in range(height):
+        i = height - 1 - k if toward > 0 else k
+        above = shadow.copy()
         for j in range(width):
-            y, x, z = i + step_y, j + step_x, relief[i, j] + rise
-            while z < top and 0 <= y <= height - 1 and 0 <= x <= width - 1:
-                if relief[round(y), round(x)] > z:
-                    out[i, j] = 0
-                    break
-                y, x, z = y + step_y, x + step_x, z + rise
+            left, right = above[j + 1 + whole], above[min(j + 2 + whole, width + 1)]
+            level = (left if part == 0 else (1 - part) * left + part * right) - fall
+            if level > relief[i, j]:
+                out[i, j] = 0
+                shadow[j + 1] = level
+            else:
+                shadow[j + 1] = relief[i, j]
+    return out
+
+
+@numba.njit(cache=True, nogil=True, fastmath={"contract", "nsz", "reassoc", "arcp"})
+def _shaded(relief, lit, toward_x, toward_y, level, up):
+    """Light by the cosine law, float32; the sun is toward (toward_x, toward_y) with cosine `level` and sine `up`."""
+    height, width = relief.shape
+    out = np.empty(relief.shape, np.float32)
+    one, sky = np.float32(1), np.float32(_DIFFUSE)
+    for i in range(height):
+        above, below = max(i - 1, 0), min(i + 1, height - 1)
+        across = one / max(below - above, 1)
+        for j in range(width):
+            left, right = max(j - 1, 0), min(j + 1, width - 1)
+            slope_x = (relief[i, right] - relief[i, left]) / np.float32(max(right - left, 1))
+            slope_y = (relief[below, j] - relief[above, j]) * np.float32(across)
+            facing = up - level * (slope_x * toward_x + slope_y * toward_y)
+            facing = max(facing, np.float32(0)) / np.sqrt(one + slope_x * slope_x + slope_y * slope_y)
+            out[i, j] = (facing * lit[i, j] + sky) / (up + sky)
     return out
 
 
@@ -192,10 +242,17 @@ def _add_roads(ground: np.ndarray, random: np.random.Generator, pixel: float) ->
 
 @numba.njit(cache=True, nogil=True)
 def _draw_road(ground, x, y, cos, sin, bend, wave, half, value):
+    width = ground.shape[1]
+    reach = half + 0.5 + abs(bend)
     for i in range(ground.shape[0]):
-        for j in range(ground.shape[1]):
+        first, last = 0, width
+        if abs(sin) > 1e-6:
+            middle, away = x + (i - y) * cos / sin, reach / abs(sin)
+            first = int(min(max(middle - away, 0.0), width))
+            last = int(min(max(middle + away + 2, 0.0), width))
+        for j in range(first, last):
             across = (j - x) * sin - (i - y) * cos
-            if abs(across) < half + 0.5 + abs(bend):
+            if abs(across) < reach:
                 along = (j - x) * cos + (i - y) * sin
                 share = half + 0.5 - abs(across + bend * np.sin(along / wave))
                 if share > 0:

@@ -164,12 +164,20 @@ def look(
 def sampled(scene: np.ndarray, sensor: Sensor, *, back: Inverse | None = None) -> Warped:
     """The scene behind the point spread function at the pixels of a sensor; see :func:`look`."""
     if back is None:
-        rows, cols = np.indices(tuple(int(size / sensor.ratio) for size in scene.shape), dtype=float)
-        back = inverse(sensor.geometry(rows, cols))
+        shape = tuple(int(size / sensor.ratio) for size in scene.shape)
+        back = (
+            _still(shape)
+            if sensor.geometry == Geometry()
+            else inverse(sensor.geometry(*np.indices(shape, dtype=float)))
+        )
     seen = blurred(scene, mtf=sensor.mtf, ratio=sensor.ratio)
     if sensor.ratio == 1 and back.dx.shape == seen.shape and not back.dx.any() and not back.dy.any():
         return Warped(seen, np.isfinite(seen))
     return resample(seen, back, ratio=sensor.ratio)
+
+
+def _still(shape: tuple[int, int]) -> Inverse:
+    return Inverse(*np.zeros((2, *shape), np.float32), np.ones(shape, bool))
 
 
 def detected(image: np.ndarray, sensor: Sensor, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -15,6 +15,7 @@ _ITERATIONS = 60
 _UNDAMPED = 20  # iterations before the damping sets in
 _DAMPING = 0.7
 _PRECISION = 1e-3  # pixels
+_BILINEAR = 3e-4  # pixels: to which a bilinear flow is inverted, and up to which bilinear is good enough
 
 PixelFlowField = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 """Called with rows and columns, float64 arrays of one shape, on the first image; returns (dx, dy), pixels."""
@@ -38,7 +39,9 @@ class Warped(NamedTuple):
     valid: np.ndarray  # bool (y, x): the origin is on the image, and not NaN
 
 
-def inverse(flow: PixelFlow, shape: tuple[int, int] | None = None) -> Inverse:
+def inverse(
+    flow: PixelFlow, shape: tuple[int, int] | None = None, *, known: tuple[np.ndarray, np.ndarray] | None = None
+) -> Inverse:
     """Solve x = x₀ + flow(x₀) for the origin x₀ of each pixel x, to 1e-3 pixels, by damped fixed-point iteration.
 
     Where a jump opened a gap, no origin exists, and the nearest found is given; where it closed one, either side is.
@@ -47,35 +50,40 @@ def inverse(flow: PixelFlow, shape: tuple[int, int] | None = None) -> Inverse:
     ----------
     flow
         A function, which is kept to the last digit also at jumps; or arrays (dx, dy) at the pixels of the first
-        image, bilinear between pixels (a jump becomes one pixel wide) and constant beyond the border.
+        image, bilinear between pixels (a jump becomes one pixel wide) and constant beyond the border. A function is
+        asked where it bends or jumps between pixels, and beyond the border; elsewhere bilinear is as good.
     shape
         Rows and columns of the second image; only for a function, as that of arrays is theirs.
+    known
+        What a function gives at the pixels of the first image, of that shape, so that it is not asked again.
     """
     if not callable(flow):
         dx, dy = (np.ascontiguousarray(each, dtype=np.float32) for each in flow)
         return Inverse(*_inverse_of_grid(dx, dy))
     if shape is None:
         raise ConfigurationError("the motion is a function; pass shape=(rows, columns) of the second image")
-    rows, cols = (each.ravel() for each in np.indices(shape, dtype=float))
-    start = _inverse_of_grid(*(np.reshape(each, shape).astype(np.float32) for each in flow(rows, cols)))
-    to_x, to_y = (each.ravel().astype(float) for each in start[:2])
-    best_x, best_y, least = to_x.copy(), to_y.copy(), np.full(rows.size, np.inf)
-    open_ = np.arange(rows.size)
+    if known is None:
+        known = flow(*(each.ravel() for each in np.indices(shape, dtype=float)))
+    known = [np.ascontiguousarray(each, dtype=np.float32).reshape(shape) for each in known]
+    dx, dy, found = _inverse_of_grid(*known)
+    open_ = np.flatnonzero(_uneven(*known, dx, dy) | ~found)
+    rows, cols = (each.astype(float) for each in np.unravel_index(open_, shape))
+    to_x, to_y = (each.ravel()[open_].astype(float) for each in (dx, dy))
+    least = np.full(open_.size, np.inf)
+    best_x, best_y, at = to_x.copy(), to_y.copy(), np.arange(open_.size)
     for iteration in range(_ITERATIONS):
-        dx, dy = flow(rows[open_] + to_y, cols[open_] + to_x)
-        miss_x, miss_y = -to_x - dx, -to_y - dy
+        if at.size == 0:
+            break
+        flow_x, flow_y = flow(rows[at] + to_y, cols[at] + to_x)
+        miss_x, miss_y = -to_x - flow_x, -to_y - flow_y
         miss = np.hypot(miss_x, miss_y)
-        better = miss < least[open_]
-        best_x[open_[better]], best_y[open_[better]] = to_x[better], to_y[better]
-        least[open_[better]] = miss[better]
+        better = miss < least[at]
+        best_x[at[better]], best_y[at[better]], least[at[better]] = to_x[better], to_y[better], miss[better]
         step = 1.0 if iteration < _UNDAMPED else _DAMPING
         going = miss >= _PRECISION
-        to_x, to_y = (to_x + step * miss_x)[going], (to_y + step * miss_y)[going]
-        open_ = open_[going]
-        if open_.size == 0:
-            break
-    dx, dy = (each.reshape(shape).astype(np.float32) for each in (best_x, best_y))
-    return Inverse(dx, dy, (least < _PRECISION).reshape(shape))
+        to_x, to_y, at = (to_x + step * miss_x)[going], (to_y + step * miss_y)[going], at[going]
+    dx.ravel()[open_], dy.ravel()[open_], found.ravel()[open_] = best_x, best_y, least < _PRECISION
+    return Inverse(dx, dy, found)
 
 
 def origins(shape: tuple[int, int], flow: PixelFlow) -> tuple[np.ndarray, np.ndarray]:
@@ -135,12 +143,45 @@ def _inverse_of_grid(dx, dy):
                 miss = miss_x * miss_x + miss_y * miss_y
                 if miss < least:
                     best_x, best_y, least = x, y, miss
-                if miss < _PRECISION**2:
+                if miss < _BILINEAR**2:
                     break
                 step = np.float32(1.0 if iteration < _UNDAMPED else _DAMPING)
                 x, y = x + step * miss_x, y + step * miss_y
             out_x[i, j], out_y[i, j], found[i, j] = best_x, best_y, least < _PRECISION**2
     return out_x, out_y, found
+
+
+@numba.njit(cache=True, nogil=True)
+def _uneven(dx, dy, to_x, to_y):
+    """Whether the flow bends at the origin of a pixel, by its second differences, or the origin is off the image.
+
+    Between pixels a bilinear flow is off by an eighth of the second differences along both axes.
+    """
+    height, width = dx.shape
+    bent = np.zeros(dx.shape, np.bool_)
+    for i in range(height):
+        a = min(max(i, 1), height - 2)
+        for j in range(width):
+            b = min(max(j, 1), width - 2)
+            most = np.float32(0)
+            if height > 2:
+                most += max(
+                    abs(dx[a - 1, j] - 2 * dx[a, j] + dx[a + 1, j]), abs(dy[a - 1, j] - 2 * dy[a, j] + dy[a + 1, j])
+                )
+            if width > 2:
+                most += max(
+                    abs(dx[i, b - 1] - 2 * dx[i, b] + dx[i, b + 1]), abs(dy[i, b - 1] - 2 * dy[i, b] + dy[i, b + 1])
+                )
+            bent[i, j] = most > 8 * _BILINEAR
+    out = np.ones(dx.shape, np.bool_)
+    for i in range(height):
+        for j in range(width):
+            y, x = i + to_y[i, j], j + to_x[i, j]
+            if 0 <= y <= height - 1 and 0 <= x <= width - 1:
+                top, left = int(y), int(x)
+                bottom, right = min(top + 1, height - 1), min(left + 1, width - 1)
+                out[i, j] = bent[top, left] or bent[top, right] or bent[bottom, left] or bent[bottom, right]
+    return out
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
