@@ -16,8 +16,10 @@ from groundshift.synth.dataset import (
     build_dataset,
     dataset_sample,
     find_pairs,
+    find_traces,
     shards_of,
 )
+from groundshift.synth.faults import FaultOptions
 from groundshift.synth.pairs import PairOptions
 from groundshift.synth.scenes import procedural_scene
 from groundshift.synth.selection import Selection
@@ -157,3 +159,47 @@ def test_a_split_without_ground_is_said(sites, tmp_path):
     )  # fmt: skip
     with pytest.raises(ConfigurationError, match="none of them for validation"):
         build_dataset(tmp_path, options)
+
+
+@pytest.fixture
+def traces(tmp_path):
+    """Three lines, one of which is too coarse to be a shape."""
+    random = np.random.default_rng(8)
+    lines = [10 + np.cumsum(random.uniform(0, 0.02, (count, 2)), axis=0) for count in (9, 3, 6)]
+    features = [
+        {"type": "Feature", "properties": {}, "geometry": {"type": "LineString", "coordinates": each.tolist()}}
+        for each in lines
+    ]
+    path = tmp_path / "faults.geojson"
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    return path
+
+
+def test_faults_take_the_shapes_of_a_file_and_the_set_says_so(traces, tmp_path):
+    faults = FaultOptions(systems={"several": 1.0}, real=0.5)
+    options = DatasetOptions(
+        train=5, validation=0, test=0, scales=("large",), seed=1, traces=str(traces),
+        pair=PairOptions(size=64, kinds={"earthquake": 1}, faults=faults),
+    )  # fmt: skip
+    built = build_dataset(tmp_path / "set", options, executor="serial")
+    samples = list(SampleFolder(tmp_path / "set"))
+    shapes = {fault["trace"] for sample in samples for fault in sample.record["motion"]["faults"]}
+    assert shapes == {None, 0, 1}
+    assert built.card["traces"] == {"file": str(traces), "lines": 2}
+    assert "the file of traces" in built.card["licence"]
+    assert "Shapes of 50 % of the faults: 2 lines of faults.geojson" in (tmp_path / "set" / "README.md").read_text()
+    alone = dataset_sample(options, "train", "large", 1, traces=find_traces(options))
+    assert to_bytes(alone) == to_bytes(next(each for each in samples if each.record["name"] == alone.record["name"]))
+    without = dataset_sample(options.model_copy(update={"traces": None}), "train", "large", 1)
+    assert not np.array_equal(without.flow, alone.flow)
+    traces.write_text(traces.read_text().replace("10.0", "10.1"))
+    with pytest.raises(InputError, match="other options"):
+        build_dataset(tmp_path / "set", options)
+
+
+def test_a_file_of_coarse_lines_is_said(traces):
+    record = json.loads(traces.read_text())
+    record["features"] = record["features"][1:2]
+    traces.write_text(json.dumps(record))
+    with pytest.raises(InputError, match="no line of 5 vertices"):
+        find_traces(DatasetOptions(traces=str(traces)))

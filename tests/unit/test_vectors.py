@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import zipfile
 
 import numpy as np
 import pyogrio
@@ -14,7 +15,7 @@ from odc.geo.geobox import GeoBox
 
 from groundshift.errors import InputError
 from groundshift.grid.tiles import Box, tile_plan
-from groundshift.io import read_area, read_line, read_mask
+from groundshift.io import read_area, read_line, read_mask, read_traces
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use .@. matmul:PendingDeprecationWarning")
 
@@ -181,3 +182,36 @@ def test_line(tmp_path):
     assert read_line(tmp_path / "bare.geojson", GRID).shape == (2, 2)
     with pytest.raises(InputError, match="has 2 lines; expected one LineString"):
         read_line(geojson(tmp_path / "c.geojson", LINE, LINE), GRID)
+
+
+def test_traces_are_lines_in_metres_whatever_the_file(tmp_path):
+    """Two parts of one line, and a line across the 180th meridian, at 60 degrees north."""
+    lines = [
+        {"type": "MultiLineString", "coordinates": [[[10, 60], [10.1, 60], [10.2, 60.1]], [[11, 60], [11, 60.05]]]},
+        {"type": "LineString", "coordinates": [[179.9, 60], [-180, 60], [-179.9, 60]]},
+        {"type": "LineString", "coordinates": [[5, 5], [5, 5]]},
+        {"type": "Point", "coordinates": [5, 5]},
+    ]
+    path = geojson(tmp_path / "faults.geojson", *lines, crs="EPSG:4326")
+    bent, north, across = read_traces(path)
+    degree = 55_799.0  # metres, of longitude at 60 degrees north on WGS 84
+    np.testing.assert_allclose(bent, [[-0.1 * degree, 0], [0, 0], [0.1 * degree, 11_141]], rtol=2e-3, atol=10)
+    np.testing.assert_allclose(north, [[0, -5_570.6], [0, 0]], atol=0.5)
+    np.testing.assert_allclose(across, [[-0.1 * degree, 0], [0, 0], [0.1 * degree, 0]], atol=10)
+    with zipfile.ZipFile(tmp_path / "faults.geojson.zip", "w") as archive:
+        archive.write(path, path.name)
+    for one, other in zip(read_traces(path), read_traces(tmp_path / "faults.geojson.zip"), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_traces_in_a_projection_keep_their_lengths(tmp_path):
+    (trace,) = read_traces(geojson(tmp_path / "line.geojson", LINE))
+    steps = np.diff(np.array(LINE["coordinates"], float), axis=0)
+    np.testing.assert_allclose(np.diff(trace, axis=0), steps, rtol=1e-3, atol=2)  # 0.9996 along the central meridian
+
+
+def test_a_file_without_traces_is_said(tmp_path):
+    with pytest.raises(InputError, match="no line with a length"):
+        read_traces(geojson(tmp_path / "polygon.geojson", POLYGON))
+    with pytest.raises(InputError, match="does not exist"):
+        read_traces(tmp_path / "gone.zip")

@@ -40,6 +40,10 @@ def pairs(
     images: Annotated[
         Path | None, typer.Option(help="Folder of images to build on; procedural scenes if none.", show_default=False)
     ] = None,
+    traces: Annotated[
+        Path | None,
+        typer.Option(help="Vector file of fault traces, whose shapes half of the faults take.", show_default=False),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
     shard: Annotated[int, typer.Option(help="Samples in a file.")] = 256,
     scheduler: Executor = None,
@@ -55,7 +59,7 @@ def pairs(
     chosen = {"scales": tuple(each.value for each in scale)} if scale else {}
     options = DatasetOptions(
         train=count, validation=fifth, test=fifth, pair=PairOptions(size=size, pixel=pixel), seed=seed, shard=shard,
-        images=None if images is None else str(images), **chosen,
+        images=None if images is None else str(images), traces=None if traces is None else str(traces), **chosen,
     )  # fmt: skip
     built = build_dataset(out, options, executor=scheduler or "processes", workers=workers)
     save_figure(distributions_figure(built.statistics, STATISTICS), out / _DISTRIBUTIONS)

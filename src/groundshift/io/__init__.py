@@ -6,7 +6,7 @@ from groundshift.io.files import write_json, write_text
 from groundshift.io.images import open_array, open_image
 from groundshift.io.maps import read_map, write_dataset, write_map
 from groundshift.io.pixels import Image, Pixels
-from groundshift.io.vectors import Mask, read_area, read_line, read_mask
+from groundshift.io.vectors import Mask, read_area, read_line, read_mask, read_traces
 from groundshift.io.write import write_image
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "read_line",
     "read_map",
     "read_mask",
+    "read_traces",
     "write_dataset",
     "write_image",
     "write_json",

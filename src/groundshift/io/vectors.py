@@ -1,11 +1,11 @@
-"""What a user draws on the map: masks, an area, a line. GeoJSON, or a raster for masks."""
+"""What a user draws on the map: masks, an area, lines. A vector file, or a raster for masks."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pyogrio
@@ -23,7 +23,7 @@ from groundshift.io.aligned import source_positions
 from groundshift.io.rasters import georeference, open_raster, parse_crs, read_window
 
 _GEOJSON_SUFFIXES = (".geojson", ".json")
-_VECTOR_SUFFIXES = (".shp", ".gpkg", ".kml", ".kmz", ".gml", ".fgb", ".gdb", ".sqlite")
+_VECTOR_SUFFIXES = (".shp", ".gpkg", ".kml", ".kmz", ".gml", ".fgb", ".gdb", ".sqlite", ".zip")
 
 
 class Mask(Protocol):
@@ -142,7 +142,31 @@ def read_line(path: str | Path, grid: GeoBox) -> np.ndarray:
     return shapely.get_coordinates(_to_crs(lines[0], crs, grid.crs))
 
 
-def _to_crs(geometry: shapely.Geometry, crs: CRS, target: CRS) -> shapely.Geometry:
+def read_traces(path: str | Path) -> tuple[np.ndarray, ...]:
+    """The lines of a vector file, each in a frame of its own: float64 (vertex, 2), metres to the east and north.
+
+    A frame is azimuthal equidistant on the ellipsoid around the middle vertex of its line. The parts of a line of
+    several are lines; those of no length are left out.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, is no vector file, or has no line with a length.
+    """
+    geometries, crs = _geometries(Path(path))
+    lines = np.array([each for each in geometries if each.geom_type == "LineString" and each.length > 0], object)
+    if not lines.size:
+        raise InputError(f"{path} has no line with a length; expected LineStrings, the traces of faults")
+    places, line = shapely.get_coordinates(_to_crs(lines, crs, CRS("EPSG:4326")), return_index=True)
+    ends = np.cumsum(np.bincount(line))
+    middles = places[(np.append(0, ends[:-1]) + ends) // 2][line]
+    azimuth, _, distance = pyproj.Geod(ellps="WGS84").inv(*middles.T, *places.T)
+    metres = distance[:, None] * np.column_stack([np.sin(np.radians(azimuth)), np.cos(np.radians(azimuth))])
+    return tuple(np.split(metres, ends[:-1]))
+
+
+def _to_crs(geometry: Any, crs: CRS, target: CRS) -> Any:
+    """A geometry, or an array of them, in another CRS."""
     to_target = pyproj.Transformer.from_crs(crs.proj, target.proj, always_xy=True)
     return shapely.transform(geometry, lambda xy: np.column_stack(to_target.transform(xy[:, 0], xy[:, 1])))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from groundshift.engine import FolderStore, run, run_key, run_record
 from groundshift.engine.progress import Report
 from groundshift.errors import ConfigurationError, InputError
-from groundshift.io import write_json, write_text
+from groundshift.io import read_traces, write_json, write_text
 from groundshift.io.samples import Sample, sample_name, write_shard
 from groundshift.kernels.spline import coefficients, warp
 from groundshift.synth.faults import SCALES
@@ -50,6 +50,7 @@ STATISTICS: Mapping[str, str] = {
 }
 """What is measured on samples, by its name."""
 
+_LEAST_VERTICES = 5  # of a trace that is taken: less is no shape
 _KINDS: tuple[Kind, ...] = ("earthquake", "landslide", "glacier", "bowl", "none")
 _VERSION = version("groundshift")
 _STATE = ".shards"  # folder in a set: what is done
@@ -73,6 +74,9 @@ class DatasetOptions(BaseModel):
     images: str | None = Field(None, description="folder of images to make samples of; procedural scenes if none")
     selection: Selection = Field(Selection(), description="which pairs of these images are fit")
     shares: tuple[float, float, float] = Field((10, 2, 2), description="of the sites of these images in each split")
+    traces: str | None = Field(
+        None, description="vector file with lines: their shapes are those of a share of the faults (`pair.faults.real`)"
+    )
 
 
 @dataclass(frozen=True)
@@ -111,8 +115,9 @@ def shards_of(options: DatasetOptions) -> list[Shard]:
 
 
 def dataset_sample(
-    options: DatasetOptions, split: Split, scale: Scale, index: int, *, pairs: tuple[ImagePair, ...] = ()
-) -> Sample:
+    options: DatasetOptions, split: Split, scale: Scale, index: int, *, pairs: tuple[ImagePair, ...] = (),
+    traces: Sequence[np.ndarray] = (),
+) -> Sample:  # fmt: skip
     """One sample of a set, as the set has it or would have it: for making samples on the fly.
 
     Parameters
@@ -121,12 +126,14 @@ def dataset_sample(
         Number of the sample in its split and class, from 0; it may be beyond the number that the set holds.
     pairs
         The real pairs of the split, see :func:`find_pairs`; a procedural scene if none.
+    traces
+        See :func:`find_traces`.
     """
     place = (SPLITS.index(split), tuple(SCALES).index(scale))
     scene = ProceduralScenes(options.seed, (0, *place, index // options.scene))
     seed = np.random.SeedSequence(options.seed, spawn_key=(1, *place, index))
     pair_options = options.pair.model_copy(update={"scales": {scale: 1.0}})
-    sample = make_sample(pair_options, RealPairs(pairs) if pairs else scene, seed)
+    sample = make_sample(pair_options, RealPairs(pairs) if pairs else scene, seed, traces=traces)
     name = sample_name(index, place[1]).removesuffix(".npz")
     return replace(sample, record={"name": name, "split": split, **sample.record})
 
@@ -152,6 +159,22 @@ def find_pairs(options: DatasetOptions) -> dict[Split, tuple[ImagePair, ...]]:
                 f"{split}; add images, choose another seed or selection, or ask for 0 samples of {split}"
             )
     return pairs
+
+
+def find_traces(options: DatasetOptions) -> tuple[np.ndarray, ...]:
+    """Shapes of faults, float64 (n, 2), metres to the east and north: the lines of five vertices or more of the file.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or has no such line.
+    """
+    if options.traces is None:
+        return ()
+    traces = tuple(each for each in read_traces(options.traces) if len(each) >= _LEAST_VERTICES)
+    if not traces:
+        raise InputError(f"{options.traces} has no line of {_LEAST_VERTICES} vertices or more; give traces of faults")
+    return traces
 
 
 def build_dataset(
@@ -183,24 +206,24 @@ def build_dataset(
     shards = shards_of(options)
     if not shards:
         raise ConfigurationError("a set of no samples was asked for; give a number above 0 for a split")
-    inputs = [options.images] if options.images else []
+    inputs = [each for each in (options.images, options.traces) if each]
     key = run_key(inputs, options, _VERSION)
     others = [each.name for each in (out / _STATE).glob("*") if each.is_dir() and each.name != key]
     if others:
         raise InputError(f"{out} holds a set of other options or another version; give another folder, or remove it")
-    pairs = find_pairs(options)
+    pairs, traces = find_pairs(options), find_traces(options)
     record = run_record(inputs, options, _VERSION)
     store = _ShardStore(out / _STATE, key, record=record, files={each.index: out / each.path for each in shards})
     with store.lock():
         for leftover in out.glob("*/*/.*.tar.*"):  # of a run that was killed
             shutil.rmtree(leftover)
-        run(_MakeShard(out, options, pairs), shards, store=store, executor=executor, workers=workers,
+        run(_MakeShard(out, options, pairs, traces), shards, store=store, executor=executor, workers=workers,
             label="making shards", progress=progress)  # fmt: skip
         rows = {scale: [] for scale in options.scales}
         for shard in shards:
             rows[shard.scale].append(store.read(shard.index)["statistics"])
     tables = {scale: np.concatenate(each) for scale, each in rows.items()}
-    card = _card(options, shards, tables, pairs, out)
+    card = _card(options, shards, tables, pairs, traces, out)
     write_json(out / "card.json", card)
     write_text(out / "README.md", readme(card))
     return Built(card, {scale: dict(zip(STATISTICS, each[:, 1:].T, strict=True)) for scale, each in tables.items()})
@@ -213,6 +236,7 @@ class _MakeShard:
     out: Path
     options: DatasetOptions
     pairs: Mapping[Split, tuple[ImagePair, ...]]
+    traces: tuple[np.ndarray, ...]
 
     def __call__(self, shard: Shard) -> dict[str, np.ndarray]:
         rows: list[list[float]] = []
@@ -220,7 +244,7 @@ class _MakeShard:
         def samples() -> Iterator[Sample]:
             for index in range(shard.first, shard.first + shard.count):
                 pairs = self.pairs[shard.split]
-                sample = dataset_sample(self.options, shard.split, shard.scale, index, pairs=pairs)
+                sample = dataset_sample(self.options, shard.split, shard.scale, index, pairs=pairs, traces=self.traces)
                 rows.append([_KINDS.index(sample.record["kind"]), *_statistics(sample, index % _CORRELATED == 0)])
                 yield sample
 
@@ -277,7 +301,7 @@ def _statistics(sample: Sample, correlated: bool) -> list[float]:
 
 def _card(
     options: DatasetOptions, shards: list[Shard], tables: Mapping[str, np.ndarray],
-    pairs: Mapping[Split, tuple[ImagePair, ...]], out: Path,
+    pairs: Mapping[Split, tuple[ImagePair, ...]], traces: Sequence[np.ndarray], out: Path,
 ) -> dict[str, Any]:  # fmt: skip
     counts = {split: {scale: getattr(options, split) for scale in options.scales} for split in SPLITS}
     statistics = {
@@ -287,12 +311,15 @@ def _card(
     }  # fmt: skip
     kinds = {scale: dict(Counter(_KINDS[int(each)] for each in table[:, 0])) for scale, table in tables.items()}
     real = [pair.model_dump(mode="json") for split in SPLITS for pair in pairs[split]]
+    owned = [*(["each image"] if real else []), *(["the file of traces"] if traces else [])]
     return {
         "made_by": f"groundshift {_VERSION}", "samples": counts,
         "shards": len(shards), "bytes": sum((out / each.path).stat().st_size for each in shards),
         "peaks": {scale: list(SCALES[scale]) for scale in options.scales}, "kinds": kinds, "statistics": statistics,
         "sources": real or "procedural scenes, made by the program; they show no real place",
-        "licence": "that of each image applies to the samples made of it" if real else "free of the rights of others",
+        "traces": {"file": str(options.traces), "lines": len(traces)} if traces else None,
+        "licence": f"that of {' and '.join(owned)} applies to the samples made of it" if owned
+        else "free of the rights of others",
         "options": options.model_dump(mode="json"),
     }  # fmt: skip
 
@@ -327,6 +354,10 @@ def readme(card: Mapping[str, Any]) -> str:
         rows = [[each["split"], each["site"], each["pre"], each["post"], f"{each['correlation']:.2f}"]
                 for each in card["sources"]]  # fmt: skip
         lines += _table(["split", "site", "before", "after", "correlation"], rows)
+    if card["traces"]:
+        share = card["options"]["pair"]["faults"]["real"]
+        lines += ["", f"Shapes of {100 * share:g} % of the faults: {card['traces']['lines']} lines of "
+                      f"{Path(card['traces']['file']).name}."]  # fmt: skip
     return "\n".join([*lines, "", f"Licence: {card['licence']}. All options are in card.json.", ""])
 
 

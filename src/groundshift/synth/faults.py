@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -232,16 +232,15 @@ def random_system(
     events = [_Event.draw(random, shape, options)]
     lines = [_line(random, events[0].length, options, traces)]
     faults: list[Fault] = []
-    strands: list[tuple[np.ndarray, _Event, float, bool]] = []  # line, event, largest slip, whether it is a branch
+    strands: list[tuple[_Line, _Event, float, bool]] = []  # line, event, largest slip, whether it is a branch
     if system == "step-over":
         gap = _log_uniform(random, options.gap) * events[0].length * random.choice([-1, 1])
         share = (1 + random.uniform(*options.overlap)) / 2
-        half = [_line(random, share * events[0].length, options, traces) for _ in range(2)]
-        lines = [half[0], half[1] + [(1 - share) * events[0].length, gap]]
+        one, other = (_line(random, share * events[0].length, options, traces) for _ in range(2))
+        lines = [one, other.at(other.points + np.array([(1 - share) * events[0].length, gap]))]
     elif system == "branch":
-        lines.append(_branch(random, lines[0], options))
-    placed = _placed(random, lines, shape, options)
-    for k, line in enumerate(placed):
+        lines.append(_branch(random, lines[0].points, options))
+    for k, line in enumerate(_placed(random, lines, shape, options)):
         split = system == "branch" and k == 1
         strands.append((line, events[0], random.uniform(0.3, 0.7) if split else 1.0, split))
     if system == "several":
@@ -253,10 +252,22 @@ def random_system(
     segment = options.segment * np.sqrt(len(strands))
     made = []
     for line, event, slip, split in strands:
-        more, each = _faults(random, _nodes(line, segment, shape), event, slip, split, shape, options)
+        nodes = _nodes(line.points, segment, shape)
+        more, each = _faults(random, nodes, event, slip, split, shape, options)
         faults += more
-        made.append(each)
+        made.append({**each, "trace": line.trace})
     return faults, {"system": system, "faults": made}
+
+
+class _Line(NamedTuple):
+    """A finely sampled trace."""
+
+    points: np.ndarray  # float64 (n, 2): along and across; rows and columns once it has its place
+    trace: int | None  # number of the given trace that it has the shape of
+
+    def at(self, points: np.ndarray) -> _Line:
+        """The same elsewhere."""
+        return _Line(points, self.trace)
 
 
 @dataclass(frozen=True)
@@ -362,22 +373,21 @@ def _beside(
     ]
 
 
-def _line(
-    random: np.random.Generator, length: float, options: FaultOptions, traces: Sequence[np.ndarray]
-) -> np.ndarray:
-    """A finely sampled trace, float64 (n, 2): along from 0 to about `length`, and across."""
+def _line(random: np.random.Generator, length: float, options: FaultOptions, traces: Sequence[np.ndarray]) -> _Line:
+    """A trace along from 0 to about `length`."""
     count = int(np.clip(length, 128, 2048))
     rough = _log_uniform(random, options.roughness) * length * self_affine(random, count, options.hurst)
     if len(traces) and random.random() < options.real:
-        line = _real(random, np.asarray(traces[random.integers(len(traces))], float), length, count)
-        return line + np.column_stack([np.zeros(count), rough / 2])
+        chosen = int(random.integers(len(traces)))
+        line = _real(random, np.asarray(traces[chosen], float), length, count)
+        return _Line(line + np.column_stack([np.zeros(count), rough / 2]), chosen)
     t = np.linspace(0, 1, count)
     angle = np.zeros(count)
     for _ in range(random.integers(options.bends + 1)):
         turn = np.radians(random.uniform(*options.bend)) * random.choice([-1, 1])
         angle += turn / 2 * np.tanh((t - random.uniform(0.1, 0.9)) / random.uniform(0.01, 0.1))
     bent = np.cumsum(np.column_stack([np.cos(angle), np.sin(angle)]), axis=0) * length / count
-    return bent + np.column_stack([np.zeros(count), rough])
+    return _Line(bent + np.column_stack([np.zeros(count), rough]), None)
 
 
 def _real(random: np.random.Generator, trace: np.ndarray, length: float, count: int) -> np.ndarray:
@@ -392,33 +402,33 @@ def _real(random: np.random.Generator, trace: np.ndarray, length: float, count: 
     return line @ np.column_stack([chord, random.choice([-1, 1]) * np.array([-chord[1], chord[0]])])
 
 
-def _branch(random: np.random.Generator, line: np.ndarray, options: FaultOptions) -> np.ndarray:
+def _branch(random: np.random.Generator, line: np.ndarray, options: FaultOptions) -> _Line:
     """A line that leaves another from its middle part."""
     start = line[int(random.uniform(0.3, 0.7) * len(line))]
     length = random.uniform(0.15, 0.4) * np.hypot(*(line[-1] - line[0]))
     own = _line(random, length, options, ())
     ahead = line[-1] - line[0]
     turn = np.arctan2(ahead[1], ahead[0]) + np.radians(random.uniform(*options.splay)) * random.choice([-1, 1])
-    own = own - own[0]
-    return start + own @ [[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]]
+    away = own.points - own.points[0]
+    return own.at(start + away @ [[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
 
 
 def _placed(
-    random: np.random.Generator, lines: Sequence[np.ndarray], shape: tuple[int, int], options: FaultOptions
-) -> list[np.ndarray]:
+    random: np.random.Generator, lines: Sequence[_Line], shape: tuple[int, int], options: FaultOptions
+) -> list[_Line]:
     """Lines turned and moved together, to rows and columns, so that they cross the image, or miss it."""
     strike = random.uniform(0, 2 * np.pi)
     axes = np.array([[-np.cos(strike), np.sin(strike)], [np.sin(strike), np.cos(strike)]])  # along, to its right
-    lines = [line @ axes for line in lines]
-    chosen = lines[random.integers(len(lines))]
+    turned = [line.points @ axes for line in lines]
+    chosen = turned[random.integers(len(lines))]
     shift = random.uniform(0.1, 0.9, 2) * shape - chosen[int(random.uniform(0.1, 0.9) * len(chosen))]
     if random.random() >= options.crossing:
-        length = float(np.hypot(*(lines[0][-1] - lines[0][0])))
+        length = float(np.hypot(*(turned[0][-1] - turned[0][0])))
         aim = max(random.uniform(0, options.away) * length, 1.0)
-        points, side = np.concatenate(lines)[::4] + shift, axes[1] * random.choice([-1, 1])
+        points, side = np.concatenate(turned)[::4] + shift, axes[1] * random.choice([-1, 1])
         steps = np.linspace(0, 2 * (sum(shape) + length), 400)
         shift = shift + side * next(far for far in steps if _outside(points + far * side, shape).min() >= aim)
-    return [line + shift for line in lines]
+    return [line.at(points + shift) for line, points in zip(lines, turned, strict=True)]
 
 
 def _nodes(line: np.ndarray, segment: float, shape: tuple[int, int]) -> np.ndarray:
