@@ -1,10 +1,14 @@
 """Whole against tiled, and one process against many."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from distributed import LocalCluster
 
 import groundshift
+from groundshift.optical.config import CleanConfig
+from groundshift.optical.registry import METHODS
 from groundshift.synth.demo import demo_pair
 from groundshift.synth.textures import shifted_pair
 
@@ -20,28 +24,41 @@ def measured(pair, **options):
     return groundshift.measure_pair((pair.pre, pair.grid), (pair.post, pair.grid), max_displacement=4, **options)
 
 
+@pytest.fixture
+def small_blocks(monkeypatch):
+    monkeypatch.setitem(METHODS, "dense", replace(METHODS["dense"], block=128))
+
+
+@pytest.mark.parametrize("clean", [CleanConfig(), CleanConfig(outliers=True, smooth=1.5)], ids=["plain", "cleaned"])
 @pytest.mark.parametrize("method", ["frequency", "gauss-newton"])
-def test_windows_are_the_same_whole_and_tiled(pair, method):
-    whole = measured(pair, method=method, tile=1024)
-    tiled = measured(pair, method=method, tile=128, executor="threads")
+def test_windows_are_the_same_whole_and_tiled(pair, method, clean):
+    whole = measured(pair, method=method, clean=clean, step=4)
+    tiled = measured(pair, method=method, clean=clean, step=4, tile=128, executor="threads")
     np.testing.assert_array_equal(whole["reason"], tiled["reason"])
     np.testing.assert_allclose(whole["east"], tiled["east"], atol=1e-3 * 10)
 
 
-def test_dense_is_the_same_whole_and_tiled(pair):
-    whole = measured(pair, method="dense", tile=1024)
-    tiled = measured(pair, method="dense", tile=160, executor="threads")
+def test_dense_has_tiles_of_its_own(pair):
+    with pytest.raises(groundshift.errors.ConfigurationError, match="leave `tile` out"):
+        measured(pair, method="dense", tile=256)
+
+
+def test_tiles_of_dense_meet(pair, request):
+    whole = measured(pair, method="dense")
+    request.getfixturevalue("small_blocks")
+    tiled = measured(pair, method="dense", executor="threads")
     difference = np.hypot(whole["east"] - tiled["east"], whole["north"] - tiled["north"]).values / 10  # pixels
     assert np.nanpercentile(difference, 99) < 1e-3  # the rest is beside the fault, where a pixel may change sides
 
 
 @pytest.mark.parametrize("method", ["frequency", "dense"])
-def test_processes_and_dask_give_the_same_bytes_as_one(method, tmp_path):
+def test_processes_and_dask_give_the_same_bytes_as_one(method, tmp_path, small_blocks):
     pre, post, _ = shifted_pair(200, dx=0.4, dy=0.2, noise=0.02, seed=1)
 
     def measured_bytes(name, **options):
         groundshift.measure_pair(
-            pre, post, method=method, max_displacement=4, tile=128, out=tmp_path / name, **options
+            pre, post, method=method, max_displacement=4, tile=128, out=tmp_path / name,
+            clean=CleanConfig(outliers=True), **options,
         )  # fmt: skip
         return (tmp_path / name / "displacement.tif").read_bytes()
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from groundshift.model.reason import Reason
-from groundshift.optical.clean import clean_reach, clean_tile, estimate_stripes, find_outliers, smooth
+from groundshift.optical.clean import clean_flow, clean_reach, estimate_stripes, find_outliers, smooth
 from groundshift.optical.config import CleanConfig
 from groundshift.optical.methods import PixelFlow
 from groundshift.optical.registration import fit_registration
@@ -30,7 +30,7 @@ def fault(rng, slip=2.0, noise=0.05):
 @given(st.floats(-50, 50), st.floats(-50, 50))
 def test_a_constant_field_stays_as_it_is(dx, dy):
     flow = flow_of(np.full((20, 20), dx), np.full((20, 20), dy))
-    cleaned = clean_tile(flow, CleanConfig(min_quality=0.5, outliers=True, smooth=1.5))
+    cleaned = clean_flow(flow, CleanConfig(min_quality=0.5, outliers=True, smooth=1.5))
     assert (cleaned.reason == Reason.VALID).all()
     np.testing.assert_allclose(cleaned.dx, flow.dx, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(cleaned.dx_sigma, flow.dx_sigma, rtol=1e-5)
@@ -39,7 +39,7 @@ def test_a_constant_field_stays_as_it_is(dx, dy):
 def test_low_quality_is_removed_and_empty():
     flow = flow_of(np.ones((10, 10)))
     flow.quality[3, 4] = 0.2
-    cleaned = clean_tile(flow, CleanConfig(min_quality=0.5))
+    cleaned = clean_flow(flow, CleanConfig(min_quality=0.5))
     assert cleaned.reason[3, 4] == Reason.LOW_QUALITY
     assert np.isnan(cleaned.dx[3, 4])
     assert (cleaned.reason != Reason.VALID).sum() == 1
@@ -73,9 +73,9 @@ def test_reach_covers_what_is_looked_at():
     config = CleanConfig(outliers=True, smooth=1.0)
     rng = np.random.default_rng(3)
     dx = fault(rng)
-    whole = clean_tile(flow_of(dx), config)
+    whole = clean_flow(flow_of(dx), config)
     margin = clean_reach(config)
-    part = clean_tile(flow_of(dx[20 - margin : 50 + margin, 20 - margin : 50 + margin]), config)
+    part = clean_flow(flow_of(dx[20 - margin : 50 + margin, 20 - margin : 50 + margin]), config)
     inner = part.dx[margin:-margin, margin:-margin] if margin else part.dx
     np.testing.assert_array_equal(inner, whole.dx[20:50, 20:50])
 

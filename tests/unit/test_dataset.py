@@ -42,11 +42,6 @@ def made(tmp_path_factory):
     return folder, build_dataset(folder, OPTIONS, executor="serial")
 
 
-def test_the_bytes_are_the_same_with_two_processes(made, tmp_path):
-    build_dataset(tmp_path / "again", OPTIONS, executor="processes", workers=2)
-    assert files(tmp_path / "again") == files(made[0])
-
-
 def test_only_what_is_missing_or_broken_is_made_again(made, tmp_path):
     folder = tmp_path / "set"
     build_dataset(folder, OPTIONS, executor="threads", workers=2)

@@ -6,7 +6,8 @@ computes the ones that are missing.
 """
 
 from groundshift.engine.key import run_key, run_record
+from groundshift.engine.mosaic import read_box
 from groundshift.engine.run import run
 from groundshift.engine.store import FolderStore, MemoryStore, TileStore
 
-__all__ = ["FolderStore", "MemoryStore", "TileStore", "run", "run_key", "run_record"]
+__all__ = ["FolderStore", "MemoryStore", "TileStore", "read_box", "run", "run_key", "run_record"]

@@ -1,6 +1,7 @@
 """Cleaning: separate, optional steps. What is removed becomes invalid with a reason, and is never invented.
 
-Threshold, outliers and smoothing act on a tile with a halo; stripes are estimated from the whole map.
+Threshold, outliers and smoothing act on measured tiles with a halo from their neighbours; stripes are estimated from
+the whole map.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import ndimage
 
+from groundshift.engine import TileStore, read_box
+from groundshift.grid.tiles import Tile
 from groundshift.kernels.median import bilateral, normalised_residual
 from groundshift.model.reason import Reason
 from groundshift.optical.methods import PixelFlow
@@ -30,7 +33,31 @@ def clean_reach(config: CleanConfig) -> int:
     return (max(_SCALES) if config.outliers else 0) + (_radius(config.smooth) if config.smooth else 0)
 
 
-def clean_tile(flow: PixelFlow, config: CleanConfig) -> PixelFlow:
+@dataclass(frozen=True)
+class CleanTile:
+    """A step for the engine: a measured tile in, the same cleaned.
+
+    Runs in threads of the process that has the store.
+    """
+
+    measured: TileStore
+    tiles: list[Tile]  # all that are in the store
+    config: CleanConfig
+
+    def __call__(self, tile: Tile) -> dict[str, np.ndarray]:
+        """Layers like those of the measured tile."""
+        box, layers = read_box(self.measured, self.tiles, tile.box.padded(clean_reach(self.config)))
+        flow = clean_flow(PixelFlow(*(layers[name] for name in PixelFlow._fields)), self.config)
+        inner = tile.box.shifted(-box.top, -box.left).slices
+        return {name: np.ascontiguousarray(values[inner]) for name, values in {**layers, **flow._asdict()}.items()}
+
+
+def cleans(config: CleanConfig) -> bool:
+    """Whether any step asks for cleaned tiles."""
+    return config.min_quality > 0 or config.outliers or config.smooth > 0
+
+
+def clean_flow(flow: PixelFlow, config: CleanConfig) -> PixelFlow:
     """Quality threshold, outliers and smoothing as asked, in this order."""
     if config.min_quality > 0:
         flow = _without(flow, flow.quality < config.min_quality, Reason.LOW_QUALITY)

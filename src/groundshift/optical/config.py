@@ -48,7 +48,9 @@ class PairConfig(BaseModel):
     registration: Literal["none", "offset", "ramp"] = Field(
         "offset", description="misregistration of the pair that is estimated and removed"
     )
-    tile: int = Field(1024, ge=64, description="side of a tile, pixels of the input image")
+    tile: int | None = Field(
+        None, ge=64, description="side of a tile, pixels of the input image; 1024 if not given, and always for `dense`"
+    )
     clean: CleanConfig = Field(default_factory=CleanConfig, description="cleaning steps")
 
     @model_validator(mode="after")

@@ -55,6 +55,7 @@ _CHANCE = 0.05  # ρ² of a window without anything in common
 _LARGEST_STEP = 1.0  # pixels a pixel may move in one linearisation
 _REACHES = (3, 6, 9)  # pixels from which a pixel near a jump may take over the displacement of the other side
 _SEEN_JUMP = 0.05  # pixels: jumps above this are sharpened
+_SPECKLE = 7  # pixels: side of the median that removes what is left of whole-pixel candidates that alternate
 _TAKE_OVER = 0.95  # the mismatch must fall below this share of its present value
 
 
@@ -224,9 +225,9 @@ def _jumps(field: Field) -> np.ndarray:
 def _sharpened(first: np.ndarray, second: np.ndarray, field: Field) -> Field:
     """Let pixels near a jump change sides.
 
-    A jump that is smeared over some pixels, or a few pixels off, is a minimum that small steps do not leave. Every
-    pixel near one tries the displacement of 24 places around it, extended to it with their smooth gradient, and
-    takes the one under which the images agree best.
+    A jump that is smeared over some pixels, or a few pixels off, is a minimum that small steps do not leave. Single
+    pixels that stand out take the median around them first. Then every pixel near a jump tries the displacement of 24
+    places around it, extended to it with their smooth gradient, and takes the one under which the images agree best.
 
     Parameters
     ----------
@@ -234,6 +235,7 @@ def _sharpened(first: np.ndarray, second: np.ndarray, field: Field) -> Field:
         Both images with local mean 0 and variance 1, the second as spline coefficients.
     """
     shape = first.shape
+    field = field._replace(u=np.stack([ndimage.median_filter(c, _SPECKLE) for c in field.u]))
     active = ndimage.binary_dilation(_jumps(field) > _SEEN_JUMP, iterations=max(_REACHES))
     rows, cols = np.nonzero(active)
     if rows.size == 0:
@@ -317,6 +319,7 @@ def _squared_spread(u: np.ndarray, size: int) -> np.ndarray:
     return sum((ndimage.maximum_filter(c, size) - ndimage.minimum_filter(c, size)) ** 2 for c in u)
 
 
+_BLOCK = 1024  # pixels; the prior sees everything it is given, so that what it is given must not depend on tiles
 _HALO = 96  # pixels; what the fine stage sees further away moves a pixel by less than 1e-3 pixels
 _COARSE_HALO = 160  # pixels; the same for the coarse stage and its paths
 _LATTICE = 16  # pixels; the fine stage begins at a multiple of this, so that its grids halve the same pixels
@@ -363,6 +366,7 @@ DENSE = Method(
     summary="every pixel, piecewise smooth, sharp at faults; the most accurate",
     source="Hirschmüller 2008; Rosu et al. 2015; Bruhn et al. 2005; Bredies et al. 2010",
     dense=True,
+    block=_BLOCK,
     reach=_reach,
     measure=_measure,
 )

@@ -1,4 +1,4 @@
-"""Measuring one tile of a pair: read, measure, clean."""
+"""Measuring one tile of a pair: read, then measure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from scipy import ndimage
 from groundshift.grid.tiles import Box, Tile
 from groundshift.io import Image, Mask, Pixels
 from groundshift.model.reason import Reason
-from groundshift.optical.clean import clean_reach, clean_tile
 from groundshift.optical.config import PairConfig
 from groundshift.optical.coregister import Shift
 from groundshift.optical.methods import Nodes, PixelFlow
@@ -41,7 +40,7 @@ class MeasureTile:
     def __call__(self, tile: Tile) -> dict[str, np.ndarray]:
         """The arrays of a :class:`PixelFlow` by name, and `stable` (bool) where there is such a mask."""
         method, step = METHODS[self.config.method], self.config.step
-        margin = clean_reach(self.config.clean) + (0 if method.dense else _window_nodes(self.config))
+        margin = 0 if method.dense else _window_nodes(self.config)
         nodes_box = tile.box.padded(margin)
         pixel_box = self._with_halo(Box(*(step * side for side in nodes_box)), method.reach(self.config))
         pre = self._masked(self.pre.read(pixel_box), pixel_box)
@@ -54,7 +53,6 @@ class MeasureTile:
         if not method.dense:
             flow = with_jump_sigma(flow, _window_nodes(self.config), jump=method.jump, strain=method.strain)
         flow = _with_reading_reasons(flow, nodes, pre, post)
-        flow = clean_tile(flow, self.config.clean)
         inner = tile.box.shifted(-nodes_box.top, -nodes_box.left).slices
         layers = {name: np.ascontiguousarray(values[inner]) for name, values in flow._asdict().items()}
         layers["dx"] += np.float32(self.shift.dx)

@@ -26,7 +26,7 @@ from groundshift.io.images import Source
 from groundshift.io.pixels import Image
 from groundshift.model.displacement import displacement_map
 from groundshift.model.reason import Reason
-from groundshift.optical.clean import Stripes, estimate_stripes
+from groundshift.optical.clean import CleanTile, Stripes, cleans, estimate_stripes
 from groundshift.optical.config import PairConfig
 from groundshift.optical.coregister import coarse_shift
 from groundshift.optical.measure import MeasureTile
@@ -103,10 +103,11 @@ def measure_pair(
     config = resolved(config or PairConfig(**options))
     opening = {"band": band, "crs": crs, "nodata": nodata}
     plan = _plan(_opened(pre, resolution, **opening), _opened(post, resolution, **opening), config, area, mask, stable)
-    store = FolderStore(Path(out) / ".tiles", plan.key, record=plan.record) if out is not None else MemoryStore()
+    measured = _store(plan, out, plan.key)
     executor = executor or ("processes" if len(plan.tiles) > 1 else "serial")
-    with store.lock():
-        run(plan.step, plan.tiles, store=store, executor=executor, workers=workers, label="measuring")
+    with measured.lock():
+        run(plan.step, plan.tiles, store=measured, executor=executor, workers=workers, label="measuring")
+        store = _cleaned(plan, measured, out, workers) if cleans(config.clean) else measured
         sample = _sample(plan, store)
         registration = fit_registration(
             sample["row"], sample["col"], sample["dx"], sample["dy"], sample["dx_sigma"], sample["dy_sigma"],
@@ -118,7 +119,20 @@ def measure_pair(
             return _in_memory(plan, blocks)
         dataset = _written(Path(out), plan, blocks, registration, stripes)
         store.clear()
+        if store is not measured:
+            measured.clear()
     return dataset
+
+
+def _store(plan: _Plan, out: str | Path | None, key: str) -> TileStore:
+    return MemoryStore() if out is None else FolderStore(Path(out) / ".tiles", key, record=plan.record)
+
+
+def _cleaned(plan: _Plan, measured: TileStore, out: str | Path | None, workers: int | None) -> TileStore:
+    store = _store(plan, out, f"{plan.key}-cleaned")
+    step = CleanTile(measured, plan.tiles, plan.config.clean)
+    run(step, plan.tiles, store=store, executor="threads", workers=workers, label="cleaning")
+    return store
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,11 @@ from groundshift.optical.methods import Method
 METHODS: dict[str, Method] = {method.name: method for method in (DENSE, GAUSS_NEWTON, FREQUENCY)}
 
 _WINDOW_STEP = 8  # pixels
+_TILE = 1024  # pixels
 
 
 def resolved(config: PairConfig) -> PairConfig:
-    """The configuration with its method and step named.
+    """The configuration with its method, step and tile named.
 
     `auto` is the most accurate method on the benchmark of pairs months and years apart for what was asked: `dense`,
     unless a step of more than one pixel asks for windows; then `frequency`.
@@ -23,12 +24,18 @@ def resolved(config: PairConfig) -> PairConfig:
     Raises
     ------
     ConfigurationError
-        If there is no method of that name.
+        If there is no method of that name, or if it has tiles of its own and others are asked for.
     """
     name = config.method
     if name == "auto":
         name = DENSE.name if config.step in (None, 1) else FREQUENCY.name
     if name not in METHODS:
         raise ConfigurationError(f"there is no method {name!r}; choose auto, {', '.join(METHODS)}")
-    step = config.step or (1 if METHODS[name].dense else _WINDOW_STEP)
-    return config.model_copy(update={"method": name, "step": step})
+    method = METHODS[name]
+    if method.block and config.tile not in (None, method.block):
+        raise ConfigurationError(
+            f"tiles of {config.tile} pixels were asked for, but {name!r} always has tiles of {method.block}, so that "
+            "the map does not depend on them; leave `tile` out"
+        )
+    step = config.step or (1 if method.dense else _WINDOW_STEP)
+    return config.model_copy(update={"method": name, "step": step, "tile": config.tile or method.block or _TILE})

@@ -35,6 +35,7 @@ from groundshift.synth.selection import (
     select_pairs,
     split_sites,
 )
+from groundshift.synth.shared import SharedMotion
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -71,6 +72,7 @@ class DatasetOptions(BaseModel):
     seed: int = Field(0, ge=0, description="of everything that is drawn")
     shard: int = Field(256, ge=1, description="samples in a shard")
     scene: int = Field(128, ge=1, description="samples that are cut out of one procedural scene")
+    motion: int = Field(4, ge=1, le=8, description="samples that share a motion, turned, mirrored and scaled")
     images: str | None = Field(None, description="folder of images to make samples of; procedural scenes if none")
     selection: Selection = Field(Selection(), description="which pairs of these images are fit")
     shares: tuple[float, float, float] = Field((10, 2, 2), description="of the sites of these images in each split")
@@ -133,7 +135,8 @@ def dataset_sample(
     scene = ProceduralScenes(options.seed, (0, *place, index // options.scene))
     seed = np.random.SeedSequence(options.seed, spawn_key=(1, *place, index))
     pair_options = options.pair.model_copy(update={"scales": {scale: 1.0}})
-    sample = make_sample(pair_options, RealPairs(pairs) if pairs else scene, seed, traces=traces)
+    motion = SharedMotion(options.seed, (2, *place, index // options.motion), index % options.motion)
+    sample = make_sample(pair_options, RealPairs(pairs) if pairs else scene, seed, traces=traces, motions=motion)
     name = sample_name(index, place[1]).removesuffix(".npz")
     return replace(sample, record={"name": name, "split": split, **sample.record})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Any, Literal, NamedTuple
@@ -15,11 +15,12 @@ from groundshift.errors import ConfigurationError
 from groundshift.grid.tiles import Box
 from groundshift.io.samples import Sample
 from groundshift.synth.changes import Changes, Strength, on_ground, random_changes
-from groundshift.synth.faults import FaultOptions, Weight, random_faults, random_peak
-from groundshift.synth.motions import GroundMotion, no_motion, random_bowl, random_glacier, random_landslide
+from groundshift.synth.faults import FaultOptions, Weight
+from groundshift.synth.motions import GroundMotion
 from groundshift.synth.scenes import Scene, Sun, procedural_ground, procedural_scene
 from groundshift.synth.selection import ImagePair, read_pair
 from groundshift.synth.sensor import Look, Sensor, look, random_sensor
+from groundshift.synth.shared import MotionSource, drawn, own_motion
 from groundshift.synth.warp import Inverse, inverse
 
 Scale = Literal["very_small", "small", "large", "very_large"]
@@ -33,7 +34,6 @@ _TRIES = 8  # places of a real pair that are looked at for one with data
 _FLOW_STEP = 2.0**-15  # pixels to which the truth is rounded, so that it packs well
 _DISTANCE_STEP = 2.0**-4  # the same for the distance to a trace
 _SAME = 0.5  # pixels by which the way there and back may differ
-_MOTIONS = {"landslide": random_landslide, "glacier": random_glacier, "bowl": random_bowl, "none": no_motion}
 
 
 def _some(weights: dict) -> dict:
@@ -153,8 +153,9 @@ class RealPairs:
 
 
 def make_sample(
-    options: PairOptions, source: SceneSource, seed: np.random.SeedSequence, *, traces: Sequence[np.ndarray] = ()
-) -> Sample:
+    options: PairOptions, source: SceneSource, seed: np.random.SeedSequence, *, traces: Sequence[np.ndarray] = (),
+    motions: MotionSource = own_motion,
+) -> Sample:  # fmt: skip
     """Two images between which the ground moved, and by how much; nothing but the arguments decides on them.
 
     The truth, `flow`, is the sum of the motion of the ground, the geometry of the second image, and the
@@ -172,15 +173,17 @@ def make_sample(
         Spawned from for each part of the sample, so that no part alters another; it is not changed.
     traces
         Shapes of real faults, see :func:`groundshift.synth.faults.random_faults`.
+    motions
+        :func:`groundshift.synth.shared.own_motion`, a :class:`groundshift.synth.shared.SharedMotion`, or any other.
     """
     choice, ground, moving, changing, sensing, first, second, altering = (
         np.random.default_rng(np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, k))) for k in range(8)
     )
-    scale, kind, strength = (_drawn(choice, each) for each in (options.scales, options.kinds, options.strengths))
+    scale, strength = (drawn(choice, each) for each in (options.scales, options.strengths))
     view = source(ground, options)
     other_date = view.after is not None and choice.random() < options.other_date
     shape = (options.size, options.size)
-    motion = _motion(moving, kind, scale, shape, options, traces)
+    motion, distance = motions(moving, options, scale, traces)
     level = max(float(np.nanmedian(view.before)), 1e-6)
     sensor = _sensor(random_sensor(sensing, strength, shape=shape, level=level, ratio=options.ratio), other_date)
     changes = Changes() if other_date else _changes(changing, strength, view)
@@ -197,11 +200,11 @@ def make_sample(
     flow = (np.rint(total.known / _FLOW_STEP) * _FLOW_STEP).astype(np.float32)
     valid = before.valid & _arrived(flow[0], flow[1], back, after.valid & ~after.clouded)
     record = {
-        "seed": [seed.entropy, *seed.spawn_key], "scale": scale, "kind": kind, "strength": strength,
+        "seed": [seed.entropy, *seed.spawn_key], "scale": scale, "kind": motion.kind, "strength": strength,
         "motion": motion.record, "changes": changes.model_dump(), "sensor": sensor.model_dump(),
         "scene": view.record, "other_date": bool(other_date), "misregistration": list(shift),
     }  # fmt: skip
-    distance = np.rint(motion.distance(shape) / _DISTANCE_STEP) * np.float32(_DISTANCE_STEP)
+    distance = np.rint(distance / _DISTANCE_STEP) * np.float32(_DISTANCE_STEP)
     return Sample(
         _counts(before.image, sensor), _counts(after.image, sensor), flow, valid, distance.astype(np.float32), record
     )
@@ -218,16 +221,6 @@ class _Total:
     def __call__(self, rows: np.ndarray, cols: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         motion, geometry = self.motion.flow(rows, cols), self.geometry(rows, cols)
         return tuple(sum(each) for each in zip(motion, geometry, self.shift, strict=True))
-
-
-def _motion(
-    random: np.random.Generator, kind: Kind, scale: Scale, shape: tuple[int, int], options: PairOptions,
-    traces: Sequence[np.ndarray],
-) -> GroundMotion:  # fmt: skip
-    peak = random_peak(random, scale)
-    if kind == "earthquake":
-        return random_faults(random, shape, peak, options.faults, traces=traces)
-    return _MOTIONS[kind](random, shape, peak)
 
 
 def _changes(random: np.random.Generator, strength: Strength, view: View) -> Changes:
@@ -266,11 +259,6 @@ def _counts(image: np.ndarray, sensor: Sensor) -> np.ndarray:
     """Counts of the sensor, uint16; 0 is no data, or dark."""
     counts = np.rint(image * ((2**sensor.bits - 1) / sensor.full_scale))
     return np.where(np.isfinite(counts), np.clip(counts, 0, 65535), 0).astype(np.uint16)
-
-
-def _drawn(random: np.random.Generator, weights: Mapping[Any, float]) -> Any:
-    shares = np.array(list(weights.values()), float)
-    return list(weights)[random.choice(len(shares), p=shares / shares.sum())]
 
 
 @numba.njit(cache=True, nogil=True)
