@@ -38,6 +38,7 @@ def test_dask_gives_the_same_bytes_and_goes_on_where_another_ended(alone, tmp_pa
         gone = tmp_path / "train" / "small" / "00001.tar"
         kept = {each: each.stat().st_mtime_ns for each in tmp_path.rglob("*.tar") if each != gone}
         gone.unlink()
-        build_dataset(tmp_path, OPTIONS, executor=cluster.get_client())
+        with cluster.get_client() as client:
+            build_dataset(tmp_path, OPTIONS, executor=client)
         assert files(tmp_path) == alone
         assert all(each.stat().st_mtime_ns == when for each, when in kept.items())
