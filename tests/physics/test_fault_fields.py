@@ -5,7 +5,8 @@ import pytest
 from reference.okada import rectangle
 
 from groundshift.kernels.triangular_dislocation import surface_displacement
-from groundshift.synth.faults import Fault, FaultOptions, fault_motion, random_system
+from groundshift.synth.earthquakes import FaultOptions, random_system
+from groundshift.synth.faults import Fault, fault_motion
 
 SHAPE = (128, 160)
 ACROSS = 0.01  # pixels

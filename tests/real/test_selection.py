@@ -7,15 +7,8 @@ import pytest
 import shapely
 
 from groundshift.grid.tiles import Box
-from groundshift.synth.selection import (
-    HELD_OUT,
-    Selection,
-    find_images,
-    group_sites,
-    read_pair,
-    select_pairs,
-    split_sites,
-)
+from groundshift.synth.real_pairs import read_pair, select_pairs
+from groundshift.synth.selection import HELD_OUT, Selection, find_images, group_sites, split_sites
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use .@. matmul:PendingDeprecationWarning")
 ANY = Selection(forbidden=(), least_correlation=-1, least_size=128)

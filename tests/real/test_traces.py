@@ -5,7 +5,7 @@ import pytest
 
 from groundshift.io import read_traces
 from groundshift.synth.dataset import DatasetOptions, dataset_sample, find_traces
-from groundshift.synth.faults import FaultOptions, random_system
+from groundshift.synth.earthquakes import FaultOptions, random_system
 from groundshift.synth.pairs import PairOptions
 
 SINGLE = FaultOptions(

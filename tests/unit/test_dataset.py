@@ -19,7 +19,7 @@ from groundshift.synth.dataset import (
     find_traces,
     shards_of,
 )
-from groundshift.synth.faults import FaultOptions
+from groundshift.synth.earthquakes import FaultOptions
 from groundshift.synth.pairs import PairOptions
 from groundshift.synth.scenes import procedural_scene
 from groundshift.synth.selection import Selection

@@ -9,15 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from groundshift.errors import InputError
-from groundshift.synth.faults import (
-    SCALES,
-    Fault,
-    FaultOptions,
-    fault_motion,
-    random_faults,
-    random_peak,
-    random_system,
-)
+from groundshift.synth.earthquakes import SCALES, FaultOptions, random_faults, random_peak, random_system
+from groundshift.synth.faults import Fault, fault_motion
 
 SHAPE = (96, 120)
 ONE = {"systems": {"single": 1.0}, "buried": 0.0, "distributed": 0.0}

@@ -17,18 +17,15 @@ from groundshift.errors import ConfigurationError, InputError
 from groundshift.grid.tiles import Box
 from groundshift.io import write_image
 from groundshift.kernels.spline import coefficients, warp
+from groundshift.synth.real_pairs import ImagePair, local_correlation, read_pair, select_pairs
 from groundshift.synth.selection import (
     HELD_OUT,
-    ImagePair,
     Selection,
     Site,
     SourceImage,
     find_images,
     footprint_of,
     group_sites,
-    local_correlation,
-    read_pair,
-    select_pairs,
     split_sites,
     stac_images,
 )

@@ -23,18 +23,10 @@ from groundshift.errors import ConfigurationError, InputError
 from groundshift.io import read_traces, write_json, write_text
 from groundshift.io.samples import Sample, sample_name, write_shard
 from groundshift.kernels.spline import coefficients, warp
-from groundshift.synth.faults import SCALES
+from groundshift.synth.earthquakes import SCALES
 from groundshift.synth.pairs import Kind, PairOptions, ProceduralScenes, RealPairs, Scale, make_sample
-from groundshift.synth.selection import (
-    ImagePair,
-    Selection,
-    Split,
-    find_images,
-    group_sites,
-    local_correlation,
-    select_pairs,
-    split_sites,
-)
+from groundshift.synth.real_pairs import ImagePair, local_correlation, select_pairs
+from groundshift.synth.selection import Selection, Split, find_images, group_sites, split_sites
 from groundshift.synth.shared import SharedMotion
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from groundshift.errors import ConfigurationError
 from groundshift.grid.tiles import Box
 from groundshift.io.samples import Sample
 from groundshift.synth.changes import Changes, Strength, on_ground, random_changes
-from groundshift.synth.faults import FaultOptions, Weight
+from groundshift.synth.earthquakes import FaultOptions, Weight
 from groundshift.synth.motions import GroundMotion
+from groundshift.synth.real_pairs import ImagePair, read_pair
 from groundshift.synth.scenes import Scene, Sun, procedural_ground, procedural_scene
-from groundshift.synth.selection import ImagePair, read_pair
 from groundshift.synth.sensor import Look, Sensor, look, random_sensor
 from groundshift.synth.shared import MotionSource, drawn, own_motion
 from groundshift.synth.warp import Inverse, inverse
@@ -127,7 +127,7 @@ def _scene(seed: int, spawn_key: tuple[int, ...], side: int, pixel: float, ratio
 
 @dataclass(frozen=True)
 class RealPairs:
-    """Views cut out of real pairs, see :mod:`groundshift.synth.selection`."""
+    """Views cut out of real pairs, see :mod:`groundshift.synth.real_pairs`."""
 
     pairs: tuple[ImagePair, ...]
 
@@ -172,7 +172,7 @@ def make_sample(
     seed
         Spawned from for each part of the sample, so that no part alters another; it is not changed.
     traces
-        Shapes of real faults, see :func:`groundshift.synth.faults.random_faults`.
+        Shapes of real faults, see :func:`groundshift.synth.earthquakes.random_faults`.
     motions
         :func:`groundshift.synth.shared.own_motion`, a :class:`groundshift.synth.shared.SharedMotion`, or any other.
     """

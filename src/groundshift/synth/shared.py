@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from groundshift.synth.faults import SCALES, FaultOptions, random_faults, random_peak
+from groundshift.synth.earthquakes import SCALES, FaultOptions, random_faults, random_peak
 from groundshift.synth.motions import GroundMotion, no_motion, random_bowl, random_glacier, random_landslide
 
 if TYPE_CHECKING:
