@@ -4,6 +4,7 @@
     python -m benchmarks bias OUT                    `gauss-newton` against the Cramér–Rao bound: table and plot
     python -m benchmarks windows                     windows a second of `frequency`
     python -m benchmarks scale OUT METHOD SIDE...    time and memory of whole pairs, SIDE² pixels: table and plot
+    python -m benchmarks synth [IMAGES]              training samples a second, of procedural scenes or real images
     python -m benchmarks gallery yahtse|kaiserberg DATA OUT
 
 `groundshift bench optical FOLDER` scores a method on pairs with known truth.
@@ -15,7 +16,7 @@ import logging
 import sys
 from pathlib import Path
 
-from benchmarks import bias, gallery, scale, windows
+from benchmarks import bias, gallery, scale, synth, windows
 
 
 def main(arguments: list[str]) -> None:
@@ -32,6 +33,10 @@ def main(arguments: list[str]) -> None:
             windows.main()
         case ["scale", out, method, *sides] if sides:
             scale.main(Path(out), method, [int(side) for side in sides])
+        case ["synth"]:
+            synth.main(None)
+        case ["synth", images]:
+            synth.main(Path(images))
         case ["gallery", "yahtse" | "kaiserberg" as page, data, out]:
             logging.basicConfig(level=logging.INFO)
             print(gallery.PAGES[page](Path(data), Path(out)))

@@ -12,13 +12,13 @@ from groundshift.optical.registry import METHODS, resolved
 from groundshift.synth.textures import shifted_pair
 
 SIZE = 160
-few = settings(max_examples=6, deadline=None)
+few = settings(max_examples=6, deadline=None, derandomize=True)
 seeds, shifts = st.integers(0, 99), st.floats(-3, 3)
 every_method = pytest.mark.parametrize("name", METHODS)
 
 
 def measured(name, pre, post, centres):
-    config = resolved(PairConfig(method=name, max_displacement=4))
+    config = resolved(PairConfig(method=name, max_displacement=5))
     return METHODS[name].measure(pre, post, Nodes(centres, centres), config)
 
 
@@ -62,14 +62,14 @@ def test_gain_and_offset_change_nothing(name, seed, gain, offset):
 @few
 @given(seeds, st.integers(1, 40), st.booleans())
 def test_a_mask_changes_only_what_it_can_reach(name, seed, height, in_post):
-    size = 256
+    size = 320
     pre, post, _ = shifted_pair(size, dx=1.3, dy=-0.4, noise=0.02, seed=seed)
-    at = centres(name, size)[:: 3 if METHODS[name].dense else 1]
+    at = centres(name, size)[:: 4 if METHODS[name].dense else 1]
     plain = measured(name, pre, post, at)
     hole = slice(size - 20 - height, size - 20)
     (post if in_post else pre)[hole] = np.nan
     masked = measured(name, pre, post, at)
-    reach = METHODS[name].reach(resolved(PairConfig(method=name, max_displacement=4)))
+    reach = METHODS[name].reach(resolved(PairConfig(method=name, max_displacement=5)))
     clear = at + reach < hole.start
     assert clear.any()
     np.testing.assert_allclose(masked.dx[clear], plain.dx[clear], atol=1e-3)

@@ -10,8 +10,8 @@ from odc.geo.geobox import GeoBox
 from groundshift.errors import ConfigurationError, InputError
 from groundshift.io import write_image
 from groundshift.io.samples import SampleFolder, read_shard, to_bytes
+from groundshift.synth.card import CARD, STATISTICS
 from groundshift.synth.dataset import (
-    STATISTICS,
     DatasetOptions,
     build_dataset,
     dataset_sample,
@@ -103,6 +103,10 @@ def test_the_card_says_what_is_there(made):
     text = (folder / "README.md").read_text()
     assert all(f"{name}: {said}" in text for name, said in STATISTICS.items())
     assert "| train | 5 | 5 |" in text
+    assert {each.name for each in folder.iterdir() if each.is_file()} == set(CARD)
+    for picture in ("examples.png", "distributions.png"):
+        assert f"({picture})" in text
+        assert (folder / picture).read_bytes()[:4] == b"\x89PNG"
 
 
 def test_a_set_of_other_options_is_not_mixed_in(made, tmp_path):

@@ -14,8 +14,6 @@ from groundshift.cli.options import Executor, Out, Workers
 synth = typer.Typer(no_args_is_help=True, help="Simulated pairs of images with known displacement.")
 app.add_typer(synth, name="synth")
 
-_DISTRIBUTIONS, _EXAMPLES = "distributions.png", "examples.png"
-
 
 class ScaleName(StrEnum):
     """What `--scale` takes."""
@@ -50,9 +48,8 @@ def pairs(
     workers: Workers = None,
 ) -> None:
     """Make a set to train, validate and test on; the same command again goes on where it was stopped."""
-    from groundshift.figures.samples import distributions_figure
-    from groundshift.figures.style import save_figure
-    from groundshift.synth.dataset import STATISTICS, DatasetOptions, build_dataset
+    from groundshift.synth.card import CARD
+    from groundshift.synth.dataset import DatasetOptions, build_dataset
     from groundshift.synth.pairs import PairOptions
 
     fifth = -(-count // 5)
@@ -62,13 +59,11 @@ def pairs(
         images=None if images is None else str(images), traces=None if traces is None else str(traces), **chosen,
     )  # fmt: skip
     built = build_dataset(out, options, executor=scheduler or "processes", workers=workers)
-    save_figure(distributions_figure(built.statistics, STATISTICS), out / _DISTRIBUTIONS)
-    _save_examples(out, out / _EXAMPLES)
     samples = {split: sum(each.values()) for split, each in built.card["samples"].items()}
     typer.echo(
         f"{', '.join(f'{count} {split}' for split, count in samples.items())} samples of {size} x {size} pixels in "
         f"{built.card['shards']} shards, {built.card['bytes'] / 1e6:.1f} MB\n"
-        f"card and pictures in {out}: README.md, card.json, {_DISTRIBUTIONS}, {_EXAMPLES}"
+        f"card and pictures in {out}: {', '.join(CARD)}"
     )
 
 
@@ -81,24 +76,7 @@ def show(
     ] = None,
 ) -> None:
     """Draw a sheet of examples, evenly spread over the samples."""
-    path = picture or folder / _EXAMPLES
-    typer.echo(f"{_save_examples(folder, path, count)} examples in {path}")
+    from groundshift.synth.card import draw_examples
 
-
-def _save_examples(folder: Path, path: Path, count: int = 8) -> int:
-    import numpy as np
-
-    from groundshift.figures.samples import Example, examples_figure
-    from groundshift.figures.style import save_figure
-    from groundshift.io.samples import SampleFolder
-
-    samples = SampleFolder(folder)
-    chosen = np.unique(np.linspace(0, len(samples) - 1, min(count, len(samples))).round().astype(int))
-    examples = []
-    for index in chosen:
-        sample = samples[int(index)]
-        said = [str(sample.record[name]) for name in ("kind", "scale", "strength") if name in sample.record]
-        title = "\n".join(said).replace("_", " ")
-        examples.append(Example(title, sample.pre, sample.post, sample.flow, sample.valid))
-    save_figure(examples_figure(examples), path, dpi=90)
-    return len(examples)
+    path = picture or folder / "examples.png"
+    typer.echo(f"{draw_examples(folder, path, count=count)} examples in {path}")

@@ -343,7 +343,7 @@ def _measure(pre: np.ndarray, post: np.ndarray, nodes: Nodes, config: PairConfig
     sigma_x, sigma_y = np.sqrt(variance[0][at]), np.sqrt(variance[1][at])
     dx, dy = field.u[0][at], field.u[1][at]
     reason = np.zeros(dx.shape, np.uint8)
-    reason[np.maximum(np.abs(dx), np.abs(dy)) > config.max_displacement] = Reason.OUT_OF_RANGE
+    reason[np.hypot(dx, dy) > config.max_displacement] = Reason.OUT_OF_RANGE
     reason[np.maximum(sigma_x, sigma_y) > _LARGEST_SIGMA] = Reason.NO_MATCH
     reason[_seen(images, field.u)[at] == 0] = Reason.NO_DATA
     layers = (dx, dy, sigma_x, sigma_y, measured.correlation[at])

@@ -16,7 +16,7 @@ from groundshift.optical.methods import Method, Nodes, PixelFlow
 if TYPE_CHECKING:
     from groundshift.optical.config import PairConfig
 
-SPREAD = 1.35
+SPREAD = 1.3
 """Standard deviation over that of independent frequencies: the taper makes neighbours alike.
 
 For a sine taper √(Σt⁴ N² / (Σt²)²) over both axes is 1.5; simulated textures of 2 to 20 % noise ask for 1.4, real

@@ -15,7 +15,7 @@ from groundshift.optical.coregister import Shift
 from groundshift.optical.methods import Nodes, PixelFlow
 from groundshift.optical.registry import METHODS
 
-_NOISE_FACTOR = 1.3  # of a window's own variance
+_NOISE_FACTOR = 1.2  # of a window's own variance
 _NOISE_OFF_PLANE = 0.5  # that in units of the variance of dx and dy, if there is nothing but noise
 _NOISE_SPREAD = 32.0  # squared spread of 5 x 5 nodes in units of the variance, if there is nothing but noise
 """Fitted on pairs of sites that are kept apart from the benchmark: variance of standardised errors about 1."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import shutil
 import zlib
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -20,12 +19,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from groundshift.engine import FolderStore, run, run_key, run_record
 from groundshift.engine.progress import Report
 from groundshift.errors import ConfigurationError, InputError
-from groundshift.io import read_traces, write_json, write_text
+from groundshift.io import read_traces
 from groundshift.io.samples import Sample, sample_name, write_shard
-from groundshift.kernels.spline import coefficients, warp
+from groundshift.synth.card import by_name, measured, summary, write_card
 from groundshift.synth.earthquakes import SCALES
-from groundshift.synth.pairs import Kind, PairOptions, ProceduralScenes, RealPairs, Scale, make_sample
-from groundshift.synth.real_pairs import ImagePair, local_correlation, select_pairs
+from groundshift.synth.pairs import PairOptions, ProceduralScenes, RealPairs, Scale, make_sample
+from groundshift.synth.real_pairs import ImagePair, select_pairs
 from groundshift.synth.selection import Selection, Split, find_images, group_sites, split_sites
 from groundshift.synth.shared import SharedMotion
 
@@ -33,22 +32,10 @@ if TYPE_CHECKING:
     from distributed import Client
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
-STATISTICS: Mapping[str, str] = {
-    "peak": "largest displacement of the ground, pixels",
-    "median": "median length of the flow, with misregistration, pixels",
-    "p95": "95 % of the flow is shorter, pixels",
-    "gradient": "99 % of the gradient of the flow is less, pixels a pixel",
-    "correlation": "mean local correlation of the images after alignment by the flow",
-    "valid": "share of pixels that are valid",
-}
-"""What is measured on samples, by its name."""
-
 _LEAST_VERTICES = 5  # of a trace that is taken: less is no shape
-_KINDS: tuple[Kind, ...] = ("earthquake", "landslide", "glacier", "bowl", "none")
 _VERSION = version("groundshift")
 _STATE = ".shards"  # folder in a set: what is done
 _CORRELATED = 8  # the correlation is measured on each eighth sample
-_PERCENTILES = (5, 25, 50, 75, 95)
 
 
 class DatasetOptions(BaseModel):
@@ -94,7 +81,9 @@ class Built(NamedTuple):
     """A set that was made."""
 
     card: dict[str, Any]  # as in card.json
-    statistics: dict[str, dict[str, np.ndarray]]  # by class, then by name (:data:`STATISTICS`); NaN is not measured
+    statistics: dict[
+        str, dict[str, np.ndarray]
+    ]  # by class, then by name (:data:`groundshift.synth.card.STATISTICS`); NaN is not measured
 
 
 def shards_of(options: DatasetOptions) -> list[Shard]:
@@ -180,10 +169,10 @@ def build_dataset(
     workers: int | None = None,
     progress: Report | None = None,
 ) -> Built:
-    """Make a set in a folder, or what of it is not there yet: `out/SPLIT/CLASS/NUMBER.tar`, card.json, README.md.
+    """Make a set in a folder, or what of it is not there yet: `out/SPLIT/CLASS/NUMBER.tar`, and its card.
 
     Each shard is written as a whole or not at all. One that is missing, or not as it was written, is made again, with
-    the same bytes.
+    the same bytes. The files of the card are :data:`groundshift.synth.card.CARD`.
 
     Parameters
     ----------
@@ -219,9 +208,9 @@ def build_dataset(
             rows[shard.scale].append(store.read(shard.index)["statistics"])
     tables = {scale: np.concatenate(each) for scale, each in rows.items()}
     card = _card(options, shards, tables, pairs, traces, out)
-    write_json(out / "card.json", card)
-    write_text(out / "README.md", readme(card))
-    return Built(card, {scale: dict(zip(STATISTICS, each[:, 1:].T, strict=True)) for scale, each in tables.items()})
+    statistics = {scale: by_name(each) for scale, each in tables.items()}
+    write_card(out, card, statistics)
+    return Built(card, statistics)
 
 
 @dataclass(frozen=True)
@@ -240,7 +229,7 @@ class _MakeShard:
             for index in range(shard.first, shard.first + shard.count):
                 pairs = self.pairs[shard.split]
                 sample = dataset_sample(self.options, shard.split, shard.scale, index, pairs=pairs, traces=self.traces)
-                rows.append([_KINDS.index(sample.record["kind"]), *_statistics(sample, index % _CORRELATED == 0)])
+                rows.append(measured(sample, correlated=index % _CORRELATED == 0))
                 yield sample
 
         write_shard(self.out / shard.path, samples())
@@ -274,91 +263,20 @@ def _fingerprint(path: Path) -> tuple[int, int]:
     return path.stat().st_size, checksum
 
 
-def _statistics(sample: Sample, correlated: bool) -> list[float]:
-    """The values of :data:`STATISTICS`."""
-    valid = sample.valid
-    correlation = np.nan
-    if correlated:
-        post = warp(coefficients(sample.post.astype(np.float32)), *sample.flow)
-        pre = np.where(valid, sample.pre, np.nan).astype(np.float32)
-        with np.errstate(invalid="ignore"):  # flat windows, which are left out
-            together = local_correlation(pre, np.where(valid, post, np.nan))
-        correlation = float(together.mean()) if together.size else np.nan
-    if not valid.any():
-        return [sample.record["motion"]["peak"], np.nan, np.nan, np.nan, correlation, 0.0]
-    length = np.hypot(*sample.flow)[valid]
-    right, down = np.diff(sample.flow, axis=2)[:, :-1], np.diff(sample.flow, axis=1)[:, :, :-1]
-    gradient = np.sqrt((right**2 + down**2).sum(axis=0))[valid[:-1, :-1]]
-    steep = float(np.percentile(gradient, 99)) if gradient.size else np.nan
-    return [sample.record["motion"]["peak"], *map(float, np.percentile(length, (50, 95))), steep, correlation,
-            float(valid.mean())]  # fmt: skip
-
-
 def _card(
     options: DatasetOptions, shards: list[Shard], tables: Mapping[str, np.ndarray],
     pairs: Mapping[Split, tuple[ImagePair, ...]], traces: Sequence[np.ndarray], out: Path,
 ) -> dict[str, Any]:  # fmt: skip
     counts = {split: {scale: getattr(options, split) for scale in options.scales} for split in SPLITS}
-    statistics = {
-        scale: {name: {f"p{p}": value for p, value in zip(_PERCENTILES, _percentiles(column), strict=True)}
-                for name, column in zip(STATISTICS, table[:, 1:].T, strict=True)}
-        for scale, table in tables.items()
-    }  # fmt: skip
-    kinds = {scale: dict(Counter(_KINDS[int(each)] for each in table[:, 0])) for scale, table in tables.items()}
     real = [pair.model_dump(mode="json") for split in SPLITS for pair in pairs[split]]
     owned = [*(["each image"] if real else []), *(["the file of traces"] if traces else [])]
     return {
         "made_by": f"groundshift {_VERSION}", "samples": counts,
         "shards": len(shards), "bytes": sum((out / each.path).stat().st_size for each in shards),
-        "peaks": {scale: list(SCALES[scale]) for scale in options.scales}, "kinds": kinds, "statistics": statistics,
+        "peaks": {scale: list(SCALES[scale]) for scale in options.scales}, **summary(tables),
         "sources": real or "procedural scenes, made by the program; they show no real place",
         "traces": {"file": str(options.traces), "lines": len(traces)} if traces else None,
         "licence": f"that of {' and '.join(owned)} applies to the samples made of it" if owned
         else "free of the rights of others",
         "options": options.model_dump(mode="json"),
     }  # fmt: skip
-
-
-def _percentiles(values: np.ndarray) -> list[float | None]:
-    known = values[np.isfinite(values)]
-    return [float(each) for each in np.percentile(known, _PERCENTILES)] if known.size else [None] * len(_PERCENTILES)
-
-
-def readme(card: Mapping[str, Any]) -> str:
-    """The card of a set as Markdown."""
-    scales = list(card["peaks"])
-    lines = [
-        "# Pairs of images with known displacement", "",
-        f"Made by {card['made_by']}; {card['shards']} shards, {card['bytes'] / 1e6:.1f} MB.", "",
-        "Each sample is an .npz file in a .tar shard: `int_array_1` and `int_array_2` (images before and after,",
-        "uint16), `float_array_1` and `float_array_2` (displacement toward the east and the north, pixels, on the",
-        "first image), `valid`, `distance` (pixels to the nearest trace; 1e6 where there is none) and `record` (JSON:",
-        "everything that was drawn). The displacement holds the misregistration of the second image too; the record",
-        "has both apart.", "", "## Samples", "",
-        *_table(["split", *scales], [[split, *each.values()] for split, each in card["samples"].items()]),
-        "", "## Statistics", "",
-    ]  # fmt: skip
-    for name, said in STATISTICS.items():
-        rows = [[scale, *(_said(each) for each in card["statistics"][scale][name].values())] for scale in scales]
-        lines += [f"{name}: {said}", "", *_table(["class", *(f"{p} %" for p in _PERCENTILES)], rows), ""]
-    kinds = [[scale, *(card["kinds"][scale].get(kind, 0) for kind in _KINDS)] for scale in scales]
-    lines += ["## Kinds of motion", "", *_table(["class", *_KINDS], kinds), "", "## Sources", ""]
-    if isinstance(card["sources"], str):
-        lines.append(f"{card['sources'].capitalize()}.")
-    else:
-        rows = [[each["split"], each["site"], each["pre"], each["post"], f"{each['correlation']:.2f}"]
-                for each in card["sources"]]  # fmt: skip
-        lines += _table(["split", "site", "before", "after", "correlation"], rows)
-    if card["traces"]:
-        share = card["options"]["pair"]["faults"]["real"]
-        lines += ["", f"Shapes of {100 * share:g} % of the faults: {card['traces']['lines']} lines of "
-                      f"{Path(card['traces']['file']).name}."]  # fmt: skip
-    return "\n".join([*lines, "", f"Licence: {card['licence']}. All options are in card.json.", ""])
-
-
-def _table(head: list[Any], rows: list[list[Any]]) -> list[str]:
-    return [f"| {' | '.join(map(str, each))} |" for each in (head, ["---"] * len(head), *rows)]
-
-
-def _said(value: float | None) -> str:
-    return "" if value is None else f"{value:.3g}"

@@ -12,10 +12,12 @@ from groundshift.errors import ConfigurationError
 from groundshift.kernels.spline import coefficients, fill_holes, warp
 
 _ITERATIONS = 60
-_UNDAMPED = 20  # iterations before the damping sets in
+_UNDAMPED = 10  # iterations before the damping sets in
 _DAMPING = 0.7
 _PRECISION = 1e-3  # pixels
-_BILINEAR = 3e-4  # pixels: to which a bilinear flow is inverted, and up to which bilinear is good enough
+_SOLVED = 3e-4  # pixels: to which a bilinear flow is inverted
+_BILINEAR = 6e-4  # pixels: error of a bilinear flow up to which a function is not asked
+_PATIENCE = 15  # iterations without getting nearer, after which there is no origin
 
 PixelFlowField = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 """Called with rows and columns, float64 arrays of one shape, on the first image; returns (dx, dy), pixels."""
@@ -71,6 +73,7 @@ def inverse(
     to_x, to_y = (each.ravel()[open_].astype(float) for each in (dx, dy))
     least = np.full(open_.size, np.inf)
     best_x, best_y, at = to_x.copy(), to_y.copy(), np.arange(open_.size)
+    last = np.zeros(open_.size, int)  # iteration in which the best was found
     for iteration in range(_ITERATIONS):
         if at.size == 0:
             break
@@ -79,8 +82,9 @@ def inverse(
         miss = np.hypot(miss_x, miss_y)
         better = miss < least[at]
         best_x[at[better]], best_y[at[better]], least[at[better]] = to_x[better], to_y[better], miss[better]
+        last[at[better]] = iteration
         step = 1.0 if iteration < _UNDAMPED else _DAMPING
-        going = miss >= _PRECISION
+        going = (miss >= _PRECISION) & (iteration - last[at] < _PATIENCE)
         to_x, to_y, at = (to_x + step * miss_x)[going], (to_y + step * miss_y)[going], at[going]
     dx.ravel()[open_], dy.ravel()[open_], found.ravel()[open_] = best_x, best_y, least < _PRECISION
     return Inverse(dx, dy, found)
@@ -143,7 +147,7 @@ def _inverse_of_grid(dx, dy):
                 miss = miss_x * miss_x + miss_y * miss_y
                 if miss < least:
                     best_x, best_y, least = x, y, miss
-                if miss < _BILINEAR**2:
+                if miss < _SOLVED**2:
                     break
                 step = np.float32(1.0 if iteration < _UNDAMPED else _DAMPING)
                 x, y = x + step * miss_x, y + step * miss_y
