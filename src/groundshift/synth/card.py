@@ -133,16 +133,8 @@ def readme(card: Mapping[str, Any]) -> str:
         rows = [[scale, *(_said(each) for each in card["statistics"][scale][name].values())] for scale in scales]
         lines += [f"{name}: {said}", "", *_table(["class", *(f"{p} %" for p in _PERCENTILES)], rows), ""]
     kinds = [[scale, *(card["kinds"][scale].get(kind, 0) for kind in _KINDS)] for scale in scales]
-    lines += [
-        "![Distributions](distributions.png)",
-        "",
-        "## Kinds of motion",
-        "",
-        *_table(["class", *_KINDS], kinds),
-        "",
-        "## Sources",
-        "",
-    ]
+    lines += ["![Distributions](distributions.png)", ""]
+    lines += ["## Kinds of motion", "", *_table(["class", *_KINDS], kinds), "", "## Sources", ""]
     if isinstance(card["sources"], str):
         lines.append(f"{card['sources'].capitalize()}.")
     else:

@@ -81,9 +81,7 @@ class Built(NamedTuple):
     """A set that was made."""
 
     card: dict[str, Any]  # as in card.json
-    statistics: dict[
-        str, dict[str, np.ndarray]
-    ]  # by class, then by name (:data:`groundshift.synth.card.STATISTICS`); NaN is not measured
+    statistics: dict[str, dict[str, np.ndarray]]  # by class, then by name as in `card.STATISTICS`; NaN is not measured
 
 
 def shards_of(options: DatasetOptions) -> list[Shard]:
