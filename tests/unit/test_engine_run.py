@@ -267,6 +267,16 @@ def test_log_has_a_line_for_each_tenth(caplog):
     ]
 
 
+def test_log_and_errors_call_the_units_as_the_caller_does(caplog):
+    with caplog.at_level(logging.INFO):
+        run(fails_on(None, None), TILES, store=MemoryStore(), executor="serial", label="making samples", units="shards")
+    said = [record.message for record in caplog.records]
+    assert said[0].startswith("making samples: 6 of 6 shards to go")
+    assert said[-1].startswith("making samples: 6 of 6 shards in ")
+    with pytest.raises(RunError, match="the 0 finished shards are in memory"):
+        run(fails_on(0, ValueError()), TILES, store=MemoryStore(), executor="serial", units="shards")
+
+
 class Terminal:
     """Stands in for standard error."""
 

@@ -20,7 +20,7 @@ _QUIET_SECONDS = 2.0
 
 
 @contextlib.contextmanager
-def reporting(label: str, report: Report | None, *, done: int, total: int) -> Iterator[Report]:
+def reporting(label: str, report: Report | None, *, done: int, total: int, units: str = "tiles") -> Iterator[Report]:
     """Give a function to be called with (done, total) after each tile.
 
     It is `report` itself if that is given. Otherwise it moves a bar, which appears after two seconds, if standard
@@ -29,16 +29,16 @@ def reporting(label: str, report: Report | None, *, done: int, total: int) -> It
     if report is not None:
         yield report
     elif sys.stderr.isatty():
-        with _late_bar() as bar:
+        with _late_bar(units) as bar:
             task = bar.add_task(label, completed=done, total=total)
             yield lambda done, total: bar.update(task, completed=done)
     else:
-        yield _TenthsInLog(label, done)
+        yield _TenthsInLog(label, done, units)
 
 
 class _TenthsInLog:
-    def __init__(self, label: str, done: int) -> None:
-        self.label = label
+    def __init__(self, label: str, done: int, units: str) -> None:
+        self.label, self.units = label, units
         self.first = self.logged = done
         self.start = time.monotonic()
 
@@ -48,11 +48,11 @@ class _TenthsInLog:
         self.logged = done
         seconds = time.monotonic() - self.start
         left = seconds * (total - done) / (done - self.first)
-        log.info("%s: %d of %d tiles in %.0f s, about %.0f s to go", self.label, done, total, seconds, left)
+        log.info("%s: %d of %d %s in %.0f s, about %.0f s to go", self.label, done, total, self.units, seconds, left)
 
 
 @contextlib.contextmanager
-def _late_bar() -> Iterator[Progress]:
+def _late_bar(units: str) -> Iterator[Progress]:
     """A progress bar that shows itself only if it is still wanted after two seconds."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
@@ -61,7 +61,7 @@ def _late_bar() -> Iterator[Progress]:
 
     class Rate(ProgressColumn):
         def render(self, task: Row) -> Text:
-            return Text(f"{task.speed:.2g} tiles/s" if task.speed else "")
+            return Text(f"{task.speed:.2g} {units}/s" if task.speed else "")
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
     bar = Progress(*columns, console=Console(stderr=True), speed_estimate_period=600)

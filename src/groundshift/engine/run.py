@@ -28,6 +28,7 @@ def run(
     executor: str | Client = "processes",
     workers: int | None = None,
     label: str = "measuring",
+    units: str = "tiles",
     progress: Report | None = None,
 ) -> None:
     """Compute the tiles that the store does not have yet, and keep each as soon as it is finished.
@@ -52,6 +53,8 @@ def run(
         Threads or processes; all available cores if None. On a cluster, half the number of tiles in flight.
     label
         What the step does, for the progress bar, the log and errors.
+    units
+        What `tiles` are called there, in the plural.
     progress
         Called with (done, total) after each tile, instead of a bar or lines in the log.
 
@@ -72,24 +75,24 @@ def run(
         missing = [tile for tile in tiles if tile.index not in store]
         done = len(tiles) - len(missing)
         if not missing:
-            log.info("%s: all %d tiles are there already", label, done)
+            log.info("%s: all %d %s are there already", label, done, units)
             return
         task = Task(step, store if store.shared else None)
         try:
             with (
                 one_thread(),
                 open_pool(executor, task, workers) as pool,
-                reporting(label, progress, done=done, total=len(tiles)) as report,
+                reporting(label, progress, done=done, total=len(tiles), units=units) as report,
                 closing(_as_they_end(pool, missing)) as ended,
             ):
-                log.info("%s: %d of %d tiles to go, %s", label, len(missing), len(tiles), pool.description)
+                log.info("%s: %d of %d %s to go, %s", label, len(missing), len(tiles), units, pool.description)
                 for tile, future in ended:
                     _keep(tile, future, store)
                     done += 1
                     report(done, len(tiles))
         except _TileError as failure:
             finished = sum(tile.index in store for tile in tiles)
-            raise RunError(f"{label} failed on {failure}; {_advice(store, finished)}") from failure.__cause__
+            raise RunError(f"{label} failed on {failure}; {_advice(store, finished, units)}") from failure.__cause__
 
 
 def _as_they_end(pool: Pool, tiles: list[Indexed]) -> Generator[tuple[Indexed, Any], None, None]:
@@ -124,7 +127,7 @@ class _TileError(Exception):
     """A tile failed; the argument says which and why, the cause is the step's own error."""
 
 
-def _advice(store: TileStore, finished: int) -> str:
+def _advice(store: TileStore, finished: int, units: str) -> str:
     if store.shared:
-        return f"start the same command again to go on from the {finished} finished tiles"
-    return f"the {finished} finished tiles are in memory only, and go with this process"
+        return f"start the same command again to go on from the {finished} finished {units}"
+    return f"the {finished} finished {units} are in memory only, and go with this process"

@@ -200,7 +200,7 @@ def build_dataset(
         for leftover in out.glob("*/*/.*.tar.*"):  # of a run that was killed
             shutil.rmtree(leftover)
         run(_MakeShard(out, options, pairs, traces), shards, store=store, executor=executor, workers=workers,
-            label="making shards", progress=progress)  # fmt: skip
+            label="making samples", units="shards", progress=progress)  # fmt: skip
         rows = {scale: [] for scale in options.scales}
         for shard in shards:
             rows[shard.scale].append(store.read(shard.index)["statistics"])
