@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import io
 import json
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -30,7 +31,7 @@ from groundshift.errors import InputError
 from groundshift.io.files import atomic_path, jsonable
 
 _LABEL = "label_on"  # entry of the record on disk: the image whose pixels the displacement belongs to
-_LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the first time a zip file can tell
+_NO_REPEATS = ("int_array_1", "int_array_2", "float_array_1", "float_array_2")
 _STEPS = 50
 _PRECISION = 1e-3  # pixels
 _BROKEN = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error, tarfile.TarError)
@@ -73,7 +74,7 @@ def to_bytes(sample: Sample, *, label_on: Literal["first", "second"] = "first", 
         Image whose pixels the displacement on disk belongs to. `first` is exact. `second` is what code that was
         written for FaultDeform expects; across a jump that opened a gap the nearest side is given.
     compress
-        Deflate at its quickest level.
+        Deflate, quickly.
     """
     flow = sample.flow if label_on == "first" else _moved(sample.flow, -1)[0]
     arrays = {
@@ -85,16 +86,38 @@ def to_bytes(sample: Sample, *, label_on: Literal["first", "second"] = "first", 
         "distance": sample.distance.astype(np.float32),
         "record": np.array(json.dumps(jsonable({**sample.record, _LABEL: label_on}), sort_keys=True).encode()),
     }
+    return _zipped({name: _plain(array) for name, array in arrays.items()}, compress)
+
+
+def _plain(array: np.ndarray) -> bytes:
+    """The bytes of an .npy file."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, array in arrays.items():
-            entry = zipfile.ZipInfo(f"{name}.npy", _LONG_AGO)
-            entry.create_system, entry.external_attr = 3, 0o644 << 16  # alike on all systems
-            entry.compress_type = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
-            plain = io.BytesIO()
-            np.lib.format.write_array(plain, np.ascontiguousarray(array) if array.ndim else array, allow_pickle=False)
-            archive.writestr(entry, plain.getbuffer(), compresslevel=1)
+    np.lib.format.write_array(buffer, np.ascontiguousarray(array) if array.ndim else array, allow_pickle=False)
     return buffer.getvalue()
+
+
+def _zipped(entries: Mapping[str, bytes], compress: bool) -> bytes:
+    """A .zip file with NAME.npy for each entry, of 1980 and alike on all systems.
+
+    :mod:`zipfile` cannot choose how each entry is deflated: images and displacement repeat nothing but their runs of
+    one value, and looking for more takes longer than all else.
+    """
+    files, directory = io.BytesIO(), io.BytesIO()
+    for name, plain in entries.items():
+        data, path = plain, f"{name}.npy".encode()
+        if compress:
+            strategy = zlib.Z_RLE if name in _NO_REPEATS else zlib.Z_DEFAULT_STRATEGY
+            deflate = zlib.compressobj(1, zlib.DEFLATED, -zlib.MAX_WBITS, strategy=strategy)
+            data = deflate.compress(plain) + deflate.flush()
+        method = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
+        about = struct.pack("<5H3I2H", 20, 0, method, 0, 0x21, zlib.crc32(plain), len(data), len(plain), len(path), 0)
+        system, rights = 3, 0o644 << 16
+        directory.write(b"PK\1\2" + struct.pack("<BB", 20, system) + about)
+        directory.write(struct.pack("<3H2I", 0, 0, 0, rights, files.tell()) + path)
+        files.write(b"PK\3\4" + about + path + data)
+    size, count = directory.tell(), len(entries)
+    end = struct.pack("<4H2IH", 0, 0, count, count, size, files.tell(), 0)
+    return files.getvalue() + directory.getvalue() + b"PK\5\6" + end
 
 
 def from_bytes(data: bytes, *, source: str = "sample") -> Sample:

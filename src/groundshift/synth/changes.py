@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from groundshift.kernels.gaussian import smoothed
 from groundshift.kernels.spline import fill_holes
-from groundshift.synth.scenes import MORNING, Sun, hilly, illuminated, power_law
+from groundshift.synth.scenes import MORNING, Sun, furrowed, hilly, illuminated, power_law
 
 _SHADOW = 0.6  # darkening below a cloud
 _SEGMENT = 18  # pixels between the seeds of segments
@@ -255,10 +255,23 @@ def _other_texture(image: np.ndarray, field: np.ndarray, share: float, random: n
 
 def _moments(image: np.ndarray, field: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of an image in each segment, float32."""
-    size = np.maximum(np.bincount(field.ravel()), 1)
-    mean = np.bincount(field.ravel(), image.ravel()) / size
-    square = np.bincount(field.ravel(), (image - mean[field]).ravel() ** 2) / size
-    return mean.astype(np.float32), np.sqrt(square).astype(np.float32)
+    return _sums(image, field, int(field.max()) + 1)
+
+
+@numba.njit(cache=True, nogil=True)
+def _sums(image, field, count):
+    size, mean, square = np.zeros(count), np.zeros(count), np.zeros(count)
+    for i in range(image.shape[0]):
+        for j in range(image.shape[1]):
+            size[field[i, j]] += 1
+            mean[field[i, j]] += image[i, j]
+    for k in range(count):
+        size[k] = max(size[k], 1.0)
+        mean[k] /= size[k]
+    for i in range(image.shape[0]):
+        for j in range(image.shape[1]):
+            square[field[i, j]] += (image[i, j] - mean[field[i, j]]) ** 2
+    return mean.astype(np.float32), np.sqrt(square / size).astype(np.float32)
 
 
 def _openness(image: np.ndarray, field: np.ndarray, span: float) -> np.ndarray:
@@ -269,14 +282,10 @@ def _openness(image: np.ndarray, field: np.ndarray, span: float) -> np.ndarray:
 def _soil(field: np.ndarray, dark: float, bright: float, random: np.random.Generator) -> np.ndarray:
     """Bare ground: a level, furrows and a texture for each segment; float32 (y, x)."""
     count = int(field.max()) + 1
-    y, x = np.indices(field.shape, dtype=np.float32)
     angle, period = random.uniform(0, np.pi, count), random.uniform(2.5, 9, count)
-    frequency = (2 * np.pi / period).astype(np.float32)
-    along_x, along_y = ((frequency * turn).astype(np.float32) for turn in (np.cos(angle), np.sin(angle)))
-    furrows = np.sin(x * along_x[field] + y * along_y[field])
-    level = random.uniform(0.3, 0.9, count)[field]
-    texture = 0.04 * furrows + 0.08 * power_law(field.shape, random, slope=0.9)
-    return (dark + (bright - dark) * (level + texture)).astype(np.float32)
+    along = (2 * np.pi / period * turn for turn in (np.cos(angle), np.sin(angle)))
+    ground = furrowed(field, random.uniform(0.3, 0.9, count), np.full(count, 0.04), *along)
+    return dark + np.float32(bright - dark) * (ground + 0.08 * power_law(field.shape, random, slope=0.9))
 
 
 def _built(
@@ -289,23 +298,32 @@ def _built(
     half = max(np.sqrt(area / sites) / 2, 2)
     for _ in range(sites):
         centre, angle = random.uniform(0, 1, 2) * image.shape, random.uniform(0, np.pi)
-        road = half + random.uniform(20, 120)
-        first = np.maximum(centre - 1.5 * half - road, 0).astype(int)
-        last = np.minimum(centre + 1.5 * half + road, image.shape).astype(int)
-        at = tuple(slice(*each) for each in zip(first, last, strict=True))
-        y, x = np.mgrid[at].astype(np.float32) - centre[:, None, None].astype(np.float32)
-        u, v = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
-        site = (np.abs(u) < half) & (np.abs(v) < half)
-        paved = (np.abs(v) < random.uniform(0.5, 1.2)) & (u > 0) & (u < road)
-        period_u, period_v = random.uniform(4, 12, 2)
-        block = ((u / period_u) % 1 < 0.6) & ((v / period_v) % 1 < 0.55)
+        road, paved = half + random.uniform(20, 120), random.uniform(0.5, 1.2)
+        period = random.uniform(4, 12, 2)
         roofs = np.where(random.uniform(size=(64, 64)) < 0.3, 0.35, random.gamma(4, 0.25, (64, 64)))
-        roof = roofs[(u // period_u).astype(int) % 64, (v // period_v).astype(int) % 64]
-        level = np.where(paved, 0.55, np.where(block, roof, 0.35))
-        out[at] = np.where(site | paved, dark + (bright - dark) * level, out[at])
-        built[at] |= site | paved
+        roofs, street, yard = (dark + (bright - dark) * each for each in (roofs, 0.55, 0.35))
+        _build(out, built, centre, np.cos(angle), np.sin(angle), half, road, paved, period, roofs, street, yard)
     near = _soft(built)
     return out + near * (smoothed(out, 0.55) - out), built
+
+
+@numba.njit(cache=True, nogil=True)
+def _build(out, built, centre, cos, sin, half, road, paved, period, roofs, street, yard):
+    """Draw a square block of buildings of half that side, with a road from its middle, in place."""
+    reach = 1.5 * half + road
+    for i in range(max(int(centre[0] - reach), 0), min(int(centre[0] + reach) + 1, out.shape[0])):
+        for j in range(max(int(centre[1] - reach), 0), min(int(centre[1] + reach) + 1, out.shape[1])):
+            y, x = i - centre[0], j - centre[1]
+            u, v = x * cos + y * sin, y * cos - x * sin
+            if abs(v) < paved and 0 < u < road:
+                out[i, j] = street
+            elif abs(u) < half and abs(v) < half:
+                across, down = u / period[0], v / period[1]
+                roof = across % 1 < 0.6 and down % 1 < 0.55
+                out[i, j] = roofs[int(np.floor(across)) % 64, int(np.floor(down)) % 64] if roof else yard
+            else:
+                continue
+            built[i, j] = True
 
 
 def _clouds(shape: tuple[int, int], changes: Changes, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -31,7 +31,7 @@ MARGIN = 24
 
 _SCENE = 2.5  # sides of a view: side of the procedural scene that views are cut out of
 _TRIES = 8  # places of a real pair that are looked at for one with data
-_FLOW_STEP = 2.0**-15  # pixels to which the truth is rounded, so that it packs well
+_FLOW_STEP = 2.0**-13  # pixels to which the truth is rounded, so that it packs well
 _DISTANCE_STEP = 2.0**-4  # the same for the distance to a trace
 _SAME = 0.5  # pixels by which the way there and back may differ
 

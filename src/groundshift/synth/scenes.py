@@ -74,7 +74,7 @@ def procedural_ground(
     level = random.gamma(6, 1 / 6, count).astype(np.float32)
     rough = random.gamma(2, 0.5, count).astype(np.float32)
     angle, period = random.uniform(0, np.pi, count), random.uniform(20, 60, count) / pixel
-    ground = _furrowed(
+    ground = furrowed(
         field, 1200 * level, 40 * rough, *(2 * np.pi / period * t for t in (np.cos(angle), np.sin(angle)))
     )
     ground += 130 * rough[field] * power_law(shape, random, slope=1.0)
@@ -221,8 +221,8 @@ def _nearest_seed(shape, seeds, step_u, step_v):
 
 
 @numba.njit(cache=True, nogil=True)
-def _furrowed(field, level, amplitude, along_x, along_y):
-    """Levels of fields with the sine of their furrows, float32 (y, x)."""
+def furrowed(field, level, amplitude, along_x, along_y):
+    """Levels of fields with the sine of their furrows of that wave vector, radians a pixel; float32 (y, x)."""
     out = np.empty(field.shape, np.float32)
     for i in range(field.shape[0]):
         for j in range(field.shape[1]):
