@@ -90,20 +90,14 @@ def test_only_io_imports_rasterio():
 
 
 def test_dependencies_are_declared():
-    """Every package that is imported is in pyproject.toml, so that a fresh installation has it."""
-    requirements = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
-    declared = {name for each in requirements for name in re.findall(r"[a-z][a-z-]*", re.split("[<>=]", each)[0])}
-    needed = set().union(*(imported(tree_of(path)) for path in MODULES)) - set(sys.stdlib_module_names)
-    assert needed - {"groundshift", "odc"} <= declared
-    assert "odc-geo" in declared, "its package is called odc"
-
-
-def test_no_text_depends_on_one_machine():
-    places = "|".join(["work", "farm", "tmp", "root", "home"])
-    absolute = re.compile(rf"(?<![\w.\-~/$}}])/(?:{places})/")
-    found = []
-    for path in texts():
-        for number, line in enumerate(path.read_text("utf-8", errors="replace").splitlines(), 1):
-            if absolute.search(line):
-                found.append(f"{name_of(path)}:{number}: {line.strip()[:80]}")
-    assert not found
+    """Every package that is imported is in pyproject.toml; torch is one of an extra, and only for training."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    always, training = (
+        {name for each in named for name in re.findall(r"[a-z][a-z-]*", re.split("[<>=]", each)[0])}
+        for named in (project["dependencies"], project["optional-dependencies"]["train"])
+    )
+    for path in MODULES:
+        needed = imported(tree_of(path)) - set(sys.stdlib_module_names) - {"groundshift", "odc"}
+        room = path.relative_to(PACKAGE).parts[0]
+        assert needed <= always | (training if room == "train" else set()), name_of(path)
+    assert "odc-geo" in always, "its package is called odc"

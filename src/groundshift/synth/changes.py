@@ -12,12 +12,12 @@ from groundshift.kernels.gaussian import smoothed
 from groundshift.kernels.spline import fill_holes
 from groundshift.synth.scenes import MORNING, Sun, furrowed, hilly, illuminated, power_law
 
-_SHADOW = 0.6  # darkening below a cloud
+SHADOW = 0.6  # darkening below a cloud
 _SEGMENT = 18  # pixels between the seeds of segments
 _ALIKE = 0.05  # difference of segments that become one, share of the contrast of the image
 _LARGEST = 12_000  # pixels of a segment that was made so
 _EDGE = 6.0  # steps between seeds that the whole contrast of an image counts as, when it is cut into segments
-_VISIBLE = 0.005  # opacity from which a pixel counts as clouded
+VISIBLE = 0.005  # opacity from which a pixel counts as clouded
 
 Strength = Literal["easy", "typical", "hard"]
 
@@ -133,9 +133,9 @@ def in_air(image: np.ndarray, changes: Changes, random: np.random.Generator) -> 
         out = out * (1 + changes.illumination * _broad(image.shape, light))
     if changes.cloud:
         opacity, shadow = _clouds(image.shape, changes, cloud)
-        clouded = (opacity > _VISIBLE) | (shadow > _VISIBLE)
+        clouded = (opacity > VISIBLE) | (shadow > VISIBLE)
         top = bright * (1.5 + 0.15 * power_law(image.shape, cloud, slope=1.5))
-        out = out * (1 - _SHADOW * shadow)
+        out = out * (1 - SHADOW * shadow)
         out = out + opacity * (top - out)
     if changes.haze:
         share = np.clip(changes.haze * (1 + 0.5 * _broad(image.shape, haze)), 0, 0.98)

@@ -57,9 +57,16 @@ class SharedMotion:
         self, random: np.random.Generator, options: PairOptions, scale: Scale, traces: Sequence[np.ndarray] = ()
     ) -> Moving:
         """See :data:`MotionSource`."""
-        kinds, faults = tuple(options.kinds.items()), options.faults.model_dump_json()
-        kept, symmetries = _kept(self.seed, self.spawn_key, scale, options.size, kinds, faults, _Held(traces))
+        kept, symmetries = self._kept(options, scale, traces)
         return turned(kept, int(symmetries[self.place]), random_peak(random, scale))
+
+    def largest(self, options: PairOptions, scale: Scale, traces: Sequence[np.ndarray] = ()) -> Moving:
+        """The motion as it is before it is turned and scaled: with the largest peak of its class."""
+        return self._kept(options, scale, traces)[0]
+
+    def _kept(self, options: PairOptions, scale: Scale, traces: Sequence[np.ndarray]) -> tuple[Moving, np.ndarray]:
+        kinds, faults = tuple(options.kinds.items()), options.faults.model_dump_json()
+        return _kept(self.seed, self.spawn_key, scale, options.size, kinds, faults, _Held(traces))
 
 
 class _Held:

@@ -29,7 +29,7 @@ from groundshift.errors import ConfigurationError, InputError
 from groundshift.io.samples import Sample
 
 SYMMETRIES = 8
-_LIMIT = 10.0  # standard deviations at which a normalised image is cut off: clouds, glints
+LIMIT = 10.0  # standard deviations at which a normalised image is cut off: clouds, glints
 
 
 class Samples(Protocol):
@@ -107,7 +107,7 @@ def normalised(image: np.ndarray) -> np.ndarray:
         return np.zeros(image.shape, np.float32)
     middle = np.median(values)
     scale = 1.4826 * np.median(np.abs(values - middle)) or values.std() or 1.0
-    out = np.clip((image - middle) / scale, -_LIMIT, _LIMIT)
+    out = np.clip((image - middle) / scale, -LIMIT, LIMIT)
     return np.where(np.isfinite(out), out, 0).astype(np.float32)
 
 
