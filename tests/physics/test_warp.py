@@ -155,3 +155,22 @@ def test_holes_take_the_nearest_value():
     assert not ok[1, 1]
     assert filled[1, 1] in (1, 5, 7, 11)
     assert (fill_holes(np.full((3, 3), np.nan))[0] == 0).all()
+
+
+def test_a_function_is_asked_where_it_bends_and_solved_everywhere():
+    """Two plates and a sheared zone, through which the function is asked; on the plates it is not."""
+    asked = []
+
+    def plates(rows, cols):
+        asked.append(rows.size)
+        side = np.clip((cols - 40.3) / 6, -1, 1)
+        return 1.5 * side + 0.002 * rows, -0.7 * side
+
+    rows, cols = np.indices((80, 80), dtype=float)
+    back = inverse(plates, (80, 80), known=plates(rows, cols))
+    assert asked[0] == 6400
+    assert sum(asked[1:]) < 6400
+    inner = np.s_[4:-4, 4:-4]
+    dx, dy = plates(rows + back.dy, cols + back.dx)
+    assert back.found[inner].all()
+    assert np.hypot(back.dx + dx, back.dy + dy)[inner].max() < 1.1e-3

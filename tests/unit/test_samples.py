@@ -4,6 +4,8 @@ import io
 import json
 import pickle
 import tarfile
+import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -194,3 +196,15 @@ def test_shapes_that_differ_are_refused():
     good = sample_of(0)
     with pytest.raises(InputError, match=r"expected \(y, x\) for all"):
         Sample(good.pre, good.post[1:], good.flow, good.valid, good.distance)
+
+
+def test_the_archive_is_whole_for_others():
+    """As other programs read it: names, checksums, and runs of one value packed away."""
+    sample = sample_of(3)
+    for compress in (True, False):
+        with zipfile.ZipFile(io.BytesIO(to_bytes(sample, compress=compress))) as archive:
+            assert archive.testzip() is None
+            assert archive.namelist()[:2] == ["int_array_1.npy", "int_array_2.npy"]
+            assert {each.date_time[0] for each in archive.infolist()} == {1980}
+    still = replace(sample, flow=np.zeros_like(sample.flow))
+    assert len(to_bytes(still)) < len(to_bytes(sample)) - sample.flow.nbytes / 3
