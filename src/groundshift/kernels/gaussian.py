@@ -24,6 +24,22 @@ def smoothed(values: np.ndarray, sigma: float) -> np.ndarray:
     return _convolved(np.ascontiguousarray(values, np.float32), weights.astype(np.float32))
 
 
+def locally_standardised(image: np.ndarray, weight: np.ndarray, width: float) -> np.ndarray:
+    """The image with mean 0 and variance 1 in a Gaussian window around every pixel; float32 (y, x).
+
+    Parameters
+    ----------
+    image, weight
+        (y, x); pixels of weight 0 take no part, and the image is finite there too.
+    width
+        Standard deviation of the window, pixels.
+    """
+    total = np.maximum(smoothed(weight, width), 1e-3)
+    mean = smoothed(image * weight, width) / total
+    variance = smoothed((image * weight) ** 2, width) / total - mean**2
+    return (image - mean) / np.sqrt(np.maximum(variance, 0) + 1e-6)
+
+
 @numba.njit(cache=True, nogil=True, inline="always")
 def _reflected(index, size):
     period = 2 * size

@@ -21,7 +21,7 @@ import numpy as np
 from scipy import ndimage
 
 from groundshift.kernels.cost_volume import best_candidates, semi_global, zncc_costs
-from groundshift.kernels.gaussian import smoothed
+from groundshift.kernels.gaussian import locally_standardised, smoothed
 from groundshift.kernels.spline import coefficients, fill_holes, warp
 from groundshift.kernels.total_variation import Field, piecewise_smooth
 from groundshift.model.reason import Reason
@@ -140,14 +140,6 @@ class _Measurement(NamedTuple):
     correlation: np.ndarray  # float32 (y, x): of the two images in the window, 0 to 1
 
 
-def _local_standard(image: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Mean 0 and variance 1 in a Gaussian window around every pixel."""
-    total = np.maximum(smoothed(weight, _LOCAL), 1e-3)
-    mean = smoothed(image * weight, _LOCAL) / total
-    variance = smoothed((image * weight) ** 2, _LOCAL) / total - mean**2
-    return (image - mean) / np.sqrt(np.maximum(variance, 0) + 1e-6)
-
-
 _DERIVATIVE = np.array([-1 / 60, 3 / 20, -3 / 4, 0, 3 / 4, -3 / 20, 1 / 60])  # sixth order
 
 
@@ -165,7 +157,7 @@ def _seen(images: _Images, u: np.ndarray) -> np.ndarray:
 def _measured(images: _Images, spline: np.ndarray, u: np.ndarray, window: float) -> _Measurement:
     post = warp(spline, u[0], u[1])
     weight = _seen(images, u)
-    first, second = _local_standard(images.pre, images.pre_weight), _local_standard(post, weight)
+    first, second = (locally_standardised(*each, _LOCAL) for each in ((images.pre, images.pre_weight), (post, weight)))
     gx, gy = ((a + b) / 2 for a, b in zip(_gradient(first), _gradient(second), strict=True))
     residual = first - second
 
@@ -268,8 +260,8 @@ def _sharpened(first: np.ndarray, second: np.ndarray, field: Field) -> Field:
 def _refined(images: _Images, start: np.ndarray) -> tuple[Field, _Measurement]:
     """Alternate fine and prior; returns the field and what was measured around it last."""
     spline = coefficients(images.post)
-    first = _local_standard(images.pre, images.pre_weight)
-    second = coefficients(_local_standard(images.post, images.post_weight))
+    first = locally_standardised(images.pre, images.pre_weight, _LOCAL)
+    second = coefficients(locally_standardised(images.post, images.post_weight, _LOCAL))
     field = Field(start, np.zeros((4, *start.shape[1:]), np.float32))
     for stage in _STAGES:
         for alternation in range(stage.alternations):

@@ -70,7 +70,9 @@ def swath_profile(
     """Stack a displacement map across a fault and measure the offset.
 
     Neighbouring pixels are correlated, so the lines are fitted to means over cells that are wider than the
-    correlation, and their scatter gives the errors; a mean over a bin counts one measurement a cell.
+    correlation. Errors of the offset come from the scatter of these means or from the map's own sigmas, each cell
+    being one measurement, whichever is larger: a few cells scatter little by chance. A mean over a bin counts one
+    measurement a cell.
 
     Parameters
     ----------
@@ -132,6 +134,8 @@ class _Points:
     distance: np.ndarray  # metres, positive on the right
     parallel: np.ndarray  # metres
     perpendicular: np.ndarray
+    parallel_sigma: np.ndarray
+    perpendicular_sigma: np.ndarray
     pixel: float  # metres
     cell: float  # metres over which neighbours are correlated
     trace_length: float
@@ -154,10 +158,15 @@ def _positions(dataset: xr.Dataset, trace: np.ndarray, length: float) -> _Points
     unit = (trace[-1] - trace[0]) / np.hypot(*(trace[-1] - trace[0]))
     parallel = east * unit[0] + north * unit[1]
     perpendicular = east * unit[1] - north * unit[0]
+    variances = part["east_sigma"].values ** 2, part["north_sigma"].values ** 2
+    parallel_sigma, perpendicular_sigma = (
+        np.sqrt(variances[0] * a**2 + variances[1] * b**2) for a, b in (unit, unit[::-1])
+    )
     use = valid & (np.abs(distance) <= margin) & np.isfinite(along)
     pixel = float(abs(x[1] - x[0])) if len(x) > 1 else 1.0
     cell = 1.5 * pixel * _correlated_pixels(np.where(use, parallel, np.nan), distance)
-    return _Points(along[use], distance[use], parallel[use], perpendicular[use], pixel, cell, total)
+    layers = (along, distance, parallel, perpendicular, parallel_sigma, perpendicular_sigma)
+    return _Points(*(each[use] for each in layers), pixel, cell, total)
 
 
 def _trace_frame(x: np.ndarray, y: np.ndarray, trace: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
@@ -214,21 +223,24 @@ def _profile(
     use = np.abs(points.along - along) <= width / 2
     s, d = points.along[use], points.distance[use]
     components = [points.parallel[use], points.perpendicular[use]]
+    own_sigmas = [points.parallel_sigma[use], points.perpendicular_sigma[use]]
 
     lines, values_at, sigmas = np.full((2, 2, 2), np.nan), np.zeros((2, 2)), np.zeros((2, 2))
     for side, name in enumerate(("left", "right")):
         here = (np.abs(d) >= gap) & ((d > 0) == bool(side))
-        for c, values in enumerate(components):
-            distance, means = _cell_means(s[here], d[here], values[here], points.cell)
+        for c, (values, own) in enumerate(zip(components, own_sigmas, strict=True)):
+            distance, means, variance = _cell_means(s[here], d[here], values[here], own[here] ** 2, cell=points.cell)
             if len(means) < _LEAST_CELLS:
                 raise InputError(
                     f"the {name} side of the swath has {len(means)} independent measurements; expected "
                     f"{_LEAST_CELLS} or more: give a longer or wider swath"
                 )
-            fit = robust_fit(np.column_stack([np.ones(len(distance)), distance]), means)
+            design = np.column_stack([np.ones(len(distance)), distance])
+            fit = robust_fit(design, means)
+            formal = np.linalg.inv(design.T @ (design / variance[:, None]))
             lines[c, side] = fit.coefficients
             values_at[c, side] = fit.coefficients[0]
-            sigmas[c, side] = np.sqrt(fit.covariance[0, 0])
+            sigmas[c, side] = np.sqrt(max(fit.covariance[0, 0], formal[0, 0]))
     difference = values_at[:, 1] - values_at[:, 0]
     sigma = np.hypot(sigmas[:, 0], sigmas[:, 1])
     offset = Offset(float(along), -float(difference[0]), float(sigma[0]), float(difference[1]), float(sigma[1]))
@@ -237,16 +249,15 @@ def _profile(
     return Profile((edges[:-1] + edges[1:]) / 2, *stacks[0], *stacks[1], lines, float(gap), offset)
 
 
-def _cell_means(s: np.ndarray, d: np.ndarray, values: np.ndarray, cell: float) -> tuple[np.ndarray, np.ndarray]:
-    """Mean distance and value of square cells, those that are at least half full."""
+def _cell_means(s: np.ndarray, d: np.ndarray, *values: np.ndarray, cell: float) -> tuple[np.ndarray, ...]:
+    """Mean distance and mean of each of the values in square cells, those that are at least half full."""
     if len(s) == 0:
-        return s, values
+        return d, *values
     column = np.floor((s - s.min()) / cell).astype(int)
     row = np.floor((d - d.min()) / cell).astype(int)
     _, index, count = np.unique(column * (row.max() + 1) + row, return_inverse=True, return_counts=True)
     full = count >= 0.5 * np.median(count)
-    distance, mean = (np.bincount(index, weights=each) / count for each in (d, values))
-    return distance[full], mean[full]
+    return tuple((np.bincount(index, weights=each) / count)[full] for each in (d, *values))
 
 
 def _stack(s: np.ndarray, d: np.ndarray, values: np.ndarray, edges: np.ndarray, cell: float) -> tuple:
