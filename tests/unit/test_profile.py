@@ -50,7 +50,7 @@ def test_error_bars_are_honest():
         for offset in offset_curve(stepped(seed=seed), TRACE, spacing=300, length=1400):
             z.append((offset.right_lateral - 3.0) / offset.right_lateral_sigma)
     assert len(z) == 80
-    assert 0.6 < np.mean(np.square(z)) < 1.7
+    assert 0.4 < np.mean(np.square(z)) < 1.3  # errors here are less alike within a cell than those of a map
 
 
 def test_files(tmp_path):
