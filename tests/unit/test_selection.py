@@ -237,6 +237,14 @@ def test_a_site_that_is_added_moves_no_other():
     assert where(sites, seed=1) != before
 
 
+def test_few_sites_leave_no_split_empty():
+    for seed in range(20):
+        splits = split_sites(many(5), seed=seed)
+        assert all(splits.values())
+        assert sum(map(len, splits.values())) == 5
+    assert split_sites(many(5), (1, 1, 0))["test"] == ()
+
+
 def test_sites_in_a_row_stay_together():
     row = [site_at(10 + 0.09 * i, 45.0) for i in range(12)]
     for seed in range(8):

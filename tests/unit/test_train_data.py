@@ -109,7 +109,7 @@ def test_outliers_holes_and_flat_images_are_normalised():
 def test_flow_that_is_not_known_is_zero_and_not_valid():
     sample = made(0)
     sample.flow[:, 5, 6] = np.nan
-    arrays = arrays_of(sample)
+    arrays = arrays_of(sample, np.random.default_rng(0))
     assert not arrays["valid"][5, 6]
     assert (arrays["flow"][:, ~arrays["valid"]] == 0).all()
     assert {name: each.shape for name, each in arrays.items()} == {
@@ -160,7 +160,7 @@ def test_no_epoch_repeats_samples_made_on_the_fly():
     data = Prepared(Made(made, 3), symmetries=False)
     seen = {data[epoch, i]["images"].tobytes() for epoch in range(4) for i in range(3)}
     assert len(seen) == 12
-    assert same(data[2, 1], arrays_of(made(7)))
+    assert same(data[2, 1], arrays_of(made(7), np.random.default_rng(0)))
 
 
 def test_batches_of_numpy():

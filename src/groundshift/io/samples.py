@@ -213,7 +213,11 @@ class SampleFolder:
 
     def __init__(self, folder: str | Path):
         self.folder = Path(folder)
-        self.paths = sorted(each for each in self.folder.rglob("*") if each.suffix in (".npz", ".tar"))
+        self.paths = sorted(
+            each
+            for each in self.folder.rglob("[!.]*")
+            if each.suffix in (".npz", ".tar") and not each.parent.name.startswith(".")  # those are not finished
+        )
         places = []
         for number, path in enumerate(self.paths):
             members = _members(path) if path.suffix == ".tar" else [_Place(0, path.stat().st_size)]

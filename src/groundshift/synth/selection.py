@@ -192,13 +192,15 @@ def split_sites(
     """Train, validation and test sites, such that no ground is in two of them.
 
     Sites that share any ground stay together. Where they go depends on their place (to 0.1 degrees) and the seed
-    alone, so a site that is added moves no other. Ground that is held out (:data:`HELD_OUT`) is always test ground.
+    alone, so a site that is added moves no other; but if they are few and a split would stay empty, it takes those
+    whose draw came nearest from a split that has more. Ground that is held out (:data:`HELD_OUT`) is always test
+    ground.
 
     Parameters
     ----------
     shares
-        Of train, validation and test, in proportion; 10, 2 and 2 locations in FaultDeform. They hold for many sites;
-        few may leave a split empty, which is logged: try another seed.
+        Of train, validation and test, in proportion; 10, 2 and 2 locations in FaultDeform. They hold for many sites.
+        A split that stays empty because there is less separate ground than splits is logged.
     """
     if min(shares) < 0 or sum(shares) <= 0:
         raise ConfigurationError(f"shares are {shares}; expected three numbers, none negative, as (10, 2, 2)")
@@ -206,16 +208,30 @@ def split_sites(
     names: tuple[Split, ...] = ("train", "validation", "test")
     limits = np.cumsum(shares) / np.sum(shares)
     found: dict[Split, list[Site]] = {name: [] for name in names}
+    draws: dict[Split, list[tuple[float, list[Site]]]] = {name: [] for name in names}
     for members in _components(len(sites), _touching([site.footprint for site in sites])):
         ground = [sites[i] for i in members]
         draw = min(_draw(site, seed) for site in ground)
         split = names[int(np.searchsorted(limits, draw, side="right"))]
         if any(site.footprint.intersects(held) or _forbidden_name(site, tuple(HELD_OUT)) for site in ground):
-            split = "test"
-        found[split] += ground
-    for name, share in zip(names, shares, strict=True):
-        if share > 0 and not found[name]:
-            log.warning("no site of %d fell into the %s split; try another seed or add sites", len(sites), name)
+            found["test"] += ground
+        else:
+            draws[split].append((draw, ground))
+    for k, name in enumerate(names):
+        if shares[k] == 0 or draws[name] or found[name]:
+            continue
+        middle = limits[k] - shares[k] / np.sum(shares) / 2
+        spare = [
+            (abs(each[0] - middle), other, each) for other in names if len(draws[other]) > 1 for each in draws[other]
+        ]
+        if not spare:
+            log.warning("no site of %d is left for the %s split; add sites", len(sites), name)
+            continue
+        _, other, moved = min(spare, key=lambda each: each[0])
+        draws[other].remove(moved)
+        draws[name].append(moved)
+    for name in names:
+        found[name] += [site for _, ground in draws[name] for site in ground]
     return {name: tuple(sorted(each, key=lambda site: site.name)) for name, each in found.items()}
 
 

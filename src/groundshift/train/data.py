@@ -58,6 +58,25 @@ class Made:
         return self.make(index)
 
 
+@dataclass(frozen=True)
+class Joined:
+    """The samples of several sources, one after the other."""
+
+    parts: tuple[Samples, ...]
+
+    def __len__(self) -> int:
+        return sum(len(part) for part in self.parts)
+
+    def __getitem__(self, index: int) -> Sample:
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        for part in self.parts:
+            if index < len(part):
+                return part[index]
+            index -= len(part)
+        raise AssertionError  # the length is the sum of the parts
+
+
 def augmented(sample: Sample, k: int) -> Sample:
     """The sample under one of the 8 symmetries of the square; the ground moves along, so the flow turns too.
 
@@ -111,9 +130,12 @@ def normalised(image: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(out), out, 0).astype(np.float32)
 
 
-def arrays_of(sample: Sample) -> dict[str, np.ndarray]:
-    """What a network takes: `images` float32 (2, y, x), each normalised for itself; `flow` float32 (2, y, x), dx right
-    and dy down in pixels on the first image, 0 where not valid; `valid` bool (y, x); `distance` float32 (y, x)."""
+def arrays_of(sample: Sample, random: np.random.Generator) -> dict[str, np.ndarray]:
+    """What a network may take; nothing here is drawn from `random`.
+
+    `images` float32 (2, y, x), each normalised for itself; `flow` float32 (2, y, x), dx right and dy down in pixels on
+    the first image, 0 where not valid; `valid` bool (y, x); `distance` float32 (y, x).
+    """
     valid = sample.valid & np.isfinite(sample.flow).all(axis=0)
     return {
         "images": np.stack([normalised(sample.pre), normalised(sample.post)]),
@@ -135,6 +157,7 @@ class Prepared:
     crop: int | None = None  # side of a random square, pixels; all of the sample if None
     symmetries: bool = True  # a random one of the eight; samples that are not square are turned by halves only
     seed: int = 0
+    arrays: Callable[[Sample, np.random.Generator], dict[str, np.ndarray]] = arrays_of
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -157,7 +180,7 @@ class Prepared:
         if self.symmetries:
             square = sample.pre.shape[0] == sample.pre.shape[1]
             sample = augmented(sample, int(random.choice(np.arange(0, SYMMETRIES, 1 if square else 2))))
-        return arrays_of(sample)
+        return self.arrays(sample, random)
 
 
 class Order:
