@@ -186,6 +186,15 @@ def test_finer_scenes_are_refused():
         banks.make_bank(PairOptions(ratio=2), SCENES, views=1, motions=1)
 
 
+def test_procedural_ground_is_of_several_scenes():
+    made = banks.make_bank(PairOptions(size=64), views=18, motions=1, settings=1)
+    fields = [len(np.unique(each)) for each in made.field]
+    again = banks.make_bank(PairOptions(size=64), views=17, motions=1, settings=1)
+    assert np.array_equal(made.before[:17], again.before)
+    assert len(np.unique(made.sun, axis=0)) == 2
+    assert min(fields) > 1
+
+
 def test_bank_motions_are_the_largest_of_their_class(bank):
     assert isinstance(own_motion(np.random.default_rng(0), OPTIONS, "large"), Moving)
     np.testing.assert_allclose(np.hypot(bank.flow[:, 0], bank.flow[:, 1]).max((1, 2)), 2.0, rtol=1e-4)

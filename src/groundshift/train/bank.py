@@ -15,12 +15,13 @@ from groundshift.errors import ConfigurationError
 from groundshift.kernels.spline import fill_holes
 from groundshift.synth.changes import Changes, random_changes, segments
 from groundshift.synth.earthquakes import SCALES
-from groundshift.synth.pairs import PairOptions, SceneSource
+from groundshift.synth.pairs import PairOptions, ProceduralScenes, SceneSource
 from groundshift.synth.scenes import hilly
 from groundshift.synth.sensor import Sensor, random_sensor
 from groundshift.synth.shared import SharedMotion, drawn
 
 _WAVES = 3  # most of a geometry
+_VIEWS = 16  # of one procedural scene
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,15 @@ class Bank:
 
 
 def make_bank(
-    options: PairOptions, source: SceneSource, *, views: int, motions: int, settings: int = 4096, seed: int = 0
-) -> Bank:
+    options: PairOptions, source: SceneSource | None = None, *, views: int, motions: int, settings: int = 4096,
+    seed: int = 0,
+) -> Bank:  # fmt: skip
     """Draw a bank; the same arguments give the same. A view takes 1.5 MB and a motion 0.8 MB at 256 pixels.
+
+    Parameters
+    ----------
+    source
+        Of the ground; procedural scenes, 16 views of each, if none.
 
     Raises
     ------
@@ -56,7 +63,7 @@ def make_bank(
     grounds, paired = [], []
     for k in range(views):
         random = _random(seed, 0, k)
-        view = source(random, options)
+        view = (source or ProceduralScenes(seed, (4, k // _VIEWS)))(random, options)
         filled, ok = fill_holes(view.before)
         paired.append(view.after is not None)
         after, seen = fill_holes(view.after) if view.after is not None else (filled, ok)

@@ -3,8 +3,7 @@
 Views, motions and settings come from a :class:`~groundshift.train.bank.Bank`; which of them meet, how a motion is
 turned and scaled, and all noise are drawn anew for each batch, from the seed and its number alone::
 
-    source = ProceduralScenes(seed=1)
-    make = Batches(make_bank(PairOptions(), source, views=500, motions=2000), "cuda", seed=1)
+    make = Batches(make_bank(PairOptions(), views=500, motions=2000), "cuda", seed=1)
     for number in range(steps):
         batch = make(number, 32)
 
