@@ -115,13 +115,12 @@ def _of_sensor(sensor: Sensor) -> dict[str, Any]:
     waves += [(0.0, 0.0, 1.0, 0.0)] * (_WAVES - len(waves))
     jumps = [(each[0].at, each[0].dx, each[0].dy) if each else (0.0, 0.0, 0.0)
              for each in (geometry.steps, geometry.seams)]  # fmt: skip
-    resampling = sensor.resampling
-    moved = resampling is not None and resampling.kind != "nearest"
+    resampling = sensor.resampling if sensor.resampling and sensor.resampling.kind != "nearest" else None
     return {
         "offset": (geometry.shift_x, geometry.shift_y), "ramp": geometry.ramp, "track": geometry.track,
         "waves": waves, "step": jumps[0], "seam": jumps[1],
         "read_noise": sensor.read_noise, "shot_noise": sensor.shot_noise, "column_gain": sensor.column_gain,
         "row_gain": sensor.row_gain, "top": 2.0 ** (sensor.bits or 16) - 1, "full_scale": sensor.full_scale,
-        "resampled": (resampling.shift_x, resampling.shift_y) if moved else (0.0, 0.0),
-        "cubic": bool(moved and resampling.kind == "cubic"),
+        "resampled": (resampling.shift_x, resampling.shift_y) if resampling else (0.0, 0.0),
+        "cubic": bool(resampling and resampling.kind == "cubic"),
     }  # fmt: skip

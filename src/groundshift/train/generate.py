@@ -104,7 +104,7 @@ def symmetric(arrays: Tensor, right_left: Tensor, down_up: Tensor, swapped: Tens
     return torch.where(swapped[:, None, None, None], transposed, arrays)
 
 
-def geometry(s: dict[str, Tensor], shape: tuple[int, int]) -> Tensor:
+def geometry(s: dict[str, Tensor], shape: tuple[int, ...]) -> Tensor:
     """Displacement by the second image's own geometry, (b, 2, y, x); see :class:`groundshift.synth.sensor.Geometry`."""
     along, across, rows, cols = _track(s, shape)
     ramp = s["ramp"].view(-1, 2, 2, 1, 1)
@@ -118,7 +118,7 @@ def geometry(s: dict[str, Tensor], shape: tuple[int, int]) -> Tensor:
     return out
 
 
-def _track(s: dict[str, Tensor], shape: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _track(s: dict[str, Tensor], shape: tuple[int, ...]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Places along and across the track, (b, y, x), rows (y, 1) and columns (x,), pixels."""
     rows, cols = (torch.arange(size, device=s["track"].device, dtype=torch.float32) for size in shape)
     rows, (cos, sin) = rows[:, None], (_wide(each) for each in (s["track"].deg2rad().cos(), s["track"].deg2rad().sin()))
