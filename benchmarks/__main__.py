@@ -5,6 +5,7 @@
     python -m benchmarks windows                     windows a second of `frequency`
     python -m benchmarks scale OUT METHOD SIDE...    time and memory of whole pairs, SIDE² pixels: table and plot
     python -m benchmarks synth [IMAGES]              training samples a second, of procedural scenes or real images
+    python -m benchmarks samples FOLDER [METHOD...]  errors of the methods on training samples, class by class
     python -m benchmarks gallery yahtse|kaiserberg DATA OUT
 
 `groundshift bench optical FOLDER` scores a method on pairs with known truth.
@@ -16,7 +17,7 @@ import logging
 import sys
 from pathlib import Path
 
-from benchmarks import bias, gallery, scale, synth, windows
+from benchmarks import bias, gallery, samples, scale, synth, windows
 
 
 def main(arguments: list[str]) -> None:
@@ -37,6 +38,8 @@ def main(arguments: list[str]) -> None:
             synth.main(None)
         case ["synth", images]:
             synth.main(Path(images))
+        case ["samples", folder, *methods]:
+            samples.main(Path(folder), tuple(methods) or samples.METHODS)
         case ["gallery", "yahtse" | "kaiserberg" as page, data, out]:
             logging.basicConfig(level=logging.INFO)
             print(gallery.PAGES[page](Path(data), Path(out)))

@@ -1,0 +1,109 @@
+"""Displacement by refinement: a first field from large windows, then a network that corrects it, a few times over.
+
+The network sees the first image, the second warped by the present field, and that field, and returns a better one
+with its uncertainty. What it is given and how its answers are read is here, the same for training and for use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from scipy import ndimage
+
+from groundshift.kernels.gaussian import locally_standardised
+from groundshift.kernels.median import normalised_residual
+from groundshift.kernels.spline import coefficients, fill_holes, warp
+from groundshift.model.reason import Reason
+from groundshift.optical.config import PairConfig
+from groundshift.optical.frequency import FREQUENCY
+from groundshift.optical.methods import Nodes
+
+_LOCAL = 8.0  # Gaussian sigma over which brightness and contrast are made equal, pixels
+_LIMIT = 6.0  # local standard deviations at which an image is cut off
+START_STEP, START_WINDOW = 16, 32  # pixels
+_SPACING, _LARGEST_RESIDUAL, _NOISE = 2, 4.0, 0.05  # of the test for outliers: nodes, deviations, pixels
+
+CHANNELS = 7
+"""Of an answer of the network, (7, y, x): dx and dy; the logarithms of two scales of each (of dx narrow, of dy narrow,
+of dx wide, of dy wide; pixels); and the logit of the share of the wide ones. They are the parameters of a mixture of
+two Laplace distributions of the error of each component."""
+
+
+class PreparedPair(NamedTuple):
+    """A pair as the network is given it."""
+
+    first: np.ndarray  # float32 (y, x): local mean 0 and variance 1
+    second: np.ndarray  # the same as coefficients of a quintic spline
+    first_weight: np.ndarray  # float32 (y, x): 1, or 0 where there is no data
+    second_weight: np.ndarray
+    start: np.ndarray  # float32 (2, y, x): dx, dy, pixels
+
+
+Refine = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+"""One step: first image and warped second (y, x), weight (y, x), flow (2, y, x) in; an answer (7, y, x) out."""
+
+
+def prepared(pre: np.ndarray, post: np.ndarray, *, max_displacement: float) -> PreparedPair:
+    """Images float32 (y, x), NaN without data, as the network is given them."""
+    (first, first_weight), (second, second_weight) = _standard(pre), _standard(post)
+    start = first_field(pre, post, max_displacement=max_displacement)
+    return PreparedPair(first, coefficients(second), first_weight, second_weight, start)
+
+
+def _standard(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    filled, there = fill_holes(image)
+    weight = there.astype(np.float32)
+    middle = np.median(filled)
+    scale = np.median(np.abs(filled - middle)) or np.std(filled) or 1.0
+    scaled = ((filled - middle) / scale).astype(np.float32)
+    return np.clip(locally_standardised(scaled, weight, _LOCAL), -_LIMIT, _LIMIT), weight
+
+
+def first_field(pre: np.ndarray, post: np.ndarray, *, max_displacement: float) -> np.ndarray:
+    """Smooth displacement at every pixel from phase correlation of large windows, float32 (2, y, x), pixels."""
+    lattice = [np.arange(START_STEP / 2 - 0.5, max(side, START_STEP), START_STEP) for side in pre.shape]
+    config = PairConfig(method="frequency", window=START_WINDOW, step=START_STEP, max_displacement=max_displacement)
+    flow = FREQUENCY.measure(pre, post, Nodes(*lattice), config)
+    good = flow.reason == Reason.VALID
+    sigmas = np.where(good, flow.dx_sigma, 1), np.where(good, flow.dy_sigma, 1)
+    odd = normalised_residual(flow.dx, flow.dy, *sigmas, good, _SPACING, _NOISE)
+    good &= ~(odd > _LARGEST_RESIDUAL)
+    at = [(np.arange(side) - axis[0]) / START_STEP for side, axis in zip(pre.shape, lattice, strict=True)]
+    weight = np.where(good, 1 / (flow.dx_sigma**2 + flow.dy_sigma**2 + _NOISE**2), 0)
+    return np.stack([_interpolated(each, good, weight, at) for each in (flow.dx, flow.dy)])
+
+
+def _interpolated(values: np.ndarray, good: np.ndarray, weight: np.ndarray, at: list[np.ndarray]) -> np.ndarray:
+    """Nodes at every pixel, those that are not good from good ones around; 0 if there are none."""
+    if not good.any():
+        return np.zeros((len(at[0]), len(at[1])), np.float32)
+    around = ndimage.gaussian_filter(weight * np.where(good, values, 0), 1.0)
+    nearest = values[tuple(ndimage.distance_transform_edt(~good, return_distances=False, return_indices=True))]
+    total = ndimage.gaussian_filter(weight, 1.0)
+    filled = np.where(good, values, np.where(total > 0, around / np.maximum(total, 1e-12), nearest))
+    grid = np.meshgrid(*at, indexing="ij")
+    return ndimage.map_coordinates(filled, grid, order=1, mode="nearest").astype(np.float32)
+
+
+def refined(pair: PreparedPair, refine: Refine, *, iterations: int) -> np.ndarray:
+    """The answer of the network after some steps, float32 (7, y, x)."""
+    flow = pair.start
+    for _ in range(iterations):
+        answer = refine(pair.first, *warped(pair, flow), flow)
+        flow = answer[:2]
+    return answer
+
+
+def warped(pair: PreparedPair, flow: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The second image and its weight brought onto the first by a flow; float32 (y, x) each."""
+    rows, cols = np.indices(pair.first.shape, dtype=np.float32)
+    there = ndimage.map_coordinates(pair.second_weight, [rows + flow[1], cols + flow[0]], order=0, mode="grid-constant")
+    return warp(pair.second, flow[0], flow[1]), (pair.first_weight * there).astype(np.float32)
+
+
+def variance(answer: np.ndarray) -> np.ndarray:
+    """Variance of dx and dy that an answer tells, float (2, y, x), pixels²: that of the mixture."""
+    wide = 1 / (1 + np.exp(-answer[6]))
+    return 2 * ((1 - wide) * np.exp(2 * answer[2:4]) + wide * np.exp(2 * answer[4:6]))

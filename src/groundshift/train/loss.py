@@ -1,0 +1,41 @@
+"""What the network is trained to make small."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def negative_log_likelihood(answer: Tensor, flow: Tensor) -> Tensor:
+    """Of the true flow (b, 2, y, x) under the mixture of Laplace distributions that an answer (b, 7, y, x) tells.
+
+    Both components are narrow or both wide: near a fault, what went wrong for one went wrong for the other.
+
+    Returns
+    -------
+    (b, y, x), nats.
+
+    Source: Wang, Lipson & Deng (2024), SEA-RAFT, arXiv:2405.14793, §3.2; there one of the scales is fixed.
+    """
+    error = (answer[:, :2] - flow).abs()
+    narrow, wide, share = answer[:, 2:4], answer[:, 4:6], answer[:, 6]
+    log_narrow = -(error * torch.exp(-narrow) + narrow + math.log(2)).sum(1)
+    log_wide = -(error * torch.exp(-wide) + wide + math.log(2)).sum(1)
+    return -torch.logaddexp(functional.logsigmoid(-share) + log_narrow, functional.logsigmoid(share) + log_wide)
+
+
+def loss(answers: list[Tensor], flow: Tensor, valid: Tensor, *, decay: float, absolute: float) -> Tensor:
+    """Sum over the steps, the later the heavier: likelihood and `absolute` times the absolute error, of valid pixels.
+
+    The weight of step k of n is decay^(n − k), as in RAFT (Teed & Deng 2020, arXiv:2003.12039).
+    """
+    count = valid.sum().clamp(min=1)
+    total = flow.new_zeros(())
+    for k, answer in enumerate(reversed(answers)):
+        error = (answer[:, :2] - flow).abs().sum(1)
+        per_pixel = negative_log_likelihood(answer, flow) + absolute * error
+        total = total + decay**k * torch.where(valid, per_pixel, 0).sum() / count
+    return total

@@ -1,0 +1,83 @@
+"""What a training run is made from: one YAML file, with profiles for small and large machines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from groundshift.errors import ConfigurationError, InputError
+
+
+class ModelOptions(BaseModel):
+    """How large the network is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    widths: tuple[int, ...] = Field((24, 40, 64, 96), min_length=1, description="channels at full, half, … resolution")
+    depth: int = Field(2, ge=1, description="convolutions of a level on the way down, and on the way up")
+    windows: tuple[float, ...] = Field(
+        (1.5, 3.0, 6.0), min_length=1, description="Gaussian sigma of the windows of least squares, pixels"
+    )
+
+
+class Recipe(BaseModel):
+    """How to train. The same recipe and the same data make the same network on the same kind of machine."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: ModelOptions = ModelOptions()
+    train: tuple[str, ...] = Field(min_length=1, description="folders of samples to train on")
+    validation: str = Field(description="folder of samples on which progress is measured")
+    validation_samples: int = Field(48, ge=1, description="of that folder, spread over it")
+    crop: int = Field(192, ge=64, multiple_of=32, description="side of the squares that are trained on, pixels")
+    max_displacement: float = Field(12.0, gt=0, description="of the first field, pixels")
+    jitter: float = Field(0.3, ge=0, description="largest smooth error added to the first field, pixels")
+    iterations: int = Field(3, ge=1, description="steps of refinement")
+    decay: float = Field(0.7, gt=0, le=1, description="weight of a step against that of the next")
+    absolute: float = Field(0.5, ge=0, description="weight of the absolute error, per pixel, beside the likelihood")
+    steps: int = Field(3000, ge=1, description="of the optimiser")
+    batch: int = Field(4, ge=1, description="samples a step")
+    rate: float = Field(
+        5e-4, gt=0, description="largest learning rate; it rises over a twentieth and falls as a cosine"
+    )
+    decay_weights: float = Field(1e-4, ge=0, description="of AdamW")
+    average: float = Field(0.998, ge=0, lt=1, description="memory of the moving average of the weights")
+    precision: Literal["float32", "bfloat16"] = Field("float32", description="of the convolutions, on a GPU")
+    every: int = Field(250, ge=1, description="steps between validations, which are also where a run goes on")
+    workers: int = Field(1, ge=0, description="processes that prepare samples; 0 is this one")
+    seed: int = Field(0, ge=0, description="of weights, order, crops and turns")
+
+
+def read_recipe(path: str | Path, *, profile: str | None = None, **changes: Any) -> Recipe:
+    """A recipe from a YAML file: its fields, and under `profiles` what is different in each of them.
+
+    Parameters
+    ----------
+    profile
+        Name of one of its profiles.
+    changes
+        Fields that are different still.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read.
+    ConfigurationError
+        If it has no such profile, or fields or values that a recipe has not.
+    """
+    try:
+        content = yaml.safe_load(Path(path).read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"{path} cannot be read as a recipe ({error}); expected a YAML file") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} is no recipe; expected a YAML file of fields and values")
+    profiles = content.pop("profiles", None) or {}
+    if profile is not None and profile not in profiles:
+        raise ConfigurationError(f"{path} has no profile {profile!r}; choose one of {', '.join(profiles) or 'none'}")
+    try:
+        return Recipe(**{**content, **(profiles[profile] if profile else {}), **changes})
+    except (ValidationError, TypeError) as error:
+        raise ConfigurationError(f"{path}: {error}") from error

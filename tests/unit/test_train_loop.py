@@ -1,0 +1,139 @@
+"""Training: what the network is given, what it answers, and that a run can be stopped."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from groundshift.errors import ConfigurationError, InputError  # noqa: E402
+from groundshift.io.samples import Sample, write_shard  # noqa: E402
+from groundshift.optical.refinement import CHANNELS, prepared, refined, variance, warped  # noqa: E402
+from groundshift.synth.textures import shifted_pair  # noqa: E402
+from groundshift.train import loop  # noqa: E402
+from groundshift.train.loop import STATE, TABLE, run_model, train  # noqa: E402
+from groundshift.train.loss import loss, negative_log_likelihood  # noqa: E402
+from groundshift.train.model import Refiner  # noqa: E402
+from groundshift.train.recipe import ModelOptions, Recipe, read_recipe  # noqa: E402
+
+SMALL = ModelOptions(widths=(4, 8), depth=1, windows=(2.0,))
+
+
+def sample(seed, size=96):
+    random = np.random.default_rng(seed)
+    dx, dy = random.uniform(-1.5, 1.5, 2)
+    pre, post, _ = shifted_pair(size, dx=dx, dy=dy, noise=0.05, seed=seed)
+    counts = [np.clip(1000 + 200 * each, 1, 65535).astype(np.uint16) for each in (pre, post)]
+    flow = np.stack([np.full((size, size), each, np.float32) for each in (dx, dy)])
+    distance = np.full((size, size), np.inf, np.float32)
+    return Sample(*counts, flow, np.ones((size, size), bool), distance, {"seed": seed})
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    for split, seeds in (("train", range(6)), ("validation", range(6, 8))):
+        (tmp_path / split).mkdir()
+        write_shard(tmp_path / split / "0.tar", [sample(seed) for seed in seeds])
+    return Recipe(
+        model=SMALL, train=(str(tmp_path / "train"),), validation=str(tmp_path / "validation"), crop=64, steps=6,
+        batch=2, every=3, workers=0, iterations=2, average=0.5,
+    )  # fmt: skip
+
+
+def test_the_first_field_is_near_the_truth():
+    pre, post, _ = shifted_pair(160, dx=2.3, dy=-1.6, noise=0.05, seed=1)
+    pre[60:80, 60:80] = np.nan
+    pair = prepared(pre, post, max_displacement=6)
+    assert np.abs(pair.start - np.array([2.3, -1.6])[:, None, None])[:, 16:-16, 16:-16].max() < 0.25
+    assert (pair.first_weight == 0).sum() == 400
+    second, weight = warped(pair, pair.start)
+    inner = np.s_[20:-20, 20:-20]
+    assert np.corrcoef(second[inner][weight[inner] > 0], pair.first[inner][weight[inner] > 0])[0, 1] > 0.95
+
+
+def test_torch_and_numpy_take_the_same_steps():
+    torch.manual_seed(0)
+    model = Refiner(SMALL)
+    torch.nn.init.normal_(model.body.head.weight, std=0.05)
+    pre, post, _ = shifted_pair(96, dx=0.7, dy=-0.4, noise=0.05, seed=2)
+    pair = prepared(pre, post, max_displacement=4)
+
+    @torch.no_grad()
+    def refine(first, second, weight, flow):
+        images = (torch.from_numpy(each)[None, None] for each in (first, second, weight))
+        return model(*images, torch.from_numpy(flow)[None])[0].numpy()
+
+    answer = refined(pair, refine, iterations=2)
+    batch = {
+        "first": pair.first[None, None], "second": pair.second[None, None], "start": pair.start[None],
+        "first_weight": pair.first_weight[None, None], "second_weight": pair.second_weight[None, None],
+    }  # fmt: skip
+    with torch.no_grad():
+        steps = run_model(model, {name: torch.from_numpy(each) for name, each in batch.items()}, iterations=2)
+    assert answer.shape == (CHANNELS, 96, 96)
+    assert np.abs(answer - pair.start[[0, 1, 0, 1, 0, 1, 0]])[:2].max() > 1e-3
+    np.testing.assert_allclose(steps[-1][0].numpy(), answer, atol=2e-4)
+
+
+def test_the_likelihood_is_that_of_a_density():
+    """The density of one component adds up to 1, and its variance is what is said."""
+    errors = torch.linspace(-60, 60, 48001)
+    answer = torch.zeros(1, CHANNELS, 1, errors.numel())
+    for channel, value in zip(range(2, 7), (-1.0, -0.5, 0.4, 0.6, -0.3), strict=True):
+        answer[:, channel] = value
+    flow = torch.zeros(1, 2, 1, errors.numel())
+    flow[:, 0] = errors
+    joint = torch.exp(-negative_log_likelihood(answer, flow)).flatten().numpy()  # with dy exactly right
+    share = 1 / (1 + np.exp(0.3))
+    at_zero = [(1 - share) / (2 * np.exp(-0.5)), share / (2 * np.exp(0.6))]
+    assert np.trapezoid(joint, errors.numpy()) == pytest.approx(sum(at_zero), rel=1e-3)
+    expected = 2 * ((1 - share) * np.exp(-2.0) + share * np.exp(0.8))
+    assert variance(answer.numpy()[0])[0, 0, 0] == pytest.approx(expected, rel=1e-5)
+
+
+def test_pixels_that_are_not_valid_do_not_count():
+    answer, flow = torch.zeros(1, CHANNELS, 4, 4), torch.zeros(1, 2, 4, 4)
+    valid = torch.ones(1, 4, 4, dtype=torch.bool)
+    valid[0, 0] = False
+    plain = loss([answer], flow, valid, decay=0.8, absolute=1.0)
+    flow[:, :, 0] = 100
+    assert loss([answer], flow, valid, decay=0.8, absolute=1.0) == plain
+
+
+def test_a_run_that_was_stopped_goes_on_to_the_same_weights(recipe, tmp_path, monkeypatch):
+    whole = torch.load(train(recipe, tmp_path / "whole", device="cpu"), weights_only=True)
+    saved, save = [], loop._save
+
+    def stop(*args):
+        save(*args)
+        saved.append(args[2])
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("groundshift.train.loop._save", stop)
+        with pytest.raises(KeyboardInterrupt):
+            train(recipe, tmp_path / "parts", device="cpu")
+    assert saved == [3]
+    parts = torch.load(train(recipe, tmp_path / "parts", device="cpu"), weights_only=True)
+    assert parts["step"] == whole["step"] == 6
+    for name, value in whole["average"].items():
+        torch.testing.assert_close(parts["average"][name], value, rtol=1e-5, atol=1e-7)
+    rows = (tmp_path / "parts" / TABLE).read_text().splitlines()
+    assert len(rows) == 3
+    assert (tmp_path / "parts" / "curves.png").exists()
+    with pytest.raises(InputError, match="another recipe"):
+        train(recipe.model_copy(update={"rate": 1e-4}), tmp_path / "parts", device="cpu")
+    assert (tmp_path / "parts" / STATE).exists()
+
+
+def test_recipes_have_profiles(tmp_path):
+    file = tmp_path / "recipe.yaml"
+    file.write_text("train: [a]\nvalidation: b\nsteps: 10\nprofiles:\n  large: {steps: 20, batch: 8}\n")
+    assert read_recipe(file).steps == 10
+    assert (read_recipe(file, profile="large").steps, read_recipe(file, profile="large").batch) == (20, 8)
+    with pytest.raises(ConfigurationError, match="no profile 'small'; choose one of large"):
+        read_recipe(file, profile="small")
+    file.write_text("train: [a]\nvalidation: b\nstep: 10\n")
+    with pytest.raises(ConfigurationError, match="step"):
+        read_recipe(file)
+    with pytest.raises(InputError, match="cannot be read"):
+        read_recipe(tmp_path / "none.yaml")
