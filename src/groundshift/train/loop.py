@@ -104,7 +104,7 @@ def train(recipe: Recipe, out: str | Path, *, device: str | None = None) -> Path
 
     Returns
     -------
-    The file with the state; :func:`groundshift.train.export.export` makes the network to use of it.
+    The file with the state: weights, their moving average, the optimiser, the recipe and the table.
 
     Raises
     ------
