@@ -45,6 +45,10 @@ def robust_fit(design: np.ndarray, values: np.ndarray, weights: np.ndarray | Non
     weights
         Prior weights, 1 / variance up to a factor; float (n,).
 
+    Returns
+    -------
+    Coefficients and their covariance, from the scatter of the values.
+
     Sources: Holland & Welsch (1977), doi:10.1080/03610927708827533; Rousseeuw (1984),
     doi:10.1080/01621459.1984.10477105.
     """

@@ -41,7 +41,7 @@ def shifted_pair(
 
 
 def cramer_rao_sigma(transform: np.ndarray, nodes: np.ndarray, *, window: int, noise: float) -> np.ndarray:
-    """Cramér–Rao bound on the standard deviation of dx, pixels, with white noise in both images; float64 (i, j).
+    """Cramér–Rao bound on the standard deviation of dx, with white noise in both images.
 
     Parameters
     ----------
@@ -53,6 +53,10 @@ def cramer_rao_sigma(transform: np.ndarray, nodes: np.ndarray, *, window: int, n
         Side of the windows, pixels.
     noise
         Standard deviation in each image.
+
+    Returns
+    -------
+    float64 (i, j), pixels.
 
     Source: Robinson & Milanfar (2004), doi:10.1109/TIP.2004.832923.
     """
