@@ -123,7 +123,7 @@ def train(recipe: Recipe, out: str | Path, *, device: str | None = None) -> Path
     first, table = _restored(out / STATE, recipe, model, average, optimiser)
     log.info("%s parameters on %s, from step %d", f"{sum(p.numel() for p in model.parameters()):,}", device, first)
 
-    examples = _validation(recipe)
+    examples = examples_of(recipe)
     began, total = time.monotonic(), 0.0
     for step, batch in enumerate(_batches(recipe, first), first + 1):
         for group in optimiser.param_groups:
@@ -187,8 +187,8 @@ def _batches(recipe: Recipe, first: int) -> Any:
     )  # fmt: skip
 
 
-def _validation(recipe: Recipe) -> list[dict[str, np.ndarray]]:
-    """Samples whole and not turned, evenly spread over the folder."""
+def examples_of(recipe: Recipe) -> list[dict[str, np.ndarray]]:
+    """Samples of the validation folder, whole and not turned, evenly spread over it."""
     folder = SampleFolder(recipe.validation)
     data = Prepared(folder, symmetries=False, seed=recipe.seed, arrays=NetworkInput(recipe.max_displacement))
     chosen = np.unique(np.linspace(0, len(folder) - 1, min(recipe.validation_samples, len(folder))).astype(int))

@@ -1,0 +1,107 @@
+"""From the state of a training run to the network that is used: ONNX weights and their card."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+import pickle
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import torch
+
+from groundshift.errors import InputError
+from groundshift.io.files import atomic_path, write_json
+from groundshift.optical.network import CARD, MULTIPLE, WEIGHTS, runner
+from groundshift.train.loop import evaluate, examples_of
+from groundshift.train.model import Refiner
+from groundshift.train.recipe import ModelOptions, Recipe
+
+log = logging.getLogger(__name__)
+
+OPSET = 17
+INPUTS = ("first", "second", "weight", "flow")
+_AGREE = 1e-4  # pixels by which onnxruntime may differ from torch
+
+
+def load_state(path: str | Path) -> tuple[Refiner, Recipe, dict[str, Any]]:
+    """The network of a state, with the moving average of its weights; its recipe; and the state itself.
+
+    Raises
+    ------
+    InputError
+        If the file is no state of a training run.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        recipe = Recipe(**state["recipe"])
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
+        why = str(error).partition("\n")[0]
+        raise InputError(f"{path} is no state of a training run ({why}); give the state.pt that one left") from error
+    model = Refiner(ModelOptions(**recipe.model.model_dump()))
+    weights = {name.removeprefix("module."): each for name, each in state["average"].items() if name != "n_averaged"}
+    model.load_state_dict(weights)
+    return model.eval(), recipe, state
+
+
+def to_onnx(model: torch.nn.Module) -> bytes:
+    """One step of the network as an ONNX file, for any sides that are multiples of :data:`MULTIPLE`.
+
+    Raises
+    ------
+    InputError
+        If onnxruntime answers otherwise than torch, by more than 1e-4.
+    """
+    example = _example(4 * MULTIPLE, 6 * MULTIPLE)
+    stream = io.BytesIO()
+    with warnings.catch_warnings():
+        # the newer exporter, of torch 2.13, answers wrongly at sides other than those of the example
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            model, example, stream, dynamo=False, opset_version=OPSET, input_names=list(INPUTS),
+            output_names=["answer"], dynamic_axes={name: {2: "y", 3: "x"} for name in (*INPUTS, "answer")},
+        )  # fmt: skip
+    weights = stream.getvalue()
+    refine = runner(weights, onnxruntime)
+    for sides in ((4, 6), (7, 3)):
+        given = _example(*(MULTIPLE * side for side in sides))
+        with torch.no_grad():
+            expected = model(*given)[0].numpy()
+        first, second, weight, flow = (each[0].numpy() for each in given)
+        worst = float(np.abs(refine(first[0], second[0], weight[0], flow) - expected).max())
+        if worst > _AGREE:
+            raise InputError(f"onnxruntime and torch differ by {worst:.2g}; expected {_AGREE:g} at most")
+    return weights
+
+
+def _example(height: int, width: int) -> tuple[torch.Tensor, ...]:
+    random = torch.Generator().manual_seed(0)
+    first, second = (torch.randn(1, 1, height, width, generator=random) for _ in range(2))
+    return first, second, torch.ones_like(first), torch.randn(1, 2, height, width, generator=random)
+
+
+def export(state: str | Path, out: str | Path, *, licence: str = "Apache-2.0") -> dict[str, Any]:
+    """Write the network of a training run, and its card, into a folder; returns the card.
+
+    The factor by which variances are too small is taken from the validation samples of the recipe, and so are the
+    scores on the card.
+    """
+    model, recipe, kept = load_state(state)
+    weights = to_onnx(model)
+    scores = evaluate(model, examples_of(recipe), iterations=recipe.iterations, device="cpu")
+    card = {
+        "sha256": hashlib.sha256(weights).hexdigest(), "licence": licence, "iterations": recipe.iterations,
+        "parameters": sum(each.numel() for each in model.parameters()),
+        "variance_factor": [scores["variance_x"], scores["variance_y"]],
+        "validation": scores, "steps": kept["step"], "recipe": kept["recipe"],
+    }  # fmt: skip
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    with atomic_path(out / WEIGHTS) as temporary:
+        temporary.write_bytes(weights)
+    write_json(out / CARD, card)
+    return card

@@ -1,0 +1,67 @@
+"""The network in use: the same answers as in training, wherever it runs."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+onnxruntime = pytest.importorskip("onnxruntime")
+
+from groundshift.errors import InputError  # noqa: E402
+from groundshift.model.reason import Reason  # noqa: E402
+from groundshift.optical.methods import Nodes  # noqa: E402
+from groundshift.optical.network import Network, measured, runner  # noqa: E402
+from groundshift.synth.textures import shifted_pair  # noqa: E402
+from groundshift.train import export  # noqa: E402
+from groundshift.train.model import Refiner  # noqa: E402
+from groundshift.train.recipe import ModelOptions  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    model = Refiner(ModelOptions(widths=(4, 8, 8), depth=1, windows=(2.0, 4.0))).eval()
+    torch.nn.init.normal_(model.body.head.weight, std=0.05)
+    return model
+
+
+@pytest.fixture(scope="module")
+def network(model):
+    return Network(runner(export.to_onnx(model), onnxruntime), 2, (1.0, 1.0))
+
+
+def test_an_export_that_differs_from_torch_is_refused(model, monkeypatch):
+    monkeypatch.setattr(export, "runner", lambda *_: lambda first, *_: np.zeros((7, *first.shape), np.float32))
+    with pytest.raises(InputError, match="differ by"):
+        export.to_onnx(model)
+
+
+def test_any_size_is_measured(network):
+    pre, post, _ = shifted_pair(180, dx=1.4, dy=-0.6, noise=0.05, seed=3)
+    pre, post = pre[:150, :171], post[:150, :171].copy()
+    post[40:60, 50:80] = np.nan
+    rows, cols = np.arange(150.0), np.arange(171.0)
+    flow = measured(network, pre, post, Nodes(rows, cols), max_displacement=6)
+    assert flow.dx.shape == (150, 171)
+    assert (flow.reason[43:56, 52:75] == Reason.NO_DATA).all()
+    assert np.isnan(flow.dx[50, 60])
+    valid = flow.reason == Reason.VALID
+    assert valid.mean() > 0.8
+    assert np.isfinite(flow.dx_sigma[valid]).all()
+    some = measured(network, pre, post, Nodes(rows[3::8], cols[5::8]), max_displacement=6)
+    np.testing.assert_array_equal(some.dx, flow.dx[3::8, 5::8])
+
+
+def test_a_part_is_as_the_whole(network):
+    pre, post, _ = shifted_pair(384, dx=1.4, dy=-0.6, noise=0.05, seed=4)
+    node = Nodes(np.arange(184.0, 200.0), np.arange(184.0, 200.0))
+    whole = measured(network, pre, post, node, max_displacement=4)
+    part = np.s_[16:-16, 16:-16]
+    cut = measured(network, pre[part], post[part], Nodes(node.rows - 16, node.cols - 16), max_displacement=4)
+    np.testing.assert_allclose(cut.dx, whole.dx, atol=1e-3)
+    np.testing.assert_allclose(cut.dy_sigma, whole.dy_sigma, rtol=1e-2)
+
+
+def test_a_file_that_is_no_state_is_refused(tmp_path):
+    (tmp_path / "state.pt").write_bytes(b"nothing")
+    with pytest.raises(InputError, match="no state of a training run"):
+        export.load_state(tmp_path / "state.pt")
