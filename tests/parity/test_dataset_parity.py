@@ -4,7 +4,7 @@ import pytest
 from distributed import LocalCluster
 
 from groundshift.synth.dataset import DatasetOptions, build_dataset
-from groundshift.synth.pairs import PairOptions
+from groundshift.synth.options import PairOptions
 
 OPTIONS = DatasetOptions(
     train=5, validation=2, test=1, scales=("small", "very_large"), shard=2, seed=4, pair=PairOptions(size=64)

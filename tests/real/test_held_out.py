@@ -5,7 +5,7 @@ import pytest
 from groundshift.errors import ConfigurationError
 from groundshift.io.samples import SampleFolder
 from groundshift.synth.dataset import DatasetOptions, build_dataset
-from groundshift.synth.pairs import PairOptions
+from groundshift.synth.options import PairOptions
 from groundshift.synth.selection import HELD_OUT, Selection
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use .@. matmul:PendingDeprecationWarning")

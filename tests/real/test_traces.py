@@ -6,7 +6,7 @@ import pytest
 from groundshift.io import read_traces
 from groundshift.synth.dataset import DatasetOptions, dataset_sample, find_traces
 from groundshift.synth.earthquakes import FaultOptions, random_system
-from groundshift.synth.pairs import PairOptions
+from groundshift.synth.options import PairOptions
 
 SINGLE = FaultOptions(
     systems={"single": 1.0}, buried=0.0, distributed=0.0, crossing=1.0, real=1.0, roughness=(1e-6, 1e-5),

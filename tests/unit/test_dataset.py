@@ -20,7 +20,7 @@ from groundshift.synth.dataset import (
     shards_of,
 )
 from groundshift.synth.earthquakes import FaultOptions
-from groundshift.synth.pairs import PairOptions
+from groundshift.synth.options import PairOptions
 from groundshift.synth.scenes import procedural_scene
 from groundshift.synth.selection import Selection
 

@@ -9,7 +9,8 @@ from groundshift.errors import ConfigurationError
 from groundshift.kernels import gaussian, spline
 from groundshift.kernels.phase_correlation import phase_correlation
 from groundshift.synth import pairs, scenes, sensor, warp
-from groundshift.synth.pairs import PairOptions, ProceduralScenes
+from groundshift.synth.options import PairOptions
+from groundshift.synth.pairs import ProceduralScenes
 from groundshift.synth.sensor import Geometry, Resampling, random_sensor
 from groundshift.synth.shared import Moving, own_motion, turned
 from groundshift.synth.textures import shifted, spectrum

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from groundshift.io import write_image
 from groundshift.io.samples import to_bytes
 from groundshift.kernels.phase_correlation import phase_correlation
-from groundshift.synth.pairs import MARGIN, PairOptions, ProceduralScenes, RealPairs, View, make_sample
+from groundshift.synth.options import MARGIN, PairOptions
+from groundshift.synth.pairs import ProceduralScenes, RealPairs, View, make_sample
 from groundshift.synth.real_pairs import ImagePair
 from groundshift.synth.scenes import procedural_scene
 from groundshift.synth.sensor import Geometry

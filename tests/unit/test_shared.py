@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from groundshift.synth.earthquakes import SCALES
-from groundshift.synth.pairs import PairOptions, ProceduralScenes, make_sample
+from groundshift.synth.options import PairOptions
+from groundshift.synth.pairs import ProceduralScenes, make_sample
 from groundshift.synth.shared import SharedMotion, own_motion, turned
 
 OPTIONS = PairOptions(size=64, kinds={"earthquake": 1})

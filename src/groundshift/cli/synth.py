@@ -50,7 +50,7 @@ def pairs(
     """Make a set to train, validate and test on; the same command again goes on where it was stopped."""
     from groundshift.synth.card import CARD
     from groundshift.synth.dataset import DatasetOptions, build_dataset
-    from groundshift.synth.pairs import PairOptions
+    from groundshift.synth.options import PairOptions
 
     fifth = -(-count // 5)
     chosen = {"scales": tuple(each.value for each in scale)} if scale else {}

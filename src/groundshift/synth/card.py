@@ -12,7 +12,7 @@ import numpy as np
 from groundshift.io import write_json, write_text
 from groundshift.io.samples import Sample, SampleFolder
 from groundshift.kernels.spline import coefficients, warp
-from groundshift.synth.pairs import Kind
+from groundshift.synth.options import Kind
 from groundshift.synth.real_pairs import local_correlation
 
 STATISTICS: Mapping[str, str] = {

@@ -23,7 +23,8 @@ from groundshift.io import read_traces
 from groundshift.io.samples import Sample, sample_name, write_shard
 from groundshift.synth.card import by_name, measured, summary, write_card
 from groundshift.synth.earthquakes import SCALES
-from groundshift.synth.pairs import PairOptions, ProceduralScenes, RealPairs, Scale, make_sample
+from groundshift.synth.options import PairOptions, Scale
+from groundshift.synth.pairs import ProceduralScenes, RealPairs, make_sample
 from groundshift.synth.real_pairs import ImagePair, select_pairs
 from groundshift.synth.selection import Selection, Split, find_images, group_sites, split_sites
 from groundshift.synth.shared import SharedMotion

@@ -5,82 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from groundshift.errors import ConfigurationError
 from groundshift.grid.tiles import Box
 from groundshift.io.samples import Sample
 from groundshift.synth.changes import Changes, Strength, on_ground, random_changes
-from groundshift.synth.earthquakes import FaultOptions, Weight
 from groundshift.synth.motions import GroundMotion
+from groundshift.synth.options import MARGIN, PairOptions
 from groundshift.synth.real_pairs import ImagePair, read_pair
 from groundshift.synth.scenes import Scene, Sun, procedural_ground, procedural_scene
 from groundshift.synth.sensor import Look, Sensor, look, random_sensor
 from groundshift.synth.shared import MotionSource, drawn, own_motion
 from groundshift.synth.warp import Inverse, inverse
 
-Scale = Literal["very_small", "small", "large", "very_large"]
-Kind = Literal["earthquake", "landslide", "glacier", "bowl", "none"]
-
-MARGIN = 24
-"""Pixels of ground around a sample, which may move into it."""
-
 _SCENE = 2.5  # sides of a view: side of the procedural scene that views are cut out of
 _TRIES = 8  # places of a real pair that are looked at for one with data
 _FLOW_STEP = 2.0**-13  # pixels to which the truth is rounded, so that it packs well
 _DISTANCE_STEP = 2.0**-4  # the same for the distance to a trace
 _SAME = 0.5  # pixels by which the way there and back may differ
-
-
-def _some(weights: dict) -> dict:
-    if not sum(weights.values()) > 0:
-        raise ValueError("all weights are 0; give one above")
-    return weights
-
-
-class PairOptions(BaseModel):
-    """What samples are like. Each is drawn with its weight."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    size: int = Field(256, ge=64, le=4096, description="rows and columns of a sample")
-    scales: Annotated[dict[Scale, Weight], AfterValidator(_some)] = Field(
-        {"very_small": 1, "small": 1, "large": 1, "very_large": 1}, description="weight of each class of displacement"
-    )
-    kinds: Annotated[dict[Kind, Weight], AfterValidator(_some)] = Field(
-        {"earthquake": 0.75, "landslide": 0.08, "glacier": 0.05, "bowl": 0.07, "none": 0.05},
-        description="weight of each kind of motion",
-    )
-    strengths: Annotated[dict[Strength, Weight], AfterValidator(_some)] = Field(
-        {"easy": 0.3, "typical": 0.5, "hard": 0.2}, description="weight of each strength of changes and sensors"
-    )
-    pixel: float = Field(10.0, gt=0, description="size of a pixel of procedural scenes, metres: 10, 15, 0.5")
-    ratio: float = Field(
-        1.0, ge=1, le=8,
-        description="pixels of the scene along a pixel of the sample; above 1, transfer and aliasing are the sensor's",
-    )  # fmt: skip
-    other_date: float = Field(
-        1.0, ge=0, le=1,
-        description="share of samples on real pairs whose second image is the other date; the others change the first",
-    )  # fmt: skip
-    faults: FaultOptions = FaultOptions()
-
-    @model_validator(mode="after")
-    def _whole(self) -> PairOptions:
-        if abs(self.side - (self.size + 2 * MARGIN) * self.ratio) > 1e-9:
-            raise ValueError(
-                f"size {self.size} and {2 * MARGIN} more are not whole {self.ratio:g}ths; choose another size"
-            )
-        return self
-
-    @property
-    def side(self) -> int:
-        """Pixels along the ground of a sample, with its margin."""
-        return round((self.size + 2 * MARGIN) * self.ratio)
 
 
 class View(NamedTuple):

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from groundshift.synth.earthquakes import SCALES, FaultOptions, random_faults, random_peak
 from groundshift.synth.motions import GroundMotion, no_motion, random_bowl, random_glacier, random_landslide
-
-if TYPE_CHECKING:
-    from groundshift.synth.pairs import Kind, PairOptions, Scale
+from groundshift.synth.options import Kind, PairOptions, Scale
 
 _MOTIONS = {"landslide": random_landslide, "glacier": random_glacier, "bowl": random_bowl, "none": no_motion}
 _KEPT = 32  # motions that are kept in memory

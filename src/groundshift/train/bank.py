@@ -15,7 +15,8 @@ from groundshift.errors import ConfigurationError
 from groundshift.kernels.spline import fill_holes
 from groundshift.synth.changes import Changes, random_changes, segments
 from groundshift.synth.earthquakes import SCALES
-from groundshift.synth.pairs import PairOptions, ProceduralScenes, SceneSource
+from groundshift.synth.options import PairOptions
+from groundshift.synth.pairs import ProceduralScenes, SceneSource
 from groundshift.synth.scenes import hilly
 from groundshift.synth.sensor import Sensor, random_sensor
 from groundshift.synth.shared import SharedMotion, drawn

@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from groundshift.synth.changes import SHADOW, VISIBLE
-from groundshift.synth.pairs import MARGIN
+from groundshift.synth.options import MARGIN
 from groundshift.train.bank import Bank
 from groundshift.train.data import LIMIT
 from groundshift.train.resample import Inverse, bilinear, coefficients, inverse, warp
