@@ -12,6 +12,7 @@ from groundshift.optical.methods import Nodes  # noqa: E402
 from groundshift.optical.network import Network, measured, runner  # noqa: E402
 from groundshift.synth.textures import shifted_pair  # noqa: E402
 from groundshift.train import export  # noqa: E402
+from groundshift.train.loop import load_state  # noqa: E402
 from groundshift.train.model import Refiner  # noqa: E402
 from groundshift.train.recipe import ModelOptions  # noqa: E402
 
@@ -64,4 +65,4 @@ def test_a_part_is_as_the_whole(network):
 def test_a_file_that_is_no_state_is_refused(tmp_path):
     (tmp_path / "state.pt").write_bytes(b"nothing")
     with pytest.raises(InputError, match="no state of a training run"):
-        export.load_state(tmp_path / "state.pt")
+        load_state(tmp_path / "state.pt")

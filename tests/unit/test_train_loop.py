@@ -10,7 +10,7 @@ from groundshift.io.samples import Sample, write_shard  # noqa: E402
 from groundshift.optical.refinement import CHANNELS, prepared, refined, variance, warped  # noqa: E402
 from groundshift.synth.textures import shifted_pair  # noqa: E402
 from groundshift.train import loop  # noqa: E402
-from groundshift.train.loop import STATE, TABLE, run_model, train  # noqa: E402
+from groundshift.train.loop import STATE, TABLE, load_state, run_model, train  # noqa: E402
 from groundshift.train.loss import loss, negative_log_likelihood  # noqa: E402
 from groundshift.train.model import Refiner  # noqa: E402
 from groundshift.train.recipe import ModelOptions, Recipe, read_recipe  # noqa: E402
@@ -92,8 +92,8 @@ def test_the_likelihood_is_that_of_a_density():
 
 def test_pixels_that_are_not_valid_do_not_count():
     answer, flow = torch.zeros(1, CHANNELS, 4, 4), torch.zeros(1, 2, 4, 4)
-    valid = torch.ones(1, 4, 4, dtype=torch.bool)
-    valid[0, 0] = False
+    valid = torch.ones(1, 4, 4)
+    valid[0, 0] = 0
     plain = loss([answer], flow, valid, decay=0.8, absolute=1.0)
     flow[:, :, 0] = 100
     assert loss([answer], flow, valid, decay=0.8, absolute=1.0) == plain
@@ -123,6 +123,14 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(recipe, tmp_path, mo
     with pytest.raises(InputError, match="another recipe"):
         train(recipe.model_copy(update={"rate": 1e-4}), tmp_path / "parts", device="cpu")
     assert (tmp_path / "parts" / STATE).exists()
+
+
+def test_a_run_starts_with_the_weights_of_another(recipe, tmp_path):
+    first = load_state(train(recipe, tmp_path / "first", device="cpu"))[0]
+    tiny = recipe.model_copy(update={"start": str(tmp_path / "first" / STATE), "rate": 1e-12, "near": 3.0, "steps": 1})
+    second = load_state(train(tiny, tmp_path / "second", device="cpu"))[0]
+    for a, b in zip(first.parameters(), second.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-8)
 
 
 def test_recipes_have_profiles(tmp_path):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
-import pickle
 import warnings
 from pathlib import Path
 from typing import Any
@@ -17,35 +16,13 @@ import torch
 from groundshift.errors import InputError
 from groundshift.io.files import atomic_path, write_json
 from groundshift.optical.network import CARD, MULTIPLE, WEIGHTS, runner
-from groundshift.train.loop import evaluate, examples_of
-from groundshift.train.model import Refiner
-from groundshift.train.recipe import ModelOptions, Recipe
+from groundshift.train.loop import evaluate, examples_of, load_state
 
 log = logging.getLogger(__name__)
 
 OPSET = 17
 INPUTS = ("first", "second", "weight", "flow")
 _AGREE = 1e-4  # pixels by which onnxruntime may differ from torch
-
-
-def load_state(path: str | Path) -> tuple[Refiner, Recipe, dict[str, Any]]:
-    """The network of a state, with the moving average of its weights; its recipe; and the state itself.
-
-    Raises
-    ------
-    InputError
-        If the file is no state of a training run.
-    """
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        recipe = Recipe(**state["recipe"])
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
-        why = str(error).partition("\n")[0]
-        raise InputError(f"{path} is no state of a training run ({why}); give the state.pt that one left") from error
-    model = Refiner(ModelOptions(**recipe.model.model_dump()))
-    weights = {name.removeprefix("module."): each for name, each in state["average"].items() if name != "n_averaged"}
-    model.load_state_dict(weights)
-    return model.eval(), recipe, state
 
 
 def to_onnx(model: torch.nn.Module) -> bytes:

@@ -6,6 +6,7 @@ import csv
 import itertools
 import logging
 import math
+import pickle
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ from groundshift.train.resample import warp
 log = logging.getLogger(__name__)
 
 STATE, CURVES, TABLE = "state.pt", "curves.png", "log.csv"
+_FADES = 8.0  # pixels from a trace
 _NEAR = 16.0  # pixels from the trace, as in the benchmark
 
 
@@ -115,7 +117,7 @@ def train(recipe: Recipe, out: str | Path, *, device: str | None = None) -> Path
     out.mkdir(parents=True, exist_ok=True)
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(recipe.seed)
-    model = Refiner(recipe.model).to(device)
+    model = (Refiner(recipe.model) if recipe.start is None else load_state(recipe.start)[0].train()).to(device)
     average = torch.optim.swa_utils.AveragedModel(
         model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.average)
     )
@@ -131,7 +133,8 @@ def train(recipe: Recipe, out: str | Path, *, device: str | None = None) -> Path
         batch = {name: each.to(device, non_blocking=True) for name, each in batch.items()}
         with torch.autocast(device, torch.bfloat16, enabled=recipe.precision == "bfloat16" and device != "cpu"):
             answers = run_model(model, batch, iterations=recipe.iterations)
-        value = loss(answers, batch["flow"], batch["valid"], decay=recipe.decay, absolute=recipe.absolute)
+        weight = batch["valid"] * (1 + recipe.near * torch.exp(-batch["distance"] / _FADES))
+        value = loss(answers, batch["flow"], weight, decay=recipe.decay, absolute=recipe.absolute)
         optimiser.zero_grad(set_to_none=True)
         value.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -146,6 +149,26 @@ def train(recipe: Recipe, out: str | Path, *, device: str | None = None) -> Path
             log.info("%s", ", ".join(f"{name} {each:.4g}" for name, each in table[-1].items()))
             _save(out, recipe, step, model, average, optimiser, table)
     return out / STATE
+
+
+def load_state(path: str | Path) -> tuple[Refiner, Recipe, dict[str, Any]]:
+    """The network of a state, with the moving average of its weights; its recipe; and the state itself.
+
+    Raises
+    ------
+    InputError
+        If the file is no state of a training run.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        recipe = Recipe(**state["recipe"])
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
+        why = str(error).partition("\n")[0]
+        raise InputError(f"{path} is no state of a training run ({why}); give the state.pt that one left") from error
+    model = Refiner(recipe.model)
+    weights = {name.removeprefix("module."): each for name, each in state["average"].items() if name != "n_averaged"}
+    model.load_state_dict(weights)
+    return model.eval(), recipe, state
 
 
 def _rate(recipe: Recipe, step: int) -> float:

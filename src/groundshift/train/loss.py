@@ -27,15 +27,22 @@ def negative_log_likelihood(answer: Tensor, flow: Tensor) -> Tensor:
     return -torch.logaddexp(functional.logsigmoid(-share) + log_narrow, functional.logsigmoid(share) + log_wide)
 
 
-def loss(answers: list[Tensor], flow: Tensor, valid: Tensor, *, decay: float, absolute: float) -> Tensor:
-    """Sum over the steps, the later the heavier: likelihood and `absolute` times the absolute error, of valid pixels.
+def loss(answers: list[Tensor], flow: Tensor, weight: Tensor, *, decay: float, absolute: float) -> Tensor:
+    """Sum over the steps, the later the heavier: likelihood and `absolute` times the absolute error, mean over pixels.
 
-    The weight of step k of n is decay^(n − k), as in RAFT (Teed & Deng 2020, arXiv:2003.12039).
+    Parameters
+    ----------
+    weight
+        Of each pixel, (b, y, x); 0 where the truth is not known.
+
+    Returns
+    -------
+    A scalar, nats. The weight of step k of n is decay^(n − k), as in RAFT (Teed & Deng 2020, arXiv:2003.12039).
     """
-    count = valid.sum().clamp(min=1)
+    count = weight.sum().clamp(min=1)
     total = flow.new_zeros(())
     for k, answer in enumerate(reversed(answers)):
         error = (answer[:, :2] - flow).abs().sum(1)
         per_pixel = negative_log_likelihood(answer, flow) + absolute * error
-        total = total + decay**k * torch.where(valid, per_pixel, 0).sum() / count
+        total = total + decay**k * (weight * per_pixel).sum() / count
     return total

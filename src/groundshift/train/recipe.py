@@ -31,6 +31,7 @@ class Recipe(BaseModel):
     model: ModelOptions = ModelOptions()
     train: tuple[str, ...] = Field(min_length=1, description="folders of samples to train on")
     validation: str = Field(description="folder of samples on which progress is measured")
+    start: str | None = Field(None, description="state of another run, whose weights this one starts with")
     validation_samples: int = Field(48, ge=1, description="of that folder, spread over it")
     crop: int = Field(192, ge=64, multiple_of=32, description="side of the squares that are trained on, pixels")
     max_displacement: float = Field(12.0, gt=0, description="of the first field, pixels")
@@ -38,6 +39,7 @@ class Recipe(BaseModel):
     iterations: int = Field(3, ge=1, description="steps of refinement")
     decay: float = Field(0.7, gt=0, le=1, description="weight of a step against that of the next")
     absolute: float = Field(0.5, ge=0, description="weight of the absolute error, per pixel, beside the likelihood")
+    near: float = Field(0.0, ge=0, description="additional weight of pixels at a trace; it fades over 8 pixels")
     steps: int = Field(3000, ge=1, description="of the optimiser")
     batch: int = Field(4, ge=1, description="samples a step")
     rate: float = Field(
