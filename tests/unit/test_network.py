@@ -1,15 +1,17 @@
 """The network in use: the same answers as in training, wherever it runs."""
 
+import hashlib
+import json
+
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
-onnxruntime = pytest.importorskip("onnxruntime")
 
 from groundshift.errors import InputError  # noqa: E402
 from groundshift.model.reason import Reason  # noqa: E402
 from groundshift.optical.methods import Nodes  # noqa: E402
-from groundshift.optical.network import Network, measured, runner  # noqa: E402
+from groundshift.optical.network import CARD, WEIGHTS, Network, load, measured, runner  # noqa: E402
 from groundshift.synth.textures import shifted_pair  # noqa: E402
 from groundshift.train import export  # noqa: E402
 from groundshift.train.loop import load_state  # noqa: E402
@@ -27,13 +29,27 @@ def model():
 
 @pytest.fixture(scope="module")
 def network(model):
-    return Network(runner(export.to_onnx(model), onnxruntime), 2, (1.0, 1.0))
+    return Network(runner(export.to_onnx(model)), 2, (1.0, 1.0))
 
 
 def test_an_export_that_differs_from_torch_is_refused(model, monkeypatch):
     monkeypatch.setattr(export, "runner", lambda *_: lambda first, *_: np.zeros((7, *first.shape), np.float32))
     with pytest.raises(InputError, match="differ by"):
         export.to_onnx(model)
+
+
+def test_weights_that_are_not_those_of_the_card_are_refused(model, tmp_path):
+    weights = export.to_onnx(model)
+    (tmp_path / WEIGHTS).write_bytes(weights)
+    card = {"sha256": hashlib.sha256(weights).hexdigest(), "iterations": 3, "variance_factor": [1.5, 2.0]}
+    (tmp_path / CARD).write_text(json.dumps(card))
+    assert load(str(tmp_path))[1:] == (3, (1.5, 2.0))
+    (tmp_path / WEIGHTS).write_bytes(weights[:-1])
+    load.cache_clear()
+    with pytest.raises(InputError, match="fetch them again"):
+        load(str(tmp_path))
+    with pytest.raises(InputError, match="holds no network"):
+        load(str(tmp_path / "none"))
 
 
 def test_any_size_is_measured(network):

@@ -1,12 +1,18 @@
 """Training: what the network is given, what it answers, and that a run can be stopped."""
 
+import json
+
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 torch = pytest.importorskip("torch")
 
+from groundshift.cli.app import app  # noqa: E402
 from groundshift.errors import ConfigurationError, InputError  # noqa: E402
 from groundshift.io.samples import Sample, write_shard  # noqa: E402
+from groundshift.optical.methods import Nodes  # noqa: E402
+from groundshift.optical.network import load, measured  # noqa: E402
 from groundshift.optical.refinement import CHANNELS, prepared, refined, variance, warped  # noqa: E402
 from groundshift.synth.textures import shifted_pair  # noqa: E402
 from groundshift.train import loop  # noqa: E402
@@ -123,6 +129,19 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(recipe, tmp_path, mo
     with pytest.raises(InputError, match="another recipe"):
         train(recipe.model_copy(update={"rate": 1e-4}), tmp_path / "parts", device="cpu")
     assert (tmp_path / "parts" / STATE).exists()
+
+
+def test_a_run_ends_with_a_network_to_use(recipe, tmp_path):
+    file = tmp_path / "recipe.yaml"
+    file.write_text(json.dumps(recipe.model_dump(mode="json")))
+    result = CliRunner().invoke(app, ["train", str(file), "-o", str(tmp_path / "out"), "--device", "cpu"])
+    assert result.exit_code == 0, result.output
+    assert "error on the validation samples" in result.output
+    network = load(str(tmp_path / "out"))
+    pre, post, _ = shifted_pair(96, dx=0.7, dy=-0.4, noise=0.05, seed=2)
+    nodes = Nodes(np.arange(40.0, 56.0), np.arange(40.0, 56.0))
+    flow = measured(network, pre, post, nodes, max_displacement=4)
+    assert np.isfinite(flow.dx).all()
 
 
 def test_a_run_starts_with_the_weights_of_another(recipe, tmp_path):

@@ -45,6 +45,9 @@ class PairConfig(BaseModel):
     )
     iterations: int = Field(3, ge=0, le=20, description="robustness iterations of `frequency`")
     window_shape: Literal["gauss", "box"] = Field("gauss", description="weights inside a window of `gauss-newton`")
+    weights: str | None = Field(
+        None, description="folder of a network that was trained elsewhere, for `network`; that of the package if none"
+    )
     registration: Literal["none", "offset", "ramp"] = Field(
         "offset", description="misregistration of the pair that is estimated and removed"
     )

@@ -10,6 +10,7 @@ import hashlib
 import json
 from functools import lru_cache
 from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -41,30 +42,35 @@ class Network(NamedTuple):
     variance_factor: tuple[float, float]  # of dx and dy: by which the variance that it tells is too small
 
 
-@lru_cache(maxsize=1)
-def shipped() -> Network:
-    """The network that comes with the package.
+@lru_cache(maxsize=2)
+def load(folder: str | None = None) -> Network:
+    """A network from a folder with its weights and their card; the one that comes with the package if None.
 
     Raises
     ------
     InputError
-        If its weights are not those of its card.
+        If there is none, or its weights are not those of its card.
     """
-    import onnxruntime
-
-    folder = resources.files("groundshift.optical") / "weights"
-    weights, card = (folder / WEIGHTS).read_bytes(), json.loads((folder / CARD).read_text("utf-8"))
-    found = hashlib.sha256(weights).hexdigest()
-    if found != card["sha256"]:
+    place = resources.files("groundshift.optical") / "weights" if folder is None else Path(folder)
+    try:
+        weights, card = (place / WEIGHTS).read_bytes(), json.loads((place / CARD).read_text("utf-8"))
+        said, iterations, factors = card["sha256"], card["iterations"], card["variance_factor"]
+    except (OSError, ValueError, KeyError) as error:
         raise InputError(
-            f"the weights of the network have the checksum {found[:12]}…, but their card says {card['sha256'][:12]}…; "
-            "install groundshift again"
+            f"{place} holds no network ({error}); expected {WEIGHTS} and {CARD}, as training leaves them"
+        ) from error
+    found = hashlib.sha256(weights).hexdigest()
+    if found != said:
+        raise InputError(
+            f"the weights in {place} have the checksum {found[:8]}…, not {said[:8]}… as on their card; fetch them again"
         )
-    return Network(runner(weights, onnxruntime), card["iterations"], tuple(card["variance_factor"]))
+    return Network(runner(weights), iterations, tuple(factors))
 
 
-def runner(weights: bytes, onnxruntime) -> Refine:
+def runner(weights: bytes) -> Refine:
     """A step of the network from its ONNX file; one thread, so that it answers the same wherever it runs."""
+    import onnxruntime  # takes a second to import, and other methods do without
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
@@ -90,7 +96,7 @@ def _reach(config: PairConfig) -> int:
 
 
 def _measure(pre: np.ndarray, post: np.ndarray, nodes: Nodes, config: PairConfig) -> PixelFlow:
-    return measured(shipped(), pre, post, nodes, max_displacement=config.max_displacement)
+    return measured(load(config.weights), pre, post, nodes, max_displacement=config.max_displacement)
 
 
 def measured(

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import torch
 
 from groundshift.errors import InputError
@@ -43,7 +42,7 @@ def to_onnx(model: torch.nn.Module) -> bytes:
             output_names=["answer"], dynamic_axes={name: {2: "y", 3: "x"} for name in (*INPUTS, "answer")},
         )  # fmt: skip
     weights = stream.getvalue()
-    refine = runner(weights, onnxruntime)
+    refine = runner(weights)
     for sides in ((4, 6), (7, 3)):
         given = _example(*(MULTIPLE * side for side in sides))
         with torch.no_grad():
