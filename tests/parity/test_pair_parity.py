@@ -26,7 +26,8 @@ def measured(pair, **options):
 
 @pytest.fixture
 def small_blocks(monkeypatch):
-    monkeypatch.setitem(METHODS, "dense", replace(METHODS["dense"], block=128))
+    for name in ("dense", "network"):
+        monkeypatch.setitem(METHODS, name, replace(METHODS[name], block=128))
 
 
 @pytest.mark.parametrize("clean", [CleanConfig(), CleanConfig(outliers=True, smooth=1.5)], ids=["plain", "cleaned"])
@@ -43,15 +44,16 @@ def test_dense_has_tiles_of_its_own(pair):
         measured(pair, method="dense", tile=256)
 
 
-def test_tiles_of_dense_meet(pair, request):
-    whole = measured(pair, method="dense")
+@pytest.mark.parametrize("method", ["dense", "network"])
+def test_tiles_meet(pair, request, method):
+    whole = measured(pair, method=method)
     request.getfixturevalue("small_blocks")
-    tiled = measured(pair, method="dense", executor="threads")
+    tiled = measured(pair, method=method, executor="threads")
     difference = np.hypot(whole["east"] - tiled["east"], whole["north"] - tiled["north"]).values / 10  # pixels
     assert np.nanpercentile(difference, 99) < 1e-3  # the rest is beside the fault, where a pixel may change sides
 
 
-@pytest.mark.parametrize("method", ["frequency", "dense"])
+@pytest.mark.parametrize("method", ["frequency", "dense", "network"])
 def test_processes_and_dask_give_the_same_bytes_as_one(method, tmp_path, small_blocks):
     pre, post, _ = shifted_pair(200, dx=0.4, dy=0.2, noise=0.02, seed=1)
 

@@ -40,7 +40,7 @@ def recipe(tmp_path):
         (tmp_path / split).mkdir()
         write_shard(tmp_path / split / "0.tar", [sample(seed) for seed in seeds])
     return Recipe(
-        model=SMALL, train=(str(tmp_path / "train"),), validation=str(tmp_path / "validation"), crop=64, steps=6,
+        model=SMALL, train=(str(tmp_path / "train"),), validation=(str(tmp_path / "validation"),), crop=64, steps=6,
         batch=2, every=3, workers=0, iterations=2, average=0.5,
     )  # fmt: skip
 
@@ -154,12 +154,12 @@ def test_a_run_starts_with_the_weights_of_another(recipe, tmp_path):
 
 def test_recipes_have_profiles(tmp_path):
     file = tmp_path / "recipe.yaml"
-    file.write_text("train: [a]\nvalidation: b\nsteps: 10\nprofiles:\n  large: {steps: 20, batch: 8}\n")
+    file.write_text("train: [a]\nvalidation: [b]\nsteps: 10\nprofiles:\n  large: {steps: 20, batch: 8}\n")
     assert read_recipe(file).steps == 10
     assert (read_recipe(file, profile="large").steps, read_recipe(file, profile="large").batch) == (20, 8)
     with pytest.raises(ConfigurationError, match="no profile 'small'; choose one of large"):
         read_recipe(file, profile="small")
-    file.write_text("train: [a]\nvalidation: b\nstep: 10\n")
+    file.write_text("train: [a]\nvalidation: [b]\nstep: 10\n")
     with pytest.raises(ConfigurationError, match="step"):
         read_recipe(file)
     with pytest.raises(InputError, match="cannot be read"):

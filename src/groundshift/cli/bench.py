@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from groundshift.cli.app import app
-from groundshift.cli.options import MaxDisplacement, Method, MethodName, Step, Window
+from groundshift.cli.options import MaxDisplacement, Method, MethodName, Step, Weights, Window
 
 bench_app = typer.Typer(help="Measure how good a method is on cases with known truth.", no_args_is_help=True)
 app.add_typer(bench_app, name="bench")
@@ -26,6 +26,7 @@ def optical(
     window: Window = 32,
     step: Step = None,
     max_displacement: MaxDisplacement = 10.0,
+    weights: Weights = None,
 ) -> None:
     """Run a method over a folder of benchmark cases and print the table of its errors."""
     from groundshift.optical.config import PairConfig
@@ -33,6 +34,9 @@ def optical(
     from groundshift.validate.bench import run_bench
 
     # the score removes the misregistration of a case itself
-    config = PairConfig(method=method, window=window, step=step, max_displacement=max_displacement, registration="none")
+    config = PairConfig(
+        method=method, window=window, step=step, max_displacement=max_displacement, registration="none",
+        weights=None if weights is None else str(weights),
+    )  # fmt: skip
     table = run_bench(folder, lambda pre, post: measure_pair(pre, post, config=config, executor="serial"))
     typer.echo(table.text())

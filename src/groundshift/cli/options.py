@@ -13,6 +13,7 @@ class MethodName(StrEnum):
     """What `--method` takes."""
 
     AUTO = "auto"
+    NETWORK = "network"
     DENSE = "dense"
     GAUSS_NEWTON = "gauss-newton"
     FREQUENCY = "frequency"
@@ -28,6 +29,10 @@ class RegistrationKind(StrEnum):
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; made if it is not there.")]
 Method = Annotated[MethodName, typer.Option(help="How to measure; auto takes the most accurate.")]
+Weights = Annotated[
+    Path | None,
+    typer.Option(help="Folder of a network trained elsewhere, for the method network.", show_default=False),
+]
 Window = Annotated[int, typer.Option(help="Final window of a window method, pixels.")]
 Step = Annotated[
     int | None,

@@ -16,6 +16,7 @@ from groundshift.cli.options import (
     Out,
     RegistrationKind,
     Step,
+    Weights,
     Window,
     Workers,
 )
@@ -30,6 +31,7 @@ def pair(
     window: Window = 32,
     step: Step = None,
     max_displacement: MaxDisplacement = 10.0,
+    weights: Weights = None,
     area: Annotated[
         str | None, typer.Option(help="Only this part: west,south,east,north, or a GeoJSON file.", show_default=False)
     ] = None,
@@ -66,6 +68,7 @@ def pair(
         window=window,
         step=step,
         max_displacement=max_displacement,
+        weights=None if weights is None else str(weights),
         registration=registration,
         clean=clean,
     )

@@ -39,7 +39,7 @@ class Network(NamedTuple):
 
     refine: Refine
     iterations: int
-    variance_factor: tuple[float, float]  # of dx and dy: by which the variance that it tells is too small
+    variance_factor: float  # by which the variance that it tells is too small
 
 
 @lru_cache(maxsize=2)
@@ -54,7 +54,7 @@ def load(folder: str | None = None) -> Network:
     place = resources.files("groundshift.optical") / "weights" if folder is None else Path(folder)
     try:
         weights, card = (place / WEIGHTS).read_bytes(), json.loads((place / CARD).read_text("utf-8"))
-        said, iterations, factors = card["sha256"], card["iterations"], card["variance_factor"]
+        said, iterations, factor = card["sha256"], card["iterations"], card["variance_factor"]
     except (OSError, ValueError, KeyError) as error:
         raise InputError(
             f"{place} holds no network ({error}); expected {WEIGHTS} and {CARD}, as training leaves them"
@@ -64,7 +64,7 @@ def load(folder: str | None = None) -> Network:
         raise InputError(
             f"the weights in {place} have the checksum {found[:8]}…, not {said[:8]}… as on their card; fetch them again"
         )
-    return Network(runner(weights), iterations, tuple(factors))
+    return Network(runner(weights), iterations, factor)
 
 
 def runner(weights: bytes) -> Refine:
@@ -108,9 +108,7 @@ def measured(
     weight = warped(pair, answer[:2])[1]
     at = np.ix_(*(np.floor(each + 0.5).astype(int) for each in nodes))
     dx, dy = answer[0][at], answer[1][at]
-    sigmas = [
-        np.sqrt(factor * each[at]) for factor, each in zip(network.variance_factor, variance(answer), strict=True)
-    ]
+    sigmas = [np.sqrt(network.variance_factor * each[at]) for each in variance(answer)]
     reason = np.zeros(dx.shape, np.uint8)
     reason[np.hypot(dx, dy) > max_displacement] = Reason.OUT_OF_RANGE
     reason[np.maximum(*sigmas) > _LARGEST_SIGMA] = Reason.NO_MATCH

@@ -30,6 +30,7 @@ from groundshift.optical.clean import CleanTile, Stripes, cleans, estimate_strip
 from groundshift.optical.config import PairConfig
 from groundshift.optical.coregister import coarse_shift
 from groundshift.optical.measure import MeasureTile
+from groundshift.optical.network import CARD, WEIGHTS
 from groundshift.optical.registration import Registration, fit_registration
 from groundshift.optical.registry import resolved
 
@@ -175,6 +176,8 @@ def _plan(
     step = MeasureTile(first, second, coarse_shift(first, second), config, *masks)
     grid = _map_grid(common.grid, config.step)
     inputs = [path for each in masks if each is not None for path in each.inputs]
+    if config.weights is not None:
+        inputs += [Path(config.weights) / name for name in (WEIGHTS, CARD)]
     decided = {
         "config": config.model_dump(),
         "images": [first.fingerprint(), second.fingerprint()],

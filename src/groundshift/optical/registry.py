@@ -8,8 +8,9 @@ from groundshift.optical.dense import DENSE
 from groundshift.optical.frequency import FREQUENCY
 from groundshift.optical.gauss_newton import GAUSS_NEWTON
 from groundshift.optical.methods import Method
+from groundshift.optical.network import NETWORK
 
-METHODS: dict[str, Method] = {method.name: method for method in (DENSE, GAUSS_NEWTON, FREQUENCY)}
+METHODS: dict[str, Method] = {method.name: method for method in (DENSE, NETWORK, GAUSS_NEWTON, FREQUENCY)}
 
 _WINDOW_STEP = 8  # pixels
 _TILE = 1024  # pixels

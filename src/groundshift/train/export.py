@@ -72,7 +72,7 @@ def export(state: str | Path, out: str | Path, *, licence: str = "Apache-2.0") -
     card = {
         "sha256": hashlib.sha256(weights).hexdigest(), "licence": licence, "iterations": recipe.iterations,
         "parameters": sum(each.numel() for each in model.parameters()),
-        "variance_factor": [scores["variance_x"], scores["variance_y"]],
+        "variance_factor": (scores["variance_x"] + scores["variance_y"]) / 2,
         "validation": scores, "steps": kept["step"], "recipe": kept["recipe"],
     }  # fmt: skip
     out = Path(out)

@@ -30,9 +30,9 @@ class Recipe(BaseModel):
 
     model: ModelOptions = ModelOptions()
     train: tuple[str, ...] = Field(min_length=1, description="folders of samples to train on")
-    validation: str = Field(description="folder of samples on which progress is measured")
+    validation: tuple[str, ...] = Field(min_length=1, description="folders of samples on which progress is measured")
     start: str | None = Field(None, description="state of another run, whose weights this one starts with")
-    validation_samples: int = Field(48, ge=1, description="of that folder, spread over it")
+    validation_samples: int = Field(48, ge=1, description="of each of these folders, spread over it")
     crop: int = Field(192, ge=64, multiple_of=32, description="side of the squares that are trained on, pixels")
     max_displacement: float = Field(12.0, gt=0, description="of the first field, pixels")
     jitter: float = Field(0.3, ge=0, description="largest smooth error added to the first field, pixels")
