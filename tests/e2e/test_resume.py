@@ -17,13 +17,14 @@ TILES = tile_plan((60, 50), 10)
 BEFORE = 12  # tiles that end before the run is stopped
 
 SCRIPT = f"""
-import os, sys, time, uuid
+import os, signal, sys, time, uuid
 from pathlib import Path
 import numpy as np
 from groundshift.engine import FolderStore, run
 from groundshift.grid.tiles import tile_plan
 
 folder, executor = Path(sys.argv[1]), sys.argv[2]
+signal.signal(signal.SIGINT, signal.default_int_handler)  # tests may run where a shell has it ignored
 
 def step(tile):
     (folder / "marks" / f"{{tile.index}}-{{os.getpid()}}-{{uuid.uuid4().hex}}").touch()
@@ -54,7 +55,7 @@ class Script:
                 run.kill()
             else:
                 os.killpg(run.pid, number)
-            _, messages = run.communicate()
+            _, messages = run.communicate(timeout=60)
         processes = {int(mark.name.split("-")[1]) for mark in (self.folder / "marks").iterdir()}
         wait_until(lambda: all(map(ended, processes)))
         (self.folder / "hold").unlink()

@@ -109,6 +109,6 @@ FREQUENCY = Method(
     dense=False,
     reach=reach,
     measure=measure,
-    jump=0.2,
+    jump=0.27,
     strain=0.0015,
 )

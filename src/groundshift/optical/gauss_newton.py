@@ -59,5 +59,5 @@ GAUSS_NEWTON = Method(
     dense=False,
     reach=_reach,
     measure=_measure,
-    jump=0.23,
+    jump=0.25,
 )
