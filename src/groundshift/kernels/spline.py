@@ -89,6 +89,14 @@ def fill_holes(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return image[nearest[0], nearest[1]], ok
 
 
+def scaled(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Image with median 0 and typical deviation 1, its holes filled from nearby; and 1 where it was not a hole."""
+    filled, ok = fill_holes(image)
+    centred = filled - np.median(filled)
+    scale = np.median(np.abs(centred)) or np.std(centred) or 1.0
+    return (centred / scale).astype(np.float32), ok.astype(np.float32)
+
+
 @numba.njit(cache=True, nogil=True, inline="always")
 def quintic(x):
     """Quintic B-spline and its derivative at distance x."""

@@ -17,7 +17,7 @@ from groundshift.engine import TileStore, read_box
 from groundshift.grid.tiles import Tile
 from groundshift.kernels.median import bilateral, normalised_residual
 from groundshift.model.reason import Reason
-from groundshift.optical.methods import PixelFlow
+from groundshift.optical.methods import PixelFlow, flow_where_valid
 
 if TYPE_CHECKING:
     from groundshift.optical.config import CleanConfig
@@ -70,8 +70,7 @@ def clean_flow(flow: PixelFlow, config: CleanConfig) -> PixelFlow:
 
 def _without(flow: PixelFlow, remove: np.ndarray, why: Reason) -> PixelFlow:
     reason = np.where((flow.reason == Reason.VALID) & remove, why, flow.reason).astype(np.uint8)
-    layers = (np.where(reason == Reason.VALID, each, np.nan).astype(np.float32) for each in flow[:5])
-    return PixelFlow(*layers, reason)
+    return flow_where_valid(flow[:5], reason)
 
 
 def find_outliers(flow: PixelFlow) -> np.ndarray:

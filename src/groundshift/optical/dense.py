@@ -22,10 +22,10 @@ from scipy import ndimage
 
 from groundshift.kernels.cost_volume import best_candidates, semi_global, zncc_costs
 from groundshift.kernels.gaussian import locally_standardised, smoothed
-from groundshift.kernels.spline import coefficients, fill_holes, warp
+from groundshift.kernels.spline import coefficients, scaled, warp
 from groundshift.kernels.total_variation import Field, piecewise_smooth
 from groundshift.model.reason import Reason
-from groundshift.optical.methods import Method, Nodes, PixelFlow
+from groundshift.optical.methods import Method, Nodes, PixelFlow, flow_where_valid
 
 if TYPE_CHECKING:
     from groundshift.optical.config import PairConfig
@@ -66,14 +66,6 @@ class _Images(NamedTuple):
     post: np.ndarray
     pre_weight: np.ndarray
     post_weight: np.ndarray
-
-
-def _prepared(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Image with median 0 and typical deviation 1, its holes filled from nearby; and 1 where it was not a hole."""
-    filled, ok = fill_holes(image)
-    centred = filled - np.median(filled)
-    scale = np.median(np.abs(centred)) or np.std(centred) or 1.0
-    return (centred / scale).astype(np.float32), ok.astype(np.float32)
 
 
 # --- coarse ---------------------------------------------------------------------------------------------------------
@@ -322,7 +314,7 @@ def _reach(config: PairConfig) -> int:
 
 
 def _measure(pre: np.ndarray, post: np.ndarray, nodes: Nodes, config: PairConfig) -> PixelFlow:
-    (pre_scaled, pre_weight), (post_scaled, post_weight) = _prepared(pre), _prepared(post)
+    (pre_scaled, pre_weight), (post_scaled, post_weight) = scaled(pre), scaled(post)
     images = _Images(pre_scaled, post_scaled, pre_weight, post_weight)
     coarse = _coarse(images, config.max_displacement)
     rows, cols = (_fine_span(each, side, config.max_displacement) for each, side in zip(nodes, pre.shape, strict=True))
@@ -331,7 +323,7 @@ def _measure(pre: np.ndarray, post: np.ndarray, nodes: Nodes, config: PairConfig
     field, measured = _refined(images, np.ascontiguousarray(coarse[:, rows, cols]))
     variance = _variance(field, measured)
 
-    at = np.ix_(_nearest(nodes.rows), _nearest(nodes.cols))
+    at = nodes.pixels()
     sigma_x, sigma_y = np.sqrt(variance[0][at]), np.sqrt(variance[1][at])
     dx, dy = field.u[0][at], field.u[1][at]
     reason = np.zeros(dx.shape, np.uint8)
@@ -339,7 +331,7 @@ def _measure(pre: np.ndarray, post: np.ndarray, nodes: Nodes, config: PairConfig
     reason[np.maximum(sigma_x, sigma_y) > _LARGEST_SIGMA] = Reason.NO_MATCH
     reason[_seen(images, field.u)[at] == 0] = Reason.NO_DATA
     layers = (dx, dy, sigma_x, sigma_y, measured.correlation[at])
-    return PixelFlow(*(np.where(reason == Reason.VALID, each, np.nan).astype(np.float32) for each in layers), reason)
+    return flow_where_valid(layers, reason)
 
 
 def _fine_span(positions: np.ndarray, side: int, max_displacement: float) -> slice:
@@ -347,10 +339,6 @@ def _fine_span(positions: np.ndarray, side: int, max_displacement: float) -> sli
     halo = _HALO + int(np.ceil(max_displacement))
     start = max(0, int(positions[0]) - halo) // _LATTICE * _LATTICE
     return slice(start, min(side, int(positions[-1]) + halo + 2))
-
-
-def _nearest(positions: np.ndarray) -> np.ndarray:
-    return np.floor(positions + 0.5).astype(int)
 
 
 DENSE = Method(

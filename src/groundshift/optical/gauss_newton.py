@@ -13,7 +13,7 @@ from groundshift.kernels.least_squares_matching import match_windows
 from groundshift.kernels.spline import REACH
 from groundshift.model.reason import Reason
 from groundshift.optical.frequency import FREQUENCY
-from groundshift.optical.methods import Method, Nodes, PixelFlow
+from groundshift.optical.methods import Method, Nodes, PixelFlow, flow_where_valid
 
 if TYPE_CHECKING:
     from groundshift.optical.config import PairConfig
@@ -45,7 +45,7 @@ def _measure(pre: np.ndarray, post: np.ndarray, nodes: Nodes, config: PairConfig
         found.dx, found.dy, _SIGMA_FACTOR * found.dx_sigma, _SIGMA_FACTOR * found.dy_sigma,
         np.clip(found.correlation, 0, 1) * found.used,
     )  # fmt: skip
-    return PixelFlow(*(np.where(reason == Reason.VALID, each, np.nan).astype(np.float32) for each in layers), reason)
+    return flow_where_valid(layers, reason)
 
 
 def _reach(config: PairConfig) -> int:

@@ -135,7 +135,7 @@ def _off_plane(values: np.ndarray, valid: np.ndarray, reach: int) -> np.ndarray:
 
 def _with_reading_reasons(flow: PixelFlow, nodes: Nodes, pre: Pixels, post: Pixels) -> PixelFlow:
     """Where a method found no data, say why: what the reading of the images said of the node's pixel."""
-    at = np.ix_(np.floor(nodes.rows + 0.5).astype(int), np.floor(nodes.cols + 0.5).astype(int))
+    at = nodes.pixels()
     reason = flow.reason.copy()
     for pixels in (post, pre):
         said = pixels.reason[at]

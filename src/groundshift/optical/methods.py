@@ -6,11 +6,13 @@ y down, from the first image to the second.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+
+from groundshift.model.reason import Reason
 
 if TYPE_CHECKING:
     from groundshift.optical.config import PairConfig
@@ -22,6 +24,10 @@ class Nodes(NamedTuple):
     rows: np.ndarray  # float64 (i,), increasing, constant step
     cols: np.ndarray  # float64 (j,)
 
+    def pixels(self) -> tuple[np.ndarray, ...]:
+        """The index that takes the pixel of each node out of the block."""
+        return np.ix_(*(np.floor(each + 0.5).astype(int) for each in self))
+
 
 class PixelFlow(NamedTuple):
     """What a method returns for a lattice of nodes; every array has shape (i, j)."""
@@ -32,6 +38,11 @@ class PixelFlow(NamedTuple):
     dy_sigma: np.ndarray
     quality: np.ndarray  # float32, 0 to 1
     reason: np.ndarray  # uint8, groundshift.model.reason.Reason
+
+
+def flow_where_valid(layers: Iterable[np.ndarray], reason: np.ndarray) -> PixelFlow:
+    """Pixel flow of layers dx, dy, their sigmas and quality, float32, NaN where the reason is not VALID."""
+    return PixelFlow(*(np.where(reason == Reason.VALID, each, np.nan).astype(np.float32) for each in layers), reason)
 
 
 @dataclass(frozen=True)

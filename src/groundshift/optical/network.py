@@ -18,7 +18,7 @@ import numpy as np
 from groundshift.errors import InputError
 from groundshift.model.reason import Reason
 from groundshift.optical.frequency import FREQUENCY
-from groundshift.optical.methods import Method, Nodes, PixelFlow
+from groundshift.optical.methods import Method, Nodes, PixelFlow, flow_where_valid
 from groundshift.optical.refinement import Refine, prepared, refined, variance, warped
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def measured(
     pair = prepared(pre, post, max_displacement=max_displacement)
     answer = refined(pair, network.refine, iterations=network.iterations)
     weight = warped(pair, answer[:2])[1]
-    at = np.ix_(*(np.floor(each + 0.5).astype(int) for each in nodes))
+    at = nodes.pixels()
     dx, dy = answer[0][at], answer[1][at]
     sigmas = [np.sqrt(network.variance_factor * each[at]) for each in variance(answer)]
     reason = np.zeros(dx.shape, np.uint8)
@@ -115,7 +115,7 @@ def measured(
     reason[weight[at] == 0] = Reason.NO_DATA
     quality = 1 / (1 + np.hypot(*sigmas) / _QUALITY_SIGMA)
     layers = (dx, dy, *sigmas, quality)
-    return PixelFlow(*(np.where(reason == Reason.VALID, each, np.nan).astype(np.float32) for each in layers), reason)
+    return flow_where_valid(layers, reason)
 
 
 NETWORK = Method(

@@ -14,7 +14,7 @@ from scipy import ndimage
 
 from groundshift.kernels.gaussian import locally_standardised
 from groundshift.kernels.median import normalised_residual
-from groundshift.kernels.spline import coefficients, fill_holes, warp
+from groundshift.kernels.spline import coefficients, scaled, warp
 from groundshift.model.reason import Reason
 from groundshift.optical.config import PairConfig
 from groundshift.optical.frequency import FREQUENCY
@@ -53,12 +53,8 @@ def prepared(pre: np.ndarray, post: np.ndarray, *, max_displacement: float) -> P
 
 
 def _standard(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    filled, there = fill_holes(image)
-    weight = there.astype(np.float32)
-    middle = np.median(filled)
-    scale = np.median(np.abs(filled - middle)) or np.std(filled) or 1.0
-    scaled = ((filled - middle) / scale).astype(np.float32)
-    return np.clip(locally_standardised(scaled, weight, _LOCAL), -_LIMIT, _LIMIT), weight
+    values, weight = scaled(image)
+    return np.clip(locally_standardised(values, weight, _LOCAL), -_LIMIT, _LIMIT), weight
 
 
 def first_field(pre: np.ndarray, post: np.ndarray, *, max_displacement: float) -> np.ndarray:
