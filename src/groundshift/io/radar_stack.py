@@ -1,0 +1,126 @@
+"""Radar stacks on disk: Zarr of version 3, all dates of 256 x 256 pixels in a chunk."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+import zarr
+from zarr.codecs import BloscCodec
+
+from groundshift.errors import InputError
+from groundshift.model.radar_stack import check_stack
+
+CHUNK = 256
+"""Lines and pixels of a chunk."""
+
+_COMPRESSOR = BloscCodec(cname="zstd", clevel=1, shuffle="bitshuffle")
+_MARKER = "zarr.json"  # what makes a folder a Zarr group
+
+
+def write_stack(path: str | Path, stack: xr.Dataset) -> None:
+    """Write a stack as Zarr: the whole folder or none. A Zarr folder that is there already is replaced.
+
+    A lazy stack is computed a few chunks at a time; memory stays bounded if its own chunks are windows of the image
+    too, and not whole images.
+
+    Raises
+    ------
+    ContractError
+        If it fails :func:`~groundshift.model.radar_stack.check_stack`.
+    InputError
+        If `path` holds something else than Zarr.
+    """
+    check_stack(stack)
+    write_cube(path, stack)
+
+
+def open_stack(path: str | Path) -> xr.Dataset:
+    """Open a stack that :func:`write_stack` wrote, or anything like it; pixels are read when they are used (dask).
+
+    Raises
+    ------
+    InputError
+        If there is no Zarr group at `path`.
+    ContractError
+        If it is not a stack.
+    """
+    stack = open_cube(path)
+    check_stack(stack)
+    return stack
+
+
+def write_cube(path: str | Path, cube: xr.Dataset) -> None:
+    """Write any data set on (…, y, x) in chunks of 256 x 256 pixels; see :func:`write_stack`."""
+    with _replacing(path) as temporary:
+        cube = cube.chunk({name: CHUNK if name in ("y", "x") else -1 for name in cube.sizes})
+        cube.drop_encoding().to_zarr(temporary, zarr_format=3, consolidated=False, encoding=_encoding(cube))
+
+
+def open_cube(path: str | Path) -> xr.Dataset:
+    """Open what :func:`write_cube` or :func:`cube_writer` wrote, lazily."""
+    if not (Path(path) / _MARKER).is_file():
+        raise InputError(f"{path} is no Zarr folder of version 3; expected one with {_MARKER} in it: check the path")
+    return xr.open_zarr(path, zarr_format=3, consolidated=False)
+
+
+@contextmanager
+def cube_writer(path: str | Path, template: xr.Dataset) -> Iterator[Callable[[dict[str, Any], slice, slice], None]]:
+    """Write a data set window by window: for what does not fit into memory.
+
+    Parameters
+    ----------
+    template
+        Shape and type of all that is on (…, y, x), whose values are not looked at; all else is written as it is.
+
+    Yields
+    ------
+    write
+        `write(arrays, rows, columns)` writes arrays, by name, to a window. Windows whose sides are multiples of 256
+        are quickest, and only such may be written at the same time. Windows never written are 0.
+    """
+    with _replacing(path) as temporary:
+        shapes = {name: xr.zeros_like(each.chunk(-1)) for name, each in template.items() if _is_image(each)}
+        template.assign(shapes).drop_encoding().to_zarr(
+            temporary, zarr_format=3, consolidated=False, encoding=_encoding(template), compute=False
+        )
+        group = zarr.open_group(temporary, mode="r+", zarr_format=3)
+
+        def write(arrays: dict[str, Any], rows: slice, columns: slice) -> None:
+            for name, values in arrays.items():
+                group[name][..., rows, columns] = values
+
+        yield write
+
+
+def _encoding(cube: xr.Dataset) -> dict[str, dict[str, Any]]:
+    """Chunks and compression of what is on (…, y, x)."""
+    encoding = {}
+    for name, each in cube.data_vars.items():
+        if _is_image(each):
+            chunks = tuple(min(CHUNK, size) if dim in ("y", "x") else size for dim, size in each.sizes.items())
+            encoding[name] = {"chunks": chunks, "compressors": [_COMPRESSOR]}
+    return encoding
+
+
+def _is_image(array: xr.DataArray) -> bool:
+    return array.dims[-2:] == ("y", "x")
+
+
+@contextmanager
+def _replacing(path: str | Path) -> Iterator[Path]:
+    """Give a folder to write beside `path`; put it in its place when the block ends well, else leave nothing."""
+    path = Path(path)
+    if path.exists() and not (path / _MARKER).is_file():
+        raise InputError(f"{path} is there and is no Zarr folder; choose another name, or remove it")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+        temporary = Path(folder) / path.name
+        yield temporary
+        if path.exists():
+            path.replace(Path(folder) / "before")
+        temporary.replace(path)
