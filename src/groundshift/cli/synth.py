@@ -1,4 +1,4 @@
-"""`groundshift synth`: sets of simulated pairs."""
+"""`groundshift synth`: sets of simulated pairs, and simulated radar stacks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 from groundshift.cli.app import app
 from groundshift.cli.options import Executor, Out, Workers
 
-synth = typer.Typer(no_args_is_help=True, help="Simulated pairs of images with known displacement.")
+synth = typer.Typer(no_args_is_help=True, help="Simulated pairs of images and radar stacks with known displacement.")
 app.add_typer(synth, name="synth")
 
 
@@ -22,6 +22,13 @@ class ScaleName(StrEnum):
     SMALL = "small"
     LARGE = "large"
     VERY_LARGE = "very_large"
+
+
+class OrbitName(StrEnum):
+    """What `--orbit` takes."""
+
+    ASCENDING = "ascending"
+    DESCENDING = "descending"
 
 
 @synth.command(name="pairs")
@@ -80,3 +87,47 @@ def show(
 
     path = picture or folder / "examples.png"
     typer.echo(f"{draw_examples(folder, path, count=count)} examples in {path}")
+
+
+@synth.command(name="stack")
+def stack(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for stack.zarr, truth.zarr and stack.png.")],
+    size: Annotated[
+        int | None, typer.Option(help="Lines and pixels; 500 if not given.", min=8, max=20_000, show_default=False)
+    ] = None,
+    dates: Annotated[int | None, typer.Option(help="Images; 30 if not given.", show_default=False)] = None,
+    interval: Annotated[
+        int | None, typer.Option(help="Days between images, 6 or 12; 12 if not given.", show_default=False)
+    ] = None,
+    missing: Annotated[
+        float | None, typer.Option(help="Share of the dates without an image; 0.1 if not given.", show_default=False)
+    ] = None,
+    orbit: Annotated[
+        OrbitName | None, typer.Option(help="Both see the same ground; ascending if not given.", show_default=False)
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Of everything that is drawn; 0 if not given.", show_default=False)
+    ] = None,
+    options: Annotated[
+        Path | None,
+        typer.Option(help="JSON file of more options (see the documentation); those above win.", show_default=False),
+    ] = None,
+) -> None:
+    """Make a Sentinel-1 stack with its truth: persistent and distributed scatterers, motion, atmosphere, heights."""
+    from groundshift.synth.radar.options import read_options
+    from groundshift.synth.radar.picture import draw_stack
+    from groundshift.synth.radar.stack import KINDS, write_simulation
+
+    chosen = read_options(
+        options, lines=size, pixels=size, dates=dates, interval=interval, missing=missing, orbit=orbit, seed=seed
+    )
+    simulation = write_simulation(out, chosen)
+    draw_stack(out / "stack.png", simulation)
+    days = simulation.stack["time"].values.astype("datetime64[D]")
+    kind = simulation.truth["kind"].values
+    persistent, distributed = ((kind == KINDS.index(name)).sum() for name in KINDS[1:])
+    typer.echo(
+        f"{chosen.dates} {chosen.orbit} images of {chosen.lines} x {chosen.pixels} pixels from {days[0]} to {days[-1]}\n"
+        f"{persistent} persistent scatterers, {distributed} pixels of distributed scatterers\n"
+        f"stack.zarr, truth.zarr and stack.png in {out}"
+    )
