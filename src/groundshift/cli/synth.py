@@ -127,7 +127,7 @@ def stack(
     kind = simulation.truth["kind"].values
     persistent, distributed = ((kind == KINDS.index(name)).sum() for name in KINDS[1:])
     typer.echo(
-        f"{chosen.dates} {chosen.orbit} images of {chosen.lines} x {chosen.pixels} pixels from {days[0]} to {days[-1]}\n"
+        f"{chosen.dates} {chosen.orbit} images of {chosen.lines} x {chosen.pixels} pixels, {days[0]} to {days[-1]}\n"
         f"{persistent} persistent scatterers, {distributed} pixels of distributed scatterers\n"
         f"stack.zarr, truth.zarr and stack.png in {out}"
     )

@@ -107,12 +107,22 @@ class Geometry:
 
 def extent(options: StackOptions, margin: float) -> tuple[float, float]:
     """Half widths to the east and north, metres, of a box that holds what both orbits see, and `margin` metres more."""
-    sides = np.zeros(2)
-    for orbit in _HEADING:
-        geometry = Geometry.of(options.model_copy(update={"orbit": orbit}))
-        rows, columns = np.meshgrid([0, options.lines - 1], [0, options.pixels - 1])
-        sides = np.maximum(sides, np.abs(geometry.ground(rows, columns)).max(axis=(1, 2)))
+    corners = np.meshgrid([0, options.lines - 1], [0, options.pixels - 1])
+    sides = np.max([np.abs(each.ground(*corners)).max(axis=(1, 2)) for each in _both(options)], axis=0)
     return float(sides[0] + margin), float(sides[1] + margin)
+
+
+def in_any_view(options: StackOptions, east: np.ndarray, north: np.ndarray) -> np.ndarray:
+    """Whether places are in the image of one orbit or of the other, bool."""
+    seen = np.zeros(np.broadcast_shapes(east.shape, north.shape), bool)
+    for geometry in _both(options):
+        row, column = geometry.image(east, north)
+        seen |= (row > -0.5) & (row < options.lines - 0.5) & (column > -0.5) & (column < options.pixels - 0.5)
+    return seen
+
+
+def _both(options: StackOptions) -> list[Geometry]:
+    return [Geometry.of(options.model_copy(update={"orbit": orbit})) for orbit in _HEADING]
 
 
 def _transformer(geometry: Geometry) -> Transformer:

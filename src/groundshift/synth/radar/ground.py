@@ -9,7 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from groundshift.kernels.gaussian import smoothed
-from groundshift.synth.radar.geometry import extent
+from groundshift.synth.radar.geometry import extent, in_any_view
 from groundshift.synth.radar.hashing import generator_of, key_of, uniform
 from groundshift.synth.radar.options import COVERS, REGIONS, GroundOptions, StackOptions
 from groundshift.synth.scenes import power_law
@@ -119,7 +119,9 @@ def make_ground(options: StackOptions) -> Ground:
     hills = power_law(shape, random, slope=2.2, blur=2.0)
     town, ridge = (smoothed(power_law(shape, random, slope=1.6, blur=2.0), wide) for _ in range(2))
     error = options.ground.dem_error * power_law(shape, random, slope=1.2, blur=1.0)
-    regions, level = _regions(options.ground, hills, town - hills / 4, ridge + hills)
+    east, north = (_NODES * np.arange(count) - side for count, side in zip(shape[::-1], half, strict=True))
+    in_view = in_any_view(options, east, north[:, None])
+    regions, level = _regions(options.ground, in_view, hills, town - hills / 4, ridge + hills)
     heights = options.ground.height + options.ground.relief * np.maximum(hills, level)
     return Ground(
         options.ground, key_of(options.seed, "ground"), (-half[0], -half[1]), heights.astype(np.float32),
@@ -127,17 +129,18 @@ def make_ground(options: StackOptions) -> Ground:
     )  # fmt: skip
 
 
-def _regions(options: GroundOptions, low: np.ndarray, town: np.ndarray, ridge: np.ndarray) -> tuple[np.ndarray, float]:
-    """Codes of regions in their shares, and the level of the water, which lies lowest."""
+def _regions(
+    options: GroundOptions, in_view: np.ndarray, low: np.ndarray, town: np.ndarray, ridge: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """Codes of regions, in their shares where in view, and the level of the water, which lies lowest."""
     weights = np.array([options.shares.get(name, 0.0) for name in REGIONS])
     shares = weights / max(weights.sum(), 1e-12)
     codes = np.full(low.shape, REGIONS.index("rural"), np.uint8)
-    left = np.ones(low.shape, bool)
     for name, score in (("water", -low), ("urban", town), ("bare", ridge)):
-        count = round(shares[REGIONS.index(name)] * low.size)
-        chosen = np.zeros(low.size, bool)
-        chosen[np.argsort(np.where(left, -score, np.inf), axis=None, kind="stable")[:count]] = True
-        codes[chosen.reshape(low.shape) & left] = REGIONS.index(name)
-        left &= codes == REGIONS.index("rural")
+        left = codes == REGIONS.index("rural")
+        best = np.sort(score[left & in_view])[::-1]
+        count = min(round(shares[REGIONS.index(name)] * in_view.sum()), best.size)
+        if count:
+            codes[left & (score >= best[count - 1])] = REGIONS.index(name)
     water = low[codes == REGIONS.index("water")]
     return codes, float(water.max()) if water.size else float(low.min())

@@ -317,21 +317,27 @@ def _truth(scene: _Scene, images: dict[str, Any]) -> xr.Dataset:
 
 def _with_series(truth: xr.Dataset) -> xr.Dataset:
     """The truth with its series, which are computed where they are used."""
-    chunks = {"time": -1, "y": CHUNK, "x": CHUNK}
-    lazy = truth.chunk({name: size for name, size in chunks.items() if name != "time"})
-    along, across = (
-        xr.DataArray(between(truth[f"node_{name}"].values, truth[name].values), dims=(name, f"node_{name}"))
-        for name in ("y", "x")
-    )
-    middle = {name: lazy[name] - (truth.sizes[name] - 1) / 2 for name in ("y", "x")}
+    chunks = {"y": CHUNK, "x": CHUNK}
+    lazy = truth.chunk(chunks)
+    y, x = (da.from_array(truth[name].values, chunks=CHUNK) for name in ("y", "x"))
+    nodes = [truth[name].values for name in ("turbulent_nodes", "node_y", "node_x")]
+    middle = [each - (each.size - 1) / 2 for each in (y, x)]
+    slope, ramp_y, ramp_x, course = (truth[name].values for name in ("stratified_slope", "ramp_y", "ramp_x", "course"))
+    size, field = (slope.size,), lazy["motion_field"].data
     series = {
-        "displacement": xr.dot(lazy["course"], lazy["motion_field"], dim="motion"),
-        "turbulent": xr.dot(
-            xr.dot(truth["turbulent_nodes"], across.chunk(x=CHUNK), dim="node_x"), along.chunk(y=CHUNK), dim="node_y"
+        "displacement": field.map_blocks(_of_motions, course, chunks=(size, *field.chunks[1:]), dtype=np.float32),
+        "turbulent": da.map_blocks(
+            _of_nodes, y[:, None], x, *nodes, new_axis=0, chunks=(size, *field.chunks[1:]), dtype=np.float32
         ),
-        "stratified": lazy["stratified_slope"] * (lazy["height"] - truth.attrs["mean_height"]),
-        "ramp": lazy["ramp_y"] * middle["y"] + lazy["ramp_x"] * middle["x"],
+        "stratified": slope[:, None, None] * (lazy["height"].data - truth.attrs["mean_height"]),
+        "ramp": ramp_y[:, None, None] * middle[0][:, None] + ramp_x[:, None, None] * middle[1],
     }
-    return truth.assign(
-        {name: each.transpose("time", "y", "x").astype(np.float32).chunk(chunks) for name, each in series.items()}
-    )
+    return truth.assign({name: (("time", "y", "x"), each.astype(np.float32)) for name, each in series.items()})
+
+
+def _of_motions(field: np.ndarray, course: np.ndarray) -> np.ndarray:
+    return np.tensordot(course, field, 1)
+
+
+def _of_nodes(y: np.ndarray, x: np.ndarray, nodes: np.ndarray, node_y: np.ndarray, node_x: np.ndarray) -> np.ndarray:
+    return between(node_y, y[:, 0]) @ nodes @ between(node_x, x).T
