@@ -1,0 +1,346 @@
+"""Atmosphere: what is smooth in space and rough in time, and what grows with height."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+from scipy.optimize import nnls
+from scipy.spatial import cKDTree
+from scipy.spatial.distance import pdist
+
+from groundshift.errors import InputError
+from groundshift.insar.arcs import StackGeometry
+from groundshift.insar.series import motion_projection
+
+_VARIOGRAM_POINTS = 600
+_VARIOGRAM_BINS = 20
+_RANGES = 40
+_CHUNK = 4096
+_ROUNDS = 2
+_CALMEST = 0.1  # variance that is added to each date's, of the median, so that no date rules
+_LEVEL_GROUND = 5.0  # standard deviation of height below which no part is linear in height, m
+
+
+class AtmosphereConfig(BaseModel):
+    """What is taken for atmosphere, and how it is interpolated."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    degree: int = Field(2, ge=1, le=4, description="degree of the polynomial in time that is motion")
+    seasonal: bool = Field(True, description="a yearly season is motion")
+    window: float = Field(
+        365.0, ge=0, description="whole length of the triangular window whose mean in time is motion, days; 0 is none"
+    )
+    rough_heights: bool = Field(
+        True, description="height errors are rough in space: what is smooth in them is atmosphere that looks like it"
+    )
+    stratified: bool = Field(True, description="a part of each date is linear in height")
+    cell: float = Field(200.0, gt=0, description="side of the cells whose points are averaged first, m")
+    method: Literal["kriging", "inverse-distance"] = Field("kriging", description="interpolation in space")
+    neighbours: int = Field(24, ge=1, le=200, description="nearest cells that are interpolated from")
+
+
+class Variogram(NamedTuple):
+    """Exponential variogram γ(h) = nugget / points + sill (1 − exp(−h / range)), of unit variance over all dates."""
+
+    nugget: float  # of one point
+    sill: float
+    range: float  # m
+
+    def covariance(self, distance: np.ndarray) -> np.ndarray:
+        """Covariance of the smooth part at distances in metres."""
+        return self.sill * np.exp(-distance / self.range)
+
+
+@dataclass(frozen=True, eq=False)
+class Atmosphere:
+    """What the atmosphere adds to displacements at the dates of a stack, known at cells and anywhere between them.
+
+    Attributes
+    ----------
+    cells
+        Mean positions of cells, m; float64 (k, 2).
+    counts
+        Points in each; float64 (k,).
+    values
+        Part that does not depend on height, mm; float64 (time, k).
+    slope
+        Part linear in height, mm per m; float64 (time,).
+    height
+        Where the latter is zero, m.
+    variogram
+        Of `values` divided by `scale`.
+    scale
+        Standard deviation of each date, mm; float64 (time,).
+    left
+        Covariance between dates of the atmosphere that the filter takes for motion and leaves, mm²;
+        float64 (time, time).
+    config
+        The options.
+    """
+
+    cells: np.ndarray
+    counts: np.ndarray
+    values: np.ndarray
+    slope: np.ndarray
+    height: float
+    variogram: Variogram
+    scale: np.ndarray
+    left: np.ndarray
+    config: AtmosphereConfig
+
+    @property
+    def interpolation(self) -> Interpolation:
+        """How values go from cells to points."""
+        return Interpolation(self.cells, self.counts, self.variogram, self.config)
+
+    def at(self, positions: np.ndarray, heights: np.ndarray) -> np.ndarray:
+        """Atmosphere at points, mm, to be subtracted from displacements; float32 (time, m).
+
+        Parameters
+        ----------
+        positions, heights
+            float (m, 2) and (m,), metres.
+        """
+        above = np.asarray(heights, float) - self.height
+        return (self.interpolation.apply(self.values, positions) + np.outer(self.slope, above)).astype(np.float32)
+
+    def sigma(self, positions: np.ndarray) -> np.ndarray:
+        """Standard deviation of the interpolation, mm; float32 (time, m); NaN for inverse distances."""
+        return np.outer(self.scale, self.interpolation.sigma(positions)).astype(np.float32)
+
+
+class Interpolation(NamedTuple):
+    """From cells to points: ordinary kriging of the part without nugget, or inverse distances."""
+
+    cells: np.ndarray
+    counts: np.ndarray
+    variogram: Variogram
+    config: AtmosphereConfig
+
+    def apply(self, values: np.ndarray, positions: np.ndarray) -> np.ndarray:
+        """Values (k, cells) at positions (m, 2), float64 (k, m)."""
+        out = np.empty((len(values), len(positions)))
+        columns = np.ascontiguousarray(values.T)
+        for part, near, weights, _ in self._weights(positions):
+            out[:, part] = np.einsum("mk,mkt->tm", weights, columns[near])
+        return out
+
+    def sigma(self, positions: np.ndarray) -> np.ndarray:
+        """Standard deviation at positions (m, 2) in units of the variogram, float64 (m,)."""
+        return np.concatenate([np.sqrt(variance) for *_, variance in self._weights(positions)])
+
+    def _weights(self, positions: np.ndarray) -> Iterator[tuple[slice, np.ndarray, np.ndarray, np.ndarray]]:
+        tree = cKDTree(self.cells)
+        count = min(self.config.neighbours, len(self.cells))
+        for start in range(0, len(positions), _CHUNK):
+            part = slice(start, start + _CHUNK)
+            distance, near = tree.query(positions[part], [*range(1, count + 1)])
+            if self.config.method == "kriging":
+                weights, variance = self._kriging(distance, near)
+            else:
+                weights = self.counts[near] / (distance**2 + self.config.cell**2)
+                weights /= weights.sum(axis=1, keepdims=True)
+                variance = np.full(len(near), np.nan)
+            yield part, near, weights, variance
+
+    def _kriging(self, distance: np.ndarray, near: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Weights and variance."""
+        size = near.shape[1]
+        apart = np.linalg.norm(self.cells[near][:, :, None] - self.cells[near][:, None], axis=-1)
+        system = np.ones((len(near), size + 1, size + 1))
+        system[:, :size, :size] = self.variogram.covariance(apart)
+        system[:, np.arange(size), np.arange(size)] += self.variogram.nugget / self.counts[near] + 1e-9
+        system[:, size, size] = 0
+        right = np.ones((len(near), size + 1, 1))
+        right[:, :size, 0] = self.variogram.covariance(distance)
+        solution = np.linalg.solve(system, right)[..., 0]
+        variance = self.variogram.sill - (solution * right[..., 0]).sum(axis=1)
+        return solution[:, :size], np.maximum(variance, 0)
+
+
+def estimate_atmosphere(
+    positions: np.ndarray,
+    heights: np.ndarray,
+    displacement: np.ndarray,
+    geometry: StackGeometry,
+    config: AtmosphereConfig | None = None,
+) -> Atmosphere:
+    """Atmosphere of each date from the displacements of points.
+
+    From each series a polynomial, a season and a height error are taken off, then its mean in a triangular window in
+    time: what is left changes from image to image. Of that, the part linear in height is taken first; the rest is
+    averaged in cells, and a variogram pooled over all dates says how much of it is smooth in space, which is what
+    kriging then interpolates. The smooth part of the height errors is put back. All of it is done twice: the second
+    time, dates weigh by how calm their atmosphere was the first time.
+
+    Parameters
+    ----------
+    positions, heights
+        Of the points, float (n, 2) and (n,), metres.
+    displacement
+        Of unwrapped phases, mm; float (time, n), without gaps.
+    geometry, config
+        The stack, and the options.
+
+    Raises
+    ------
+    InputError
+        If displacements have gaps or there are fewer than four cells with points.
+
+    Sources: Ferretti, Prati & Rocca (2000), doi:10.1109/36.868878, for the filter; Chilès & Delfiner (2012), chapter 3,
+    for kriging without the nugget.
+    """
+    config = config or AtmosphereConfig()
+    if not np.isfinite(displacement).all() or displacement.shape != (len(geometry.days), len(positions)):
+        raise InputError(
+            f"displacements {displacement.shape} with "
+            f"{np.count_nonzero(~np.isfinite(displacement))} gaps; give (time, n) without gaps"
+        )
+    heights = np.asarray(heights, float)
+    weights, doubt = np.ones(len(displacement)), 0.0
+    for _ in range(_ROUNDS):
+        rest, height = motion_projection(geometry, weights, degree=config.degree, seasonal=config.seasonal)
+        rough = rest - _time_mean(geometry.days, weights, config.window) @ rest
+        noise = np.maximum((rough @ displacement).std(axis=0), 1e-6)
+        cells, counts, means = _cell_means(positions, np.vstack([displacement, heights]), noise**-2, config.cell)
+        if len(cells) < 4:
+            raise InputError(f"points fill {len(cells)} cells of {config.cell} m; give four or more, or smaller cells")
+        values, above = means[:-1], means[-1] - means[-1].mean()
+        taken, errors = rough @ values, height @ values
+        if config.rough_heights:
+            rough = rough + np.outer(geometry.height_to_mm, height)
+            smooth, doubt = _smooth(cells, counts, errors, config)
+            taken = taken + np.outer(geometry.height_to_mm, smooth)
+        taken = taken - taken.mean(axis=1, keepdims=True)
+        # the variances that the filter would turn into those that it shows
+        variance = nnls(rough**2, taken.var(axis=1))[0]
+        weights = 1 / (variance + _CALMEST * np.median(variance) + 1e-9)
+    slope = np.zeros(len(values))
+    if config.stratified and above.std() > _LEVEL_GROUND:
+        slope = taken @ above / (above @ above)
+        taken = taken - np.outer(slope, above)
+    scale = np.maximum(taken.std(axis=1), 1e-9)
+    variogram = estimate_variogram(cells, counts, taken / scale[:, None])
+    kept = np.eye(len(rough)) - rough
+    share = variogram.sill / (variogram.sill + variogram.nugget * np.mean(1 / counts))  # that is not noise of cells
+    left = kept * (share * variance) @ kept.T + doubt * np.outer(geometry.height_to_mm, geometry.height_to_mm)
+    return Atmosphere(
+        cells, counts, taken, slope, float(means[-1].mean()), variogram, scale, left, config
+    )  # fmt: skip
+
+
+def _smooth(
+    cells: np.ndarray, counts: np.ndarray, values: np.ndarray, config: AtmosphereConfig
+) -> tuple[np.ndarray, float]:
+    """Part of values (k,) that is smooth in space, at the same cells, and the variance of its mean error."""
+    scale = max(values.std(), 1e-9)
+    kriging = Interpolation(cells, counts, estimate_variogram(cells, counts, values[None] / scale), config)
+    return kriging.apply(values[None], cells)[0], float(np.mean((scale * kriging.sigma(cells)) ** 2))
+
+
+def estimate_variogram(cells: np.ndarray, counts: np.ndarray, values: np.ndarray) -> Variogram:
+    """Exponential variogram with nugget, by non-negative least squares for each of a row of ranges.
+
+    Parameters
+    ----------
+    cells
+        Positions, m; float (k, 2).
+    counts
+        Points averaged in each, which divide its nugget; float (k,).
+    values
+        float (time, k), one realisation a date.
+    """
+    some = np.random.default_rng(0).permutation(len(cells))[:_VARIOGRAM_POINTS]
+    distance = pdist(cells[some])
+    half = np.mean(pdist(values[:, some].T, "sqeuclidean").reshape(1, -1), axis=0) / (2 * len(values))
+    i, j = np.triu_indices(len(some), 1)
+    share = (1 / counts[some][i] + 1 / counts[some][j]) / 2
+    reach = distance.max() / 2
+    number = np.minimum((distance / reach * _VARIOGRAM_BINS).astype(int), _VARIOGRAM_BINS)
+    pairs = np.bincount(number, minlength=_VARIOGRAM_BINS + 1)[:_VARIOGRAM_BINS]
+    used = np.flatnonzero(pairs)
+    means = [np.bincount(number, each, _VARIOGRAM_BINS + 1)[used] / pairs[used] for each in (half, share, distance)]
+    weight = np.sqrt(pairs[used]) / np.maximum(means[0], 1e-3 * means[0].max() + 1e-12)
+    best, least = Variogram(1.0, 1e-6, float(reach)), np.inf
+    for length in np.geomspace(reach / 30, reach * 10, _RANGES):
+        design = np.column_stack([means[1], 1 - np.exp(-means[2] / length)])
+        (nugget, sill), misfit = nnls(design * weight[:, None], means[0] * weight)
+        if misfit < least and sill > 0:
+            best, least = Variogram(float(nugget), float(sill), float(length)), misfit
+    return best
+
+
+class FilterEffect(NamedTuple):
+    """What the filter does to displacements of known truth."""
+
+    atmosphere: bool  # whether there was any
+    error_before: float  # root mean square of displacement errors before the filter, mm
+    error_after: float  # and after
+    variance_removed: float  # share of the errors' variance that is gone
+    signal_lost: float  # share of the non-linear motion that the filter took for atmosphere
+
+
+def filter_effect(
+    positions: np.ndarray,
+    heights: np.ndarray,
+    geometry: StackGeometry,
+    *,
+    motion: np.ndarray,
+    atmosphere: np.ndarray,
+    noise: np.ndarray,
+    config: AtmosphereConfig | None = None,
+) -> tuple[FilterEffect, FilterEffect]:
+    """Table of what the filter recovers on simulated truth, with atmosphere off and on.
+
+    Errors are counted after the mean of each date and a straight line of each point are taken off, because neither
+    can be known. Non-linear motion is that beside a straight line.
+
+    Parameters
+    ----------
+    positions, heights
+        float (n, 2) and (n,), metres.
+    geometry
+        The stack.
+    motion, atmosphere, noise
+        Truth, mm; float (time, n), all as displacement.
+    config
+        The filter.
+    """
+    line = np.column_stack([np.ones(len(geometry.days)), geometry.years])
+    rest = np.eye(len(line)) - line @ np.linalg.pinv(line)
+    signal = rest @ (motion - motion.mean(axis=1, keepdims=True))
+    rows = []
+    for on in (False, True):
+        error = noise + atmosphere if on else noise
+        taken = estimate_atmosphere(positions, heights, motion + error, geometry, config).at(positions, heights)
+        before, after = (
+            np.sqrt(np.mean((rest @ (each - each.mean(axis=1, keepdims=True))) ** 2)) for each in (error, error - taken)
+        )
+        lost = np.sum(taken * signal) / max(np.sum(signal**2), 1e-12)
+        rows.append(FilterEffect(on, float(before), float(after), float(1 - (after / before) ** 2), float(lost)))
+    return rows[0], rows[1]
+
+
+def _time_mean(days: np.ndarray, weights: np.ndarray, window: float) -> np.ndarray:
+    """Matrix of weighted means in a triangular window in time, (time, time); zero without a window."""
+    if window <= 0:
+        return np.zeros((len(days), len(days)))
+    weight = np.maximum(1 - 2 * np.abs(days[:, None] - days) / window, 0) * weights
+    return weight / weight.sum(axis=1, keepdims=True)
+
+
+def _cell_means(
+    positions: np.ndarray, layers: np.ndarray, weight: np.ndarray, side: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean positions (k, 2), effective numbers of points (k,), and weighted means of layers (l, n), of square cells."""
+    index = np.floor((positions - positions.min(axis=0)) / side).astype(np.int64)
+    _, cell = np.unique(index[:, 0] * (index[:, 1].max() + 1) + index[:, 1], return_inverse=True)
+    total = np.bincount(cell, weight)
+    cells = np.column_stack([np.bincount(cell, weight * each) / total for each in positions.T])
+    counts = total**2 / np.bincount(cell, weight**2)
+    return cells, counts, np.stack([np.bincount(cell, weight * row) for row in layers]) / total

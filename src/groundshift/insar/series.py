@@ -1,0 +1,206 @@
+"""Displacement series of points: height error off, virtual reference, datum in time, and honest sigmas."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from groundshift.errors import ConfigurationError, InputError
+from groundshift.insar.arcs import StackGeometry
+from groundshift.kernels.series_fields import YEAR, seasonal_design
+
+_MODE_ROUNDS = 50
+_LEAST_NOISE = 0.1  # share of the residuals' variance that is a point's own, at least
+
+
+class DisplacementSeries(NamedTuple):
+    """Series of points and what was estimated from them; NaN for points with too few dates."""
+
+    displacement: np.ndarray  # float32 (time, n), mm toward the satellite; the fitted model is 0 at the first date
+    displacement_sigma: np.ndarray  # float32 (time, n), mm
+    velocity: np.ndarray  # float64 (n,), mm per year of 365.25 days, of a linear and seasonal fit
+    velocity_sigma: np.ndarray  # float64 (n,)
+    height: np.ndarray  # float64 (n,), height error beside what was known before, m
+    height_sigma: np.ndarray  # float64 (n,)
+    noise: np.ndarray  # float64 (n,), mm: standard deviation of what the model leaves of one date
+
+
+def motion_design(geometry: StackGeometry, *, degree: int = 3, seasonal: bool = True) -> np.ndarray:
+    """Columns height (mm per m), 1, t, t², ... and cos, sin 2πt of a model of series, float64 (time, p)."""
+    years = geometry.years
+    scaled = years / max(years[-1], 1e-9)
+    columns = [geometry.height_to_mm, *(scaled**power for power in range(degree + 1))]
+    if seasonal:
+        columns += [np.cos(2 * np.pi * years), np.sin(2 * np.pi * years)]
+    return np.stack(columns, axis=1)
+
+
+def motion_projection(
+    geometry: StackGeometry, weights: np.ndarray, *, degree: int = 3, seasonal: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
+    """Weighted least squares of :func:`motion_design`: the matrix that leaves residuals, and the row of the height.
+
+    Parameters
+    ----------
+    geometry, degree, seasonal
+        As in :func:`motion_design`.
+    weights
+        Of the dates, float (time,).
+
+    Returns
+    -------
+    float64 (time, time) and (time,).
+    """
+    design = motion_design(geometry, degree=degree, seasonal=seasonal)
+    root = np.sqrt(weights)
+    inverse = np.linalg.pinv(design * root[:, None]) * root
+    return np.eye(len(design)) - design @ inverse, inverse[0]
+
+
+def virtual_reference(displacement: np.ndarray, method: Literal["mean", "mode"] = "mean") -> np.ndarray:
+    """Series that stands for ground at rest: mean or mode of all series at each date, float64 (time,).
+
+    The mode is where a Gaussian window, half as wide as the values scatter (normalised median absolute deviation),
+    comes to rest from the median by mean shift.
+
+    Parameters
+    ----------
+    displacement
+        float (time, n), mm; NaN is no data.
+    method
+        Which of the two.
+
+    Source: Comaniciu & Meer (2002), doi:10.1109/34.1000236, for the mode.
+    """
+    if method not in ("mean", "mode"):
+        raise ConfigurationError(f"virtual reference {method!r} is not known; give mean or mode")
+    if not np.isfinite(displacement).any(axis=1).all():
+        raise InputError("a date has no point with data; drop the date")
+    if method == "mean":
+        return np.nanmean(displacement, axis=1, dtype=np.float64)
+    middle = np.nanmedian(displacement, axis=1).astype(np.float64)
+    width = np.maximum(1.4826 * np.nanmedian(np.abs(displacement - middle[:, None]), axis=1) / 2, 1e-6)
+    for _ in range(_MODE_ROUNDS):
+        weight = np.exp(-0.5 * ((displacement - middle[:, None]) / width[:, None]) ** 2)
+        middle = np.nansum(weight * displacement, axis=1) / np.nansum(weight, axis=1)
+    return middle
+
+
+def displacement_series(
+    phase: np.ndarray,
+    geometry: StackGeometry,
+    *,
+    atmosphere: np.ndarray | None = None,
+    left: np.ndarray | None = None,
+    cluster: np.ndarray | None = None,
+    reference: Literal["mean", "mode"] = "mean",
+) -> DisplacementSeries:
+    """Displacements of points from their unwrapped phases.
+
+    The atmosphere is taken off, then the virtual reference of each cluster. A polynomial of third degree with a yearly
+    season and a height error is fitted to each series; the height error's part is taken off, and the series is shifted
+    so that the fitted model, without the height error, is zero at the first date (as EGMS series are). All of this is
+    one linear operator on the series, from which the sigmas follow: noise is white in time, of a variance that is taken
+    from the residuals; the atmosphere that is left has a covariance of its own.
+
+    Parameters
+    ----------
+    phase
+        Unwrapped phase of reference × conj(secondary), radians; float (time, n), NaN is no data.
+    geometry
+        The stack.
+    atmosphere
+        What the atmosphere adds to displacement, mm; float (time, n).
+    left
+        Covariance between dates of the atmosphere that is left, mm²; float (time, time).
+    cluster
+        Cluster of each point, int (n,); all one if not given. Points of cluster -1 are left out.
+    reference
+        Virtual reference in space, see :func:`virtual_reference`.
+
+    Returns
+    -------
+    :class:`DisplacementSeries`.
+
+    Source: EGMS algorithm theoretical basis document v4.0 (2025), on the datum.
+    """
+    if phase.shape[0] != len(geometry.days):
+        raise InputError(f"phases {phase.shape} do not fit {len(geometry.days)} dates; give (time, n)")
+    values = phase.astype(np.float64) / geometry.phase_per_mm
+    if atmosphere is not None:
+        values -= atmosphere
+    cluster = np.zeros(values.shape[1], int) if cluster is None else np.asarray(cluster)
+    values[:, cluster < 0] = np.nan
+    for label in range(cluster.max(initial=-1) + 1):
+        inside = cluster == label
+        if np.isfinite(values[:, inside]).any():
+            values[:, inside] -= virtual_reference(values[:, inside], reference)[:, None]
+    out, sigma = np.full((2, *values.shape), np.nan, np.float32)
+    velocity, velocity_sigma, height, height_sigma, noise = np.full((5, values.shape[1]), np.nan)
+    for dates, points in _by_gaps(values):
+        made = _operators(geometry, dates)
+        if made is None:
+            continue
+        part = values[np.ix_(dates, points)]
+        common = np.zeros((len(dates), len(dates))) if left is None else left[np.ix_(dates, dates)]
+        squares = ((made.residual @ part) ** 2).sum(axis=0)
+        explained = np.trace(made.residual @ common @ made.residual.T)
+        noise[points] = np.sqrt(np.maximum(squares - explained, _LEAST_NOISE * squares) / made.free)
+        out[np.ix_(dates, points)] = made.series @ part
+        sigma[np.ix_(dates, points)] = _spread(made.series, noise[points], common)
+        velocity[points], height[points] = made.velocity @ part, made.height @ part
+        velocity_sigma[points] = _spread(made.velocity[None], noise[points], common)[0]
+        height_sigma[points] = _spread(made.height[None], noise[points], common)[0]
+    return DisplacementSeries(out, sigma, velocity, velocity_sigma, height, height_sigma, noise)
+
+
+def _spread(rows: np.ndarray, noise: np.ndarray, common: np.ndarray) -> np.ndarray:
+    """Standard deviation of linear combinations of the dates (k, time), for each point, (k, n)."""
+    return np.sqrt((rows**2).sum(axis=1)[:, None] * noise**2 + np.einsum("kt,ts,ks->k", rows, common, rows)[:, None])
+
+
+class _Operators(NamedTuple):
+    """What is estimated from a series, as matrices and rows that act on it."""
+
+    series: np.ndarray  # (time, time)
+    velocity: np.ndarray  # (time,)
+    height: np.ndarray  # (time,)
+    residual: np.ndarray  # (time, time)
+    free: int
+
+
+def _operators(geometry: StackGeometry, dates: np.ndarray) -> _Operators | None:
+    design = motion_design(geometry)[dates]
+    free = len(design) - np.linalg.matrix_rank(design)
+    if free < 1:
+        return None
+    inverse = np.linalg.pinv(design)
+    unit = np.eye(len(design))
+    without_height = unit - np.outer(design[:, 0], inverse[0])
+    years = (geometry.days - geometry.days[0]) / YEAR
+    fields = seasonal_design(years)
+    model_at_first = fields[0] @ np.linalg.pinv(fields[dates]) @ without_height
+    linear = np.column_stack([np.ones(len(design)), geometry.years[dates], fields[dates][:, 2:4]])
+    return _Operators(
+        without_height - model_at_first,
+        np.linalg.pinv(linear)[1] @ without_height,
+        inverse[0],
+        unit - design @ inverse,
+        free,
+    )
+
+
+def _by_gaps(values: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Numbers of dates, and of the points that have data at exactly those dates."""
+    finite = np.isfinite(values)
+    if finite.all():
+        yield np.arange(len(values)), np.arange(values.shape[1])
+        return
+    patterns, which = np.unique(np.packbits(finite, axis=0), axis=1, return_inverse=True)
+    for number in range(patterns.shape[1]):
+        points = np.flatnonzero(which.ravel() == number)
+        dates = np.flatnonzero(finite[:, points[0]])
+        if dates.size:
+            yield dates, points

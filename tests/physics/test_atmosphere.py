@@ -1,0 +1,190 @@
+"""Atmosphere and series of simulated towns: what is removed, what is lost, and whether sigmas are honest."""
+
+import numpy as np
+import pytest
+from reference.radar_points import stack_geometry, town
+
+from groundshift.errors import ConfigurationError, InputError
+from groundshift.insar.arcs import StackGeometry, solve_network
+from groundshift.insar.atmosphere import AtmosphereConfig, Interpolation, Variogram, estimate_atmosphere, filter_effect
+from groundshift.insar.atmosphere import estimate_variogram as variogram_of
+from groundshift.insar.series import displacement_series, virtual_reference
+from groundshift.insar.unwrap import unwrap_network
+from groundshift.kernels.series_fields import series_fields
+
+
+@pytest.fixture(scope="module")
+def truth():
+    return town(0, points=1500, stratified=4.0)
+
+
+def apparent(truth):
+    """Displacements as unwrapped phases hold them."""
+    return truth.motion + np.outer(truth.geometry.height_to_mm, truth.height) + truth.atmosphere + truth.noise
+
+
+def test_the_filter_takes_atmosphere_and_little_else(truth):
+    off, on = filter_effect(
+        truth.positions, truth.ground_height, truth.geometry,
+        motion=truth.motion, atmosphere=truth.atmosphere, noise=truth.noise,
+    )  # fmt: skip
+    assert (off.atmosphere, on.atmosphere) == (False, True)
+    assert on.variance_removed > 0.75
+    assert on.error_after < 2.0 < 3.0 < on.error_before
+    assert abs(off.variance_removed) < 0.05
+    assert abs(off.signal_lost) < 0.05
+    assert abs(on.signal_lost) < 0.05
+
+
+def test_a_sudden_regional_step_is_lost_without_a_window_in_time(truth):
+    """A step of a kilometre's extent is smooth in space; only its persistence tells it from atmosphere."""
+    hill = np.exp(-(np.hypot(*(truth.positions - 2500).T) ** 2) / 2 / 700**2)
+    step = np.outer(truth.geometry.years > 2.4, 10 * hill)
+    lost = [
+        filter_effect(
+            truth.positions, truth.ground_height, truth.geometry, motion=step, atmosphere=truth.atmosphere,
+            noise=truth.noise, config=AtmosphereConfig(window=window),
+        )[0].signal_lost
+        for window in (0.0, 730.0, 180.0)
+    ]  # fmt: skip
+    assert lost[0] > 0.9
+    assert 0.2 < lost[1] < 0.6
+    assert lost[2] < 0.15
+
+
+def test_the_part_linear_in_height_is_found():
+    high = town(2, points=800, atmosphere=0.5, stratified=20.0)
+    config = AtmosphereConfig(window=0.0)
+    found = estimate_atmosphere(high.positions, high.ground_height, apparent(high), high.geometry, config)
+    slope = high.atmosphere @ (high.ground_height - high.ground_height.mean())
+    slope /= np.sum((high.ground_height - high.ground_height.mean()) ** 2)
+    assert np.corrcoef(found.slope, slope)[0, 1] > 0.95
+    above = found.at(high.positions[:1], high.ground_height[:1] + 100) - found.at(
+        high.positions[:1], high.ground_height[:1]
+    )
+    assert above[:, 0] == pytest.approx(100 * found.slope, abs=1e-3)
+
+
+def test_kriging_without_noise_honours_the_data_and_knows_its_error():
+    random = np.random.default_rng(3)
+    cells = random.uniform(0, 3000, (400, 2))
+    apart = np.linalg.norm(cells[:, None] - cells[None], axis=-1)
+    field = np.linalg.cholesky(np.exp(-apart / 800) + 1e-9 * np.eye(400)) @ random.normal(size=(400, 200))
+    known = Interpolation(cells[:300], np.ones(300), Variogram(0.0, 1.0, 800.0), AtmosphereConfig())
+    assert known.apply(field[:300].T, cells[:300]) == pytest.approx(field[:300].T, abs=1e-3)
+    error = known.apply(field[:300].T, cells[300:]) - field[300:].T
+    assert 0.9 < np.var(error / known.sigma(cells[300:])) < 1.1
+    near = known._replace(config=AtmosphereConfig(method="inverse-distance"))
+    assert np.std(error) < np.std(near.apply(field[:300].T, cells[300:]) - field[300:].T)
+
+
+def test_the_variogram_is_that_of_the_field():
+    random = np.random.default_rng(4)
+    cells = random.uniform(0, 5000, (500, 2))
+    counts = random.choice([1.0, 4.0], 500)
+    apart = np.linalg.norm(cells[:, None] - cells[None], axis=-1)
+    root = np.linalg.cholesky(2 * np.exp(-apart / 600) + 1e-9 * np.eye(500))
+    values = random.normal(size=(100, 500)) @ root.T + random.normal(size=(100, 500)) / np.sqrt(counts)
+    found = variogram_of(cells, counts, values)
+    assert found.nugget == pytest.approx(1.0, abs=0.15)
+    assert found.sill == pytest.approx(2.0, rel=0.1)
+    assert found.range == pytest.approx(600, rel=0.25)
+
+
+def test_declared_sigmas_hold_on_average_over_towns():
+    """Atmosphere is one realisation for all points of a town, so only many towns can tell."""
+    squares = []
+    for seed in range(10):
+        each = town(seed, points=500)
+        g = each.geometry
+        made = estimate_atmosphere(each.positions, each.ground_height, apparent(each), g)
+        series = displacement_series(
+            apparent(each) * g.phase_per_mm, g, atmosphere=made.at(each.positions, each.ground_height), left=made.left
+        )
+        true = displacement_series(each.motion * g.phase_per_mm, g)
+        height = series.height - each.height - true.height
+        squares.append(
+            [
+                np.mean(((series.displacement - true.displacement) / series.displacement_sigma) ** 2),
+                np.mean(((series.velocity - true.velocity) / series.velocity_sigma) ** 2),
+                np.mean(((height - height.mean()) / series.height_sigma) ** 2),
+            ]
+        )
+    displacement, velocity, height = np.mean(squares, axis=0)
+    assert 0.8 < displacement < 1.25
+    assert 0.8 < velocity < 1.25
+    assert 0.8 < height < 1.25
+
+
+def test_declared_sigmas_hold_for_noise_alone():
+    each = town(11, points=1500, atmosphere=0.0)
+    g = each.geometry
+    series = displacement_series(apparent(each) * g.phase_per_mm, g)
+    true = displacement_series(each.motion * g.phase_per_mm, g)
+    assert 0.9 < np.mean(((series.displacement - true.displacement) / series.displacement_sigma) ** 2) < 1.15
+    assert 0.8 < np.mean(((series.velocity - true.velocity) / series.velocity_sigma) ** 2) < 1.25
+    assert 0.8 < np.mean(((series.height - true.height - each.height) / series.height_sigma) ** 2) < 1.25
+
+
+def test_from_phases_to_series(truth):
+    """All steps together: velocities, heights and displacements as good as what is asked of a city."""
+    g = truth.geometry
+    network = solve_network(truth.positions, truth.phasors, g)
+    unwrapped = unwrap_network(truth.positions, truth.phasors, g, network)
+    inside = network.cluster == 0
+    made = estimate_atmosphere(
+        truth.positions[inside], truth.ground_height[inside], unwrapped.phase[:, inside] / g.phase_per_mm, g
+    )
+    atmosphere = made.at(truth.positions, truth.ground_height)
+    series = displacement_series(unwrapped.phase, g, atmosphere=atmosphere, left=made.left, cluster=network.cluster)
+    true = displacement_series(truth.motion * g.phase_per_mm, g, cluster=network.cluster)
+    assert np.isnan(series.velocity[~inside]).all()
+    height = (series.height - truth.height - true.height)[inside]
+    assert np.std((series.velocity - true.velocity)[inside]) < 0.5
+    assert np.std(height) < 2.5
+    assert np.sqrt(np.mean((series.displacement - true.displacement)[:, inside] ** 2)) < 3.0
+    fields = series_fields(series.displacement[:, inside].T, g.days)
+    assert np.abs(fields.first).max() < 0.01
+    assert np.corrcoef(fields.mean_velocity, series.velocity[inside])[0, 1] > 0.9999
+
+
+def test_series_do_not_depend_on_the_reference_image_or_the_datum(truth):
+    g = truth.geometry
+    phase = apparent(truth) * g.phase_per_mm
+    shifted = phase + np.random.default_rng(5).normal(0, 9, (1, phase.shape[1])) + np.sin(np.arange(60))[:, None]
+    a, b = displacement_series(phase, g), displacement_series(shifted, g)
+    assert a.displacement == pytest.approx(b.displacement, abs=1e-2)
+    assert a.velocity == pytest.approx(b.velocity, abs=1e-6)
+
+
+def test_points_with_gaps_are_as_if_the_dates_were_not_there(truth):
+    g = truth.geometry
+    phase = apparent(truth)[:, :300] * g.phase_per_mm
+    holes = phase.copy()
+    holes[5:15, ::2] = np.nan
+    found = displacement_series(holes, g)
+    assert np.isnan(found.displacement[5:15, ::2]).all()
+    assert np.isfinite(found.displacement[:, 1::2]).all()
+    keep = np.delete(np.arange(60), np.arange(5, 15))
+    fewer = displacement_series(phase[keep][:, ::2], StackGeometry(g.days[keep], g.baselines[keep], g.range_sine))
+    for field in ("velocity", "height"):  # but for the reference, which is of all points or of these
+        with_gaps, without = getattr(found, field)[::2], getattr(fewer, field)
+        assert with_gaps - with_gaps.mean() == pytest.approx(without - without.mean(), abs=1e-6)
+
+
+def test_the_mode_is_not_drawn_by_what_sinks():
+    random = np.random.default_rng(6)
+    values = random.normal(0, 1, (5, 3000))
+    values[:, :1000] -= 20
+    assert np.abs(virtual_reference(values, "mode")).max() < 0.2
+    assert virtual_reference(values, "mean").max() < -6
+    with pytest.raises(ConfigurationError, match="mean or mode"):
+        virtual_reference(values, "median")
+    with pytest.raises(InputError, match="drop the date"):
+        virtual_reference(np.full((2, 3), np.nan))
+
+
+def test_gaps_are_refused():
+    geometry = stack_geometry(np.random.default_rng(0))
+    with pytest.raises(InputError, match="without gaps"):
+        estimate_atmosphere(np.zeros((3, 2)), np.zeros(3), np.full((60, 3), np.nan), geometry)
