@@ -18,6 +18,47 @@ class ReferenceConfig(BaseModel):
     decay: float = Field(180.0, gt=0, description="time in which coherence falls to 1/e, days")
 
 
+class PointResponseConfig(BaseModel):
+    """Response of sensor and processor to a point, in azimuth and range; those of Sentinel-1 IW1 if not given.
+
+    (1, 1) for both is data sampled at its bandwidth without weighting, as are simulated pixels without correlation.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    resolution: tuple[float, float] = Field(
+        (1.49, 1.14), description="sampling rate over processed bandwidth, in azimuth and range, 1 to 8"
+    )
+    taper: tuple[float, float] = Field(
+        (0.70, 0.75), description="coefficients of the generalised Hamming windows in azimuth and range; 1 is none"
+    )
+
+    @field_validator("resolution")
+    @classmethod
+    def _sampled(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if min(value) < 1 or max(value) > 8:
+            raise ValueError(f"resolution {value} should be 1 to 8 pixels")
+        return value
+
+    @field_validator("taper")
+    @classmethod
+    def _window(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if min(value) <= 0.5 or max(value) > 1:
+            raise ValueError(f"taper {value} should be above 0.5 and at most 1")
+        return value
+
+    @property
+    def independent_share(self) -> float:
+        """Independent looks a pixel: (mean of |W|²)² / mean of |W|⁴ over the sampled band W, of both axes."""
+        share = 1.0
+        for resolution, w in zip(self.resolution, self.taper, strict=True):
+            v = 1 - w
+            second = w**2 + v**2 / 2
+            fourth = w**4 + 3 * w**2 * v**2 + 3 * v**4 / 8
+            share *= second**2 / fourth / resolution
+        return share
+
+
 class CandidateConfig(BaseModel):
     """Which pixels are candidates for persistent scatterers."""
 
@@ -38,11 +79,8 @@ class CandidateConfig(BaseModel):
     guard: tuple[int, int] = Field(
         (1, 2), description="lines and pixels to each side of a pixel's own line and pixel that are not clutter"
     )
-    resolution: tuple[float, float] = Field(
-        (1.57, 1.33),
-        description="resolution in azimuth and range over the spacing of lines and pixels; those of Sentinel-1 IW",
-    )
-    side_lobe_reach: int = Field(12, ge=0, le=100, description="farthest side lobe, resolution cells; 0 keeps them all")
+    response: PointResponseConfig = Field(PointResponseConfig(), description="the sensor's response to a point")
+    side_lobe_reach: int = Field(25, ge=0, le=100, description="farthest side lobe, resolution cells; 0 keeps them all")
     side_lobe_margin: float = Field(
         3.0, ge=0, le=20, description="how far above the sinc response a side lobe may be, dB"
     )
@@ -51,13 +89,6 @@ class CandidateConfig(BaseModel):
     @classmethod
     def _odd(cls, value: tuple[int, int]) -> tuple[int, int]:
         return odd_window(value)
-
-    @field_validator("resolution")
-    @classmethod
-    def _sampled(cls, value: tuple[float, float]) -> tuple[float, float]:
-        if min(value) < 1 or max(value) > 8:
-            raise ValueError(f"resolution {value} should be 1 to 8 pixels")
-        return value
 
 
 class LinkConfig(BaseModel):
@@ -73,11 +104,8 @@ class LinkConfig(BaseModel):
     significance: float = Field(0.01, gt=0, lt=1, description="share of true neighbours that the test refuses")
     connected: bool = Field(False, description="neighbours must be joined to the pixel by neighbours")
     min_neighbours: int = Field(20, ge=2, description="fewest neighbours, the pixel included, for a result")
-    independent_share: float = Field(
-        1.0,
-        gt=0,
-        le=1,
-        description="independent looks a pixel: spacing over resolution, both ways; 0.48 for Sentinel-1 IW",
+    response: PointResponseConfig = Field(
+        PointResponseConfig(), description="the sensor's response to a point, which says how many pixels are one look"
     )
     estimator: Literal["emi", "evd"] = Field(
         "emi", description="emi: smallest eigenvector of the weighted matrix; evd: largest of the coherence matrix"

@@ -16,6 +16,7 @@ _TESTS = {
     "glrt": homogeneous_neighbours.GLRT,
     "ks": homogeneous_neighbours.KS,
 }
+_LINES = 4  # of the output that a thread takes at once
 
 
 class LinkedPhases(NamedTuple):
@@ -91,33 +92,20 @@ def link_phases(
     table = homogeneous_neighbours.limits(test, config.significance, days.size)
     plan = phase_linking.plan(days, config.ministack)
 
-    def link(part: slice) -> None:
+    def link(first: int) -> None:
         phase_linking.link_pixels(
-            real,
-            imag,
-            log_intensity,
-            ranked,
-            rows[part],
-            cols,
+            (real, imag, log_intensity, ranked),
+            (rows, cols, first, min(first + _LINES, rows.size)),
             config.window,
-            test,
-            table,
-            config.connected,
-            config.min_neighbours,
-            config.independent_share,
-            plan.starts,
-            plan.decays,
+            (test, table, config.connected, config.min_neighbours, config.response.independent_share),
+            plan,
             config.estimator == "emi",
             reference,
-            out.phase[:, part],
-            out.temporal_coherence[part],
-            out.neighbours[part],
-            out.sigma[:, part],
+            (out.phase, out.temporal_coherence, out.neighbours, out.sigma),
         )
 
-    parts = [slice(i, i + 4) for i in range(0, rows.size, 4)]
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(link, parts))
+        list(pool.map(link, range(0, rows.size, _LINES)))
     return out
 
 

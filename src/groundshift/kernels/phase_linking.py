@@ -172,7 +172,7 @@ def _own_variance(covariance, skip, size, reference, variance):
 
 
 @numba.njit(cache=True, nogil=True)
-def link_series(z_real, z_imag, count, looks, starts, decays, emi, reference, work, parts, phase, variance):
+def link_series(z_real, z_imag, count, looks, series, emi, reference, work, parts, phase, variance):
     """Link the series of one pixel from the images of its neighbours.
 
     Parameters
@@ -181,7 +181,7 @@ def link_series(z_real, z_imag, count, looks, starts, decays, emi, reference, wo
         float32 (neighbours and up to three more, time).
     count, looks
         Neighbours, and how many of them are independent.
-    starts, decays
+    series
         A :class:`Plan`.
     emi
         True for EMI, False for EVD.
@@ -197,6 +197,7 @@ def link_series(z_real, z_imag, count, looks, starts, decays, emi, reference, wo
     Temporal coherence: mean of cos(φᵢⱼ − (φᵢ − φⱼ)) over all pairs of dates, or all within a mini-stack (Ferretti et
     al. 2011, doi:10.1109/TGRS.2011.2124465).
     """
+    starts, decays = series
     stacks = starts.size - 1
     if stacks == 1:
         size = starts[1]
@@ -239,60 +240,40 @@ def link_series(z_real, z_imag, count, looks, starts, decays, emi, reference, wo
 
 
 @numba.njit(cache=True, nogil=True)
-def link_pixels(
-    real,
-    imag,
-    log_intensity,
-    ranked,
-    rows,
-    cols,
-    window,
-    test,
-    table,
-    connected,
-    least,
-    share,
-    starts,
-    decays,
-    emi,
-    reference,
-    linked,
-    coherence,
-    neighbours,
-    sigma,
-):
+def link_pixels(images, grid, window, choice, series, emi, reference, results):
     """Choose neighbours and link phases for a grid of pixels.
 
     Parameters
     ----------
-    real, imag
-        float32 (y, x, time).
-    log_intensity, ranked, test, table
-        As in :mod:`groundshift.kernels.homogeneous_neighbours`.
-    rows, cols
-        int64: pixels to link.
+    images
+        Real and imaginary part, float32 (y, x, time), then `log_intensity` and `ranked` as in
+        :func:`groundshift.kernels.homogeneous_neighbours.choose`.
+    grid
+        Lines and pixels to link, both int64, then the first of the lines to do now and the one after the last.
     window
         (y, x) sizes, odd.
-    connected
-        Whether neighbours must be joined to the pixel.
-    least
-        Fewest neighbours.
-    share
-        Independent looks a neighbour.
-    starts, decays, emi, reference
+    choice
+        The test and its table of :func:`groundshift.kernels.homogeneous_neighbours.limits`, whether neighbours must
+        be joined to the pixel, the fewest neighbours, and independent looks a neighbour.
+    series
+        A :class:`Plan`.
+    emi, reference
         As in :func:`link_series`.
-    linked, coherence, neighbours, sigma
-        Results: complex64 (time, i, j); float32 (i, j); int32 (i, j); float32 (time, i, j). NaN where a pixel has no
-        data or too few neighbours.
+    results
+        Phases, complex64 (time, i, j); temporal coherence, float32 (i, j); neighbours, int32 (i, j); sigma, float32
+        (time, i, j). NaN where a pixel has no data or too few neighbours.
     """
-    images, most = real.shape[2], window[0] * window[1] + 3
-    largest = decays.shape[2]
-    work = workspace(max(images, largest))
-    z_real, z_imag = np.empty((most, images), np.float32), np.empty((most, images), np.float32)
+    real, imag, log_intensity, ranked = images
+    rows, cols, begin, end = grid
+    test, table, connected, least, share = choice
+    linked, coherence, neighbours, sigma = results
+    dates, most, largest = real.shape[2], window[0] * window[1] + 3, series.decays.shape[2]
+    work = workspace(max(dates, largest))
+    z_real, z_imag = np.empty((most, dates), np.float32), np.empty((most, dates), np.float32)
     parts = np.empty((2, most, largest), np.float32)
     mask, pending = np.empty(window, np.uint8), np.empty((window[0] * window[1], 2), np.int64)
-    phase, variance = np.empty((2, images)), np.empty(images)
-    for i in range(rows.size):
+    phase, variance = np.empty((2, dates)), np.empty(dates)
+    for i in range(begin, end):
         for j in range(cols.size):
             row, col = rows[i], cols[j]
             linked[:, i, j], sigma[:, i, j], coherence[i, j], neighbours[i, j] = np.nan, np.nan, np.nan, 0
@@ -301,7 +282,7 @@ def link_pixels(
             count = choose(NONE, 0.0, log_intensity, ranked, row, col, mask)
             if test != NONE:
                 some = _gather(real, imag, log_intensity, row, col, mask, 2, True, z_real, z_imag)
-                limit = limit_at(table, independent_dates(z_real, z_imag, some, images, work), images)
+                limit = limit_at(table, independent_dates(z_real, z_imag, some, dates, work), dates)
                 count = choose(test, limit, log_intensity, ranked, row, col, mask)
             if connected:
                 keep_connected(mask, pending)
@@ -311,8 +292,8 @@ def link_pixels(
                 continue
             _gather(real, imag, log_intensity, row, col, mask, 1, False, z_real, z_imag)
             coherence[i, j] = link_series(
-                z_real, z_imag, count, count * share, starts, decays, emi, reference, work, parts, phase, variance
+                z_real, z_imag, count, count * share, series, emi, reference, work, parts, phase, variance
             )
-            for t in range(images):
+            for t in range(dates):
                 linked[t, i, j] = complex(phase[0, t], phase[1, t])
                 sigma[t, i, j] = np.sqrt(max(variance[t] * (1.0 + _CURVATURE * variance[t]), 0.0))
