@@ -5,7 +5,8 @@ import pytest
 from reference.radar_points import town
 
 from groundshift.errors import InputError
-from groundshift.insar.arcs import solve_network
+from groundshift.insar.acceptance import acceptance_threshold
+from groundshift.insar.arcs import NetworkConfig, solve_network
 from groundshift.insar.unwrap import attach_points, unwrap_network, wrap
 
 
@@ -80,20 +81,42 @@ def test_clusters_are_unwrapped_apart():
 
 def test_further_points_join_the_network(unwrapped):
     truth, _, _ = unwrapped
-    first = np.arange(2000) % 2 == 0
-    network = solve_network(truth.positions[first], truth.phasors[:, first], truth.geometry)
-    result = unwrap_network(truth.positions[first], truth.phasors[:, first], truth.geometry, network)
+    g, first = truth.geometry, np.arange(2000) % 2 == 0
+    network = solve_network(truth.positions[first], truth.phasors[:, first], g)
+    result = unwrap_network(truth.positions[first], truth.phasors[:, first], g, network)
     joined = attach_points(
-        truth.positions[~first], truth.phasors[:, ~first], truth.geometry, truth.positions[first], result
+        truth.positions[~first], truth.phasors[:, ~first], g, truth.positions[first], network, result
     )
     assert (joined.coherence > 0.5).mean() > 0.99
     phase = np.concatenate([result.phase, joined.phase], axis=1)
     known = np.concatenate([truth.phase[:, first], truth.phase[:, ~first]], axis=1)
     keep = np.isfinite(phase).all(axis=0)
-    assert (cycles(phase[:, keep], known[:, keep]) == 0).all(axis=0).mean() > 0.99
-    still = network.velocity - truth.velocity[first]
-    error = joined.velocity - truth.velocity[~first] - np.nanmedian(still)
+    assert (cycles(phase[:, keep], known[:, keep]) == 0).all(axis=0).mean() > 0.995
+    error = joined.velocity - truth.velocity[~first] - np.nanmedian(network.velocity - truth.velocity[first])
     assert np.median(np.abs(error)) < 0.5
+
+
+def test_pixels_of_noise_do_not_join(unwrapped):
+    truth, network, result = unwrapped
+    random = np.random.default_rng(8)
+    noise = np.exp(2j * np.pi * random.random((60, 3000))).astype(np.complex64)
+    joined = attach_points(random.uniform(0, 5000, (3000, 2)), noise, truth.geometry, truth.positions, network, result)
+    assert joined.coherence.max() < acceptance_threshold(truth.geometry, samples=20_000).coherence
+
+
+def test_further_points_join_the_nearest_cluster_only():
+    """Two halves with phases of their own at every date: a point between them takes those of one."""
+    truth = town(6, points=400, side=2000, atmosphere=0.5, phase_noise=(0.05, 0.1))
+    right = truth.positions[:, 0] > 1000
+    far = truth.positions + np.where(right[:, None], [3000.0, 0.0], 0.0)
+    phasors = truth.phasors * np.exp(1j * right * np.random.default_rng(9).uniform(-3, 3, (60, 1))).astype(np.complex64)
+    network = solve_network(far, phasors, truth.geometry, NetworkConfig(max_length=1500.0))
+    assert network.cluster.max() == 1
+    result = unwrap_network(far, phasors, truth.geometry, network)
+    edge = np.flatnonzero(network.cluster == 1)[:20]
+    joined = attach_points(far[edge], phasors[:, edge], truth.geometry, far, network, result)
+    assert (network.cluster[joined.nearest] == 1).all()
+    assert joined.coherence.min() > 0.9
 
 
 def test_gaps_in_the_network_are_refused(unwrapped):

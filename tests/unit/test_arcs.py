@@ -7,7 +7,6 @@ from reference.radar_points import stack_geometry, town
 from groundshift.errors import InputError
 from groundshift.insar.arcs import (
     SearchConfig,
-    StackGeometry,
     arc_numbers,
     estimate_arcs,
     join_points,
@@ -15,6 +14,7 @@ from groundshift.insar.arcs import (
     solve_network,
     triangulate,
 )
+from groundshift.insar.geometry import StackGeometry
 from groundshift.kernels.periodogram import maximise_coherence, search_grid
 
 LIMITS = (30.0, 60.0)

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 from scipy.optimize import nnls
-from scipy.spatial import cKDTree
-from scipy.spatial.distance import pdist
 
 from groundshift.errors import InputError
-from groundshift.insar.arcs import StackGeometry
+from groundshift.insar.geometry import StackGeometry
+from groundshift.insar.kriging import Interpolation, Variogram, estimate_variogram
 from groundshift.insar.series import motion_projection
 
-_VARIOGRAM_POINTS = 600
-_VARIOGRAM_BINS = 20
-_RANGES = 40
-_CHUNK = 4096
 _ROUNDS = 2
 _CALMEST = 0.1  # variance that is added to each date's, of the median, so that no date rules
 _LEVEL_GROUND = 5.0  # standard deviation of height below which no part is linear in height, m
@@ -42,18 +36,6 @@ class AtmosphereConfig(BaseModel):
     cell: float = Field(200.0, gt=0, description="side of the cells whose points are averaged first, m")
     method: Literal["kriging", "inverse-distance"] = Field("kriging", description="interpolation in space")
     neighbours: int = Field(24, ge=1, le=200, description="nearest cells that are interpolated from")
-
-
-class Variogram(NamedTuple):
-    """Exponential variogram γ(h) = nugget / points + sill (1 − exp(−h / range)), of unit variance over all dates."""
-
-    nugget: float  # of one point
-    sill: float
-    range: float  # m
-
-    def covariance(self, distance: np.ndarray) -> np.ndarray:
-        """Covariance of the smooth part at distances in metres."""
-        return self.sill * np.exp(-distance / self.range)
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +78,7 @@ class Atmosphere:
     @property
     def interpolation(self) -> Interpolation:
         """How values go from cells to points."""
-        return Interpolation(self.cells, self.counts, self.variogram, self.config)
+        return _interpolation(self.cells, self.counts, self.variogram, self.config)
 
     def at(self, positions: np.ndarray, heights: np.ndarray) -> np.ndarray:
         """Atmosphere at points, mm, to be subtracted from displacements; float32 (time, m).
@@ -112,55 +94,6 @@ class Atmosphere:
     def sigma(self, positions: np.ndarray) -> np.ndarray:
         """Standard deviation of the interpolation, mm; float32 (time, m); NaN for inverse distances."""
         return np.outer(self.scale, self.interpolation.sigma(positions)).astype(np.float32)
-
-
-class Interpolation(NamedTuple):
-    """From cells to points: ordinary kriging of the part without nugget, or inverse distances."""
-
-    cells: np.ndarray
-    counts: np.ndarray
-    variogram: Variogram
-    config: AtmosphereConfig
-
-    def apply(self, values: np.ndarray, positions: np.ndarray) -> np.ndarray:
-        """Values (k, cells) at positions (m, 2), float64 (k, m)."""
-        out = np.empty((len(values), len(positions)))
-        columns = np.ascontiguousarray(values.T)
-        for part, near, weights, _ in self._weights(positions):
-            out[:, part] = np.einsum("mk,mkt->tm", weights, columns[near])
-        return out
-
-    def sigma(self, positions: np.ndarray) -> np.ndarray:
-        """Standard deviation at positions (m, 2) in units of the variogram, float64 (m,)."""
-        return np.concatenate([np.sqrt(variance) for *_, variance in self._weights(positions)])
-
-    def _weights(self, positions: np.ndarray) -> Iterator[tuple[slice, np.ndarray, np.ndarray, np.ndarray]]:
-        tree = cKDTree(self.cells)
-        count = min(self.config.neighbours, len(self.cells))
-        for start in range(0, len(positions), _CHUNK):
-            part = slice(start, start + _CHUNK)
-            distance, near = tree.query(positions[part], [*range(1, count + 1)])
-            if self.config.method == "kriging":
-                weights, variance = self._kriging(distance, near)
-            else:
-                weights = self.counts[near] / (distance**2 + self.config.cell**2)
-                weights /= weights.sum(axis=1, keepdims=True)
-                variance = np.full(len(near), np.nan)
-            yield part, near, weights, variance
-
-    def _kriging(self, distance: np.ndarray, near: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Weights and variance."""
-        size = near.shape[1]
-        apart = np.linalg.norm(self.cells[near][:, :, None] - self.cells[near][:, None], axis=-1)
-        system = np.ones((len(near), size + 1, size + 1))
-        system[:, :size, :size] = self.variogram.covariance(apart)
-        system[:, np.arange(size), np.arange(size)] += self.variogram.nugget / self.counts[near] + 1e-9
-        system[:, size, size] = 0
-        right = np.ones((len(near), size + 1, 1))
-        right[:, :size, 0] = self.variogram.covariance(distance)
-        solution = np.linalg.solve(system, right)[..., 0]
-        variance = self.variogram.sill - (solution * right[..., 0]).sum(axis=1)
-        return solution[:, :size], np.maximum(variance, 0)
 
 
 def estimate_atmosphere(
@@ -234,45 +167,21 @@ def estimate_atmosphere(
     )  # fmt: skip
 
 
+def _interpolation(
+    cells: np.ndarray, counts: np.ndarray, variogram: Variogram, config: AtmosphereConfig
+) -> Interpolation:
+    return Interpolation(
+        cells, counts, variogram, config.neighbours, config.cell if config.method == "inverse-distance" else None
+    )
+
+
 def _smooth(
     cells: np.ndarray, counts: np.ndarray, values: np.ndarray, config: AtmosphereConfig
 ) -> tuple[np.ndarray, float]:
     """Part of values (k,) that is smooth in space, at the same cells, and the variance of its mean error."""
     scale = max(values.std(), 1e-9)
-    kriging = Interpolation(cells, counts, estimate_variogram(cells, counts, values[None] / scale), config)
+    kriging = Interpolation(cells, counts, estimate_variogram(cells, counts, values[None] / scale), config.neighbours)
     return kriging.apply(values[None], cells)[0], float(np.mean((scale * kriging.sigma(cells)) ** 2))
-
-
-def estimate_variogram(cells: np.ndarray, counts: np.ndarray, values: np.ndarray) -> Variogram:
-    """Exponential variogram with nugget, by non-negative least squares for each of a row of ranges.
-
-    Parameters
-    ----------
-    cells
-        Positions, m; float (k, 2).
-    counts
-        Points averaged in each, which divide its nugget; float (k,).
-    values
-        float (time, k), one realisation a date.
-    """
-    some = np.random.default_rng(0).permutation(len(cells))[:_VARIOGRAM_POINTS]
-    distance = pdist(cells[some])
-    half = np.mean(pdist(values[:, some].T, "sqeuclidean").reshape(1, -1), axis=0) / (2 * len(values))
-    i, j = np.triu_indices(len(some), 1)
-    share = (1 / counts[some][i] + 1 / counts[some][j]) / 2
-    reach = distance.max() / 2
-    number = np.minimum((distance / reach * _VARIOGRAM_BINS).astype(int), _VARIOGRAM_BINS)
-    pairs = np.bincount(number, minlength=_VARIOGRAM_BINS + 1)[:_VARIOGRAM_BINS]
-    used = np.flatnonzero(pairs)
-    means = [np.bincount(number, each, _VARIOGRAM_BINS + 1)[used] / pairs[used] for each in (half, share, distance)]
-    weight = np.sqrt(pairs[used]) / np.maximum(means[0], 1e-3 * means[0].max() + 1e-12)
-    best, least = Variogram(1.0, 1e-6, float(reach)), np.inf
-    for length in np.geomspace(reach / 30, reach * 10, _RANGES):
-        design = np.column_stack([means[1], 1 - np.exp(-means[2] / length)])
-        (nugget, sill), misfit = nnls(design * weight[:, None], means[0] * weight)
-        if misfit < least and sill > 0:
-            best, least = Variogram(float(nugget), float(sill), float(length)), misfit
-    return best
 
 
 class FilterEffect(NamedTuple):

@@ -16,13 +16,13 @@ from groundshift.errors import InputError, RunError
 from groundshift.insar.arcs import (
     Network,
     SearchConfig,
-    StackGeometry,
     arc_numbers,
     edges_of,
     phase_sigma,
     triangulate,
 )
-from groundshift.kernels.periodogram import maximise_coherence, search_grid
+from groundshift.insar.geometry import StackGeometry
+from groundshift.kernels.periodogram import Periodogram, maximise_coherence, search_grid
 
 log = logging.getLogger(__name__)
 
@@ -212,15 +212,17 @@ def attach_points(
     phases: np.ndarray,
     geometry: StackGeometry,
     network_positions: np.ndarray,
+    network: Network,
     unwrapped: Unwrapped,
     *,
     search: SearchConfig | None = None,
-    neighbours: int = 4,
+    neighbours: int = 8,
 ) -> Attached:
     """Velocity, height error and unwrapped phase of further points, against the points of a network around them.
 
     What the network's nearest points have beside their velocity and height error (atmosphere, common non-linear
-    motion), averaged with inverse distances, is taken off; the rest is a periodogram of one point.
+    motion) is averaged, weighted by coherence and inverse distance, and taken off; the rest is a periodogram of one
+    point.
 
     Parameters
     ----------
@@ -228,8 +230,9 @@ def attach_points(
         Of the further points: float (m, 2), m, and complex64 (time, m); 0 or NaN is no data.
     geometry
         The stack.
-    network_positions, unwrapped
-        Points of the network, float (n, 2), and their phases by :func:`unwrap_network`.
+    network_positions, network, unwrapped
+        Points of the network, float (n, 2), what :func:`~groundshift.insar.arcs.solve_network` made of them, and their
+        phases by :func:`unwrap_network`.
     search
         What velocities and height errors are looked for, in the datum of the network.
     neighbours
@@ -240,26 +243,35 @@ def attach_points(
     :class:`Attached`, for every point whatever its coherence; see :mod:`groundshift.insar.acceptance`.
     """
     search = search or SearchConfig()
-    usable = np.flatnonzero(np.isfinite(unwrapped.residual).all(axis=0))
-    if not usable.size:
+    inside = np.flatnonzero(network.cluster >= 0)
+    if not inside.size:
         raise InputError("the network has no unwrapped point; lower its min_coherence or give more candidates")
-    rates = geometry.rates
-    grid = search_grid(rates, (search.max_velocity, search.max_height))
-    distance, near = cKDTree(network_positions[usable]).query(positions, [*range(1, min(neighbours, usable.size) + 1)])
-    weight = 1 / np.maximum(distance, 1.0)
-    weight /= weight.sum(axis=1, keepdims=True)
-    field = unwrapped.residual[:, usable].T
+    grid = search_grid(geometry.rates, (search.max_velocity, search.max_height))
+    nearest = inside[cKDTree(network_positions[inside]).query(positions)[1]]
     phase = np.empty(phases.shape, np.float32)
     values, coherence = np.empty((len(positions), 2)), np.empty(len(positions))
-    step = max(1, _CHUNK // len(geometry.days))
-    for start in range(0, len(positions), step):
-        part = slice(start, start + step)
-        around = np.einsum("mk,mkt->mt", weight[part], field[near[part]])
-        phasors = phases[:, part].T * np.exp(-1j * around)
-        found = maximise_coherence(phasors, rates, grid)
-        model = found.parameters @ rates
-        rest = np.angle(phasors * np.exp(-1j * (model + found.phase[:, None]))) + found.phase[:, None]
-        rest[~(np.abs(phasors) > 0)] = np.nan
-        phase[:, part] = (around + model + rest).T
-        values[part], coherence[part] = found.parameters, found.coherence
-    return Attached(phase, values[:, 0], values[:, 1], coherence, usable[near[:, 0]])
+    step = max(1, _CHUNK // (len(geometry.days) * neighbours))
+    for label in range(network.cluster.max() + 1):
+        members = np.flatnonzero(network.cluster == label)
+        tree, field = cKDTree(network_positions[members]), unwrapped.residual[:, members].T
+        quality = unwrapped.coherence[members] ** 2 / np.maximum(1 - unwrapped.coherence[members] ** 2, 1e-3)
+        mine = np.flatnonzero(network.cluster[nearest] == label)
+        for part in np.array_split(mine, max(1, -(-mine.size // step))):
+            distance, near = tree.query(positions[part], [*range(1, min(neighbours, members.size) + 1)])
+            weight = quality[near] / np.maximum(distance, 1.0)
+            weight /= weight.sum(axis=1, keepdims=True)
+            around = np.einsum("mk,mkt->mt", weight, field[near])
+            found = _attach(phases[:, part].T, around, geometry.rates, grid)
+            phase[:, part] = found.phase.T
+            values[part], coherence[part] = found.parameters, found.coherence
+    return Attached(phase, values[:, 0], values[:, 1], coherence, nearest)
+
+
+def _attach(phases: np.ndarray, around: np.ndarray, rates: np.ndarray, grid: np.ndarray) -> Periodogram:
+    """Periodogram of phases (m, time) against those around; with the unwrapped phases (m, time) as its phase."""
+    phasors = phases * np.exp(-1j * around)
+    found = maximise_coherence(phasors, rates, grid)
+    model = found.parameters @ rates + found.phase[:, None]
+    rest = np.angle(phasors * np.exp(-1j * model))
+    rest[~(np.abs(phasors) > 0)] = np.nan
+    return found._replace(phase=around + model + rest)
