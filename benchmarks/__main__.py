@@ -6,7 +6,8 @@
     python -m benchmarks scale OUT METHOD SIDE...    time and memory of whole pairs, SIDE² pixels: table and plot
     python -m benchmarks synth [IMAGES]              training samples a second, of procedural scenes or real images
     python -m benchmarks samples FOLDER [METHOD...]  errors of the methods on training samples, class by class
-    python -m benchmarks gallery yahtse|kaiserberg DATA OUT
+    python -m benchmarks change FOLDER OUT [METHOD...]  errors as the ground changes, and as quality rises
+    python -m benchmarks gallery yahtse|kaiserberg|farmland|submetre DATA OUT [METHOD]
 
 `groundshift bench optical FOLDER` scores a method on pairs with known truth.
 """
@@ -17,7 +18,7 @@ import logging
 import sys
 from pathlib import Path
 
-from benchmarks import bias, gallery, samples, scale, synth, windows
+from benchmarks import bias, change, gallery, samples, scale, synth, windows
 
 
 def main(arguments: list[str]) -> None:
@@ -40,9 +41,11 @@ def main(arguments: list[str]) -> None:
             synth.main(Path(images))
         case ["samples", folder, *methods]:
             samples.main(Path(folder), tuple(methods) or samples.METHODS)
-        case ["gallery", "yahtse" | "kaiserberg" as page, data, out]:
+        case ["change", folder, out, *methods]:
+            change.main(Path(folder), Path(out), tuple(methods) or change.METHODS)
+        case ["gallery", page, data, out, *method] if page in gallery.PAGES and len(method) < 2:
             logging.basicConfig(level=logging.INFO)
-            print(gallery.PAGES[page](Path(data), Path(out)))
+            print(gallery.PAGES[page](Path(data), Path(out), *method))
         case _:
             sys.exit(__doc__)
 

@@ -5,6 +5,7 @@ The data are a folder of shared data beside the checkout.
 
 from __future__ import annotations
 
+import itertools
 import shutil
 from pathlib import Path
 
@@ -13,21 +14,26 @@ import odc.geo.xr  # noqa: F401
 import rioxarray
 
 import groundshift
+from groundshift.figures.comparison import comparison_figure
 from groundshift.figures.style import SECOND, TRUTH, new_figure, save_figure
 from groundshift.grid.tiles import Box
 from groundshift.io import read_mask
 from groundshift.kernels.robust import nmad, robust_fit
+from groundshift.synth.options import PairOptions
+from groundshift.synth.pairs import ProceduralScenes, make_sample
+from groundshift.validate.bench import pixel_flow
+from groundshift.validate.metrics import score
 
 DAYS = 16.0  # between the Landsat images
 _CONVERGENCE = -10.45  # degrees between north of UTM zones 5 and 7 there
 
 
-def yahtse(data: Path, out: Path) -> str:
+def yahtse(data: Path, out: Path, method: str = "auto") -> str:
     """Landsat-8, 18 July to 3 August 2016, against published offsets of the same pair."""
     folder = data / "l8_yahtse_glacier"
     dataset = groundshift.measure_pair(
         folder / "LC80630182016200LGN00_B8_yahtse.TIF", folder / "LC80630182016216LGN00_B8_yahtse.TIF",
-        out=out, max_displacement=12,
+        out=out, method=method, max_displacement=12,
     )  # fmt: skip
     east, north = (dataset[name].values / DAYS for name in ("east", "north"))  # metres a day
     theirs = []
@@ -58,7 +64,12 @@ def yahtse(data: Path, out: Path) -> str:
     panel.hexbin(x, y, gridsize=120, bins="log", cmap="cividis", mincnt=1)
     panel.plot([-4, 4], [-4, 4], color=TRUTH, linewidth=1, label="equal")
     panel.plot([-4, 4], [-4 * slope, 4 * slope], color=SECOND, linewidth=1.2, label=f"slope {slope:.3f}")
-    panel.set(xlim=(-4, 4), ylim=(-4, 4), xlabel="published offsets (m/day)", ylabel="groundshift, dense (m/day)")
+    panel.set(
+        xlim=(-4, 4),
+        ylim=(-4, 4),
+        xlabel="published offsets (m/day)",
+        ylabel=f"groundshift, {dataset.attrs['method']} (m/day)",
+    )
     panel.legend()
     save_figure(figure, out / "scatter.png")
     rock = (cols > 1050) & (rows < 900)
@@ -72,7 +83,7 @@ def yahtse(data: Path, out: Path) -> str:
     )
 
 
-def kaiserberg(data: Path, out: Path) -> str:
+def kaiserberg(data: Path, out: Path, method: str = "auto") -> str:
     """Orthophotos of 2003 and 2023: a rock glacier that moved by metres."""
     folder = data / "ortho1m_kaiserberg_rockglacier"
     out.mkdir(parents=True, exist_ok=True)
@@ -83,8 +94,8 @@ def kaiserberg(data: Path, out: Path) -> str:
             shutil.copy(folder / f"{name}{suffix}", outlines)
         shutil.copy(folder / "Area_inside_rock_glacier.prj", outlines / f"{name}.prj")  # one of them has none
     dataset = groundshift.measure_pair(
-        folder / "2003_ortho_1m_RG_rend_bw.tif", folder / "2023_ortho_1m_RG_rend_bw.tif", out=out, max_displacement=30,
-        stable=outlines / "Area_outside_rock_glacier_adjusted.shp",
+        folder / "2003_ortho_1m_RG_rend_bw.tif", folder / "2023_ortho_1m_RG_rend_bw.tif", out=out, method=method,
+        max_displacement=30, stable=outlines / "Area_outside_rock_glacier_adjusted.shp",
     )  # fmt: skip
     grid = dataset.odc.geobox
     whole = Box(0, 0, *grid.shape)
@@ -102,4 +113,43 @@ def kaiserberg(data: Path, out: Path) -> str:
     return "\n".join(lines)
 
 
-PAGES = {"yahtse": yahtse, "kaiserberg": kaiserberg}
+def farmland(data: Path, out: Path, method: str = "auto") -> str:
+    """NAIP, 5 m, three summers: fields change, the ground does not move."""
+    folder = data / "naip5m"
+    lines = []
+    years = ["20160816", "20170827", "20180716"]
+    for first, second in itertools.pairwise(years):
+        images = [folder / f"m_4709963_se_14_1_{year}.tif" for year in (first, second)]
+        dataset = groundshift.measure_pair(*images, out=out / f"{first[:4]}-{second[:4]}", method=method)
+        metres = [dataset[name].values for name in ("east", "north")]
+        length = np.hypot(*(each - np.nanmedian(each) for each in metres))
+        lines.append(
+            f"{first[:4]} to {second[:4]}: NMAD {nmad(metres[0]) / 5:.3f} (east), {nmad(metres[1]) / 5:.3f} (north) "
+            f"pixels; 90 % below {np.nanpercentile(length, 90) / 5:.2f}; "
+            f"{100 * float(dataset['valid'].mean()):.1f} % measured"
+        )
+    return "\n".join(lines)
+
+
+def submetre(data: Path, out: Path, method: str = "auto") -> str:
+    """Simulated ruptures in procedural scenes of 0.5 m, as Pléiades would see them; `data` is not used."""
+    options = PairOptions(size=512, pixel=0.5, kinds={"earthquake": 1}, scales={"large": 1, "very_large": 1})
+    rows = []
+    for seed in range(8):
+        sample = make_sample(options, ProceduralScenes(seed, (9,)), np.random.SeedSequence(seed))
+        pre, post = (np.where(each > 0, each, np.nan).astype(np.float32) for each in (sample.pre, sample.post))
+        dataset = groundshift.measure_pair(pre, post, method=method, registration="none", max_displacement=12)
+        flow, sigma = pixel_flow(dataset, pre.shape)
+        flow[:, ~sample.valid] = np.nan
+        rows.append(score(flow, sample.flow, sample.distance, sigma))
+        if seed == 0:
+            figure = comparison_figure(
+                *(0.5 * np.stack([each[0], -each[1]]) for each in (sample.flow, flow)), 0.5 * sigma,
+                resolution=0.5, title="Simulated rupture in a procedural scene of 0.5 m",
+            )  # fmt: skip
+            save_figure(figure, out / "comparison.png")
+    means = {name: np.nanmean([getattr(row, name) for row in rows]) for name in ("epe", "near", "far", "coverage")}
+    return ", ".join(f"{name} {value:.3f}" for name, value in means.items()) + f" (mean of {len(rows)} scenes, pixels)"
+
+
+PAGES = {"yahtse": yahtse, "kaiserberg": kaiserberg, "farmland": farmland, "submetre": submetre}

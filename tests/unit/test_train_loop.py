@@ -10,18 +10,21 @@ torch = pytest.importorskip("torch")
 
 from groundshift.cli.app import app  # noqa: E402
 from groundshift.errors import ConfigurationError, InputError  # noqa: E402
-from groundshift.io.samples import Sample, write_shard  # noqa: E402
+from groundshift.io.samples import Sample, SampleFolder, write_shard  # noqa: E402
 from groundshift.optical.methods import Nodes  # noqa: E402
 from groundshift.optical.network import load, measured  # noqa: E402
 from groundshift.optical.refinement import CHANNELS, prepared, refined, variance, warped  # noqa: E402
+from groundshift.synth.dataset import DatasetOptions  # noqa: E402
+from groundshift.synth.options import PairOptions  # noqa: E402
 from groundshift.synth.textures import shifted_pair  # noqa: E402
 from groundshift.train import loop  # noqa: E402
+from groundshift.train.data import Joined, Prepared, made  # noqa: E402
 from groundshift.train.loop import STATE, TABLE, load_state, run_model, train  # noqa: E402
 from groundshift.train.loss import loss, negative_log_likelihood  # noqa: E402
 from groundshift.train.model import Refiner  # noqa: E402
 from groundshift.train.recipe import ModelOptions, Recipe, read_recipe  # noqa: E402
 
-SMALL = ModelOptions(widths=(4, 8), depth=1, windows=(2.0,))
+SMALL = ModelOptions(widths=(4, 8), depth=1, windows=(2.0,), reaches=(4,))
 
 
 def sample(seed, size=96):
@@ -105,6 +108,50 @@ def test_pixels_that_are_not_valid_do_not_count():
     assert loss([answer], flow, valid, decay=0.8, absolute=1.0) == plain
 
 
+def test_the_likelihood_teaches_the_scales_alone():
+    torch.manual_seed(0)
+    answer = torch.randn(1, CHANNELS, 4, 4, requires_grad=True)
+    loss([answer], torch.zeros(1, 2, 4, 4), torch.ones(1, 4, 4), decay=0.8, absolute=0.0).backward()
+    assert (answer.grad[:, :2] == 0).all()
+    assert (answer.grad[:, 2:] != 0).all()
+
+
+def test_a_pixel_on_the_wrong_side_of_a_fault_finds_the_right_one():
+    """The ground right of column 48 moved by 0.8 pixels; the field that is given has the fault at column 54."""
+    pre, post, _ = shifted_pair(96, dx=0.8, dy=0.0, noise=0.02, seed=3)
+    still, _, _ = shifted_pair(96, dx=0.0, dy=0.0, noise=0.0, seed=3)
+    post = np.where(np.arange(96) < 48, still, post).astype(np.float32)
+    flow = np.zeros((2, 96, 96), np.float32)
+    flow[0, :, 54:] = 0.8
+    pair = prepared(pre, post, max_displacement=4)._replace(start=flow)
+    second, weight = (torch.from_numpy(each)[None, None] for each in warped(pair, flow))
+    first, flow = torch.from_numpy(pair.first)[None, None], torch.from_numpy(flow)[None]
+    gradient = np.gradient((first + second)[0, 0].numpy() / 2)
+    gy, gx = (torch.from_numpy(each)[None, None] for each in gradient)
+    model = Refiner(ModelOptions(widths=(4, 8), depth=1, windows=(2.0,), reaches=(9,)))
+    step, now, then = model.from_around(flow, torch.zeros_like(flow), gx, gy, first - second, weight)
+    inner = np.s_[16:-16]
+    assert (abs(step[0, 0, inner, 49:53] - 0.8) < 1e-6).float().mean() > 0.8
+    assert (step[0, :, inner, 20:44].abs().amax(0) < 1e-6).float().mean() > 0.8
+    assert (then <= now).all()
+
+
+def test_samples_that_are_made_are_new_in_each_epoch(tmp_path):
+    (tmp_path / "folder").mkdir()
+    write_shard(tmp_path / "folder" / "0.tar", [sample(seed) for seed in range(2)])
+    options = DatasetOptions(
+        train=2, validation=0, test=0, scales=("small", "large"), pair=PairOptions(size=64), scene=1
+    )
+    fresh = made(options)
+    assert len(fresh) == 4
+    data = Prepared(Joined((SampleFolder(tmp_path / "folder"), fresh)), symmetries=False)
+    first, again, later = (data[key]["images"] for key in ((0, 3), (0, 3), (1, 3)))
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(first - later).max() > 0.1
+    np.testing.assert_array_equal(data[0, 1]["images"], data[1, 1]["images"])
+    assert fresh[1].record["scale"] == "large"
+
+
 def test_a_run_that_was_stopped_goes_on_to_the_same_weights(recipe, tmp_path, monkeypatch):
     whole = torch.load(train(recipe, tmp_path / "whole", device="cpu"), weights_only=True)
     saved, save = [], loop._save
@@ -152,6 +199,21 @@ def test_a_run_starts_with_the_weights_of_another(recipe, tmp_path):
         torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-8)
 
 
+def test_a_network_that_looks_around_begins_with_one_that_does_not():
+    torch.manual_seed(0)
+    first = Refiner(SMALL.model_copy(update={"reaches": ()}))
+    torch.nn.init.normal_(first.body.head.weight, std=0.05)
+    second = Refiner(SMALL)
+    second.adopt(first)
+    images, weight, flow = torch.randn(2, 1, 1, 32, 32), torch.ones(1, 1, 32, 32), torch.randn(1, 2, 32, 32)
+    given = (*images, weight, flow)
+    second.body.head.bias.data[2] = -30  # never chosen
+    with torch.no_grad():
+        torch.testing.assert_close(second(*given), first(*given), rtol=1e-4, atol=1e-5)
+    with pytest.raises(ConfigurationError, match="only `reaches` may be new"):
+        Refiner(ModelOptions(widths=(4, 8, 8))).adopt(first)
+
+
 def test_recipes_have_profiles(tmp_path):
     file = tmp_path / "recipe.yaml"
     file.write_text("train: [a]\nvalidation: [b]\nsteps: 10\nprofiles:\n  large: {steps: 20, batch: 8}\n")
@@ -159,6 +221,9 @@ def test_recipes_have_profiles(tmp_path):
     assert (read_recipe(file, profile="large").steps, read_recipe(file, profile="large").batch) == (20, 8)
     with pytest.raises(ConfigurationError, match="no profile 'small'; choose one of large"):
         read_recipe(file, profile="small")
+    file.write_text("validation: [b]\n")
+    with pytest.raises(ConfigurationError, match="nothing to train on"):
+        read_recipe(file)
     file.write_text("train: [a]\nvalidation: [b]\nstep: 10\n")
     with pytest.raises(ConfigurationError, match="step"):
         read_recipe(file)

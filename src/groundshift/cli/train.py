@@ -36,6 +36,6 @@ def train(
     state = run(read_recipe(recipe, profile=profile), out, device=device)
     scores = export(state, out)["validation"]
     typer.echo(
-        f"error on the validation samples: {scores['epe']:.3f} pixels, {scores['near']:.3f} near the trace, "
-        f"{scores['start']:.3f} before refinement\nnetwork, card, state, table and curves are in {out}"
+        f"error on the validation samples: {scores['epe']:.3f} pixels, {scores['near']:.3f} near the trace\n"
+        f"network, card, state, table and curves are in {out}"
     )

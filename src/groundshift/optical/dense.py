@@ -1,16 +1,8 @@
 """`dense`: displacement at every pixel, smooth where the ground is and sharp where it broke.
 
-Three stages. *Coarse*: zero-mean normalised cross-correlation of small windows for whole-pixel candidates, made
-consistent by semi-global matching, from the top of an image pyramid down. *Fine*: at every pixel the images are
-linearised around the present field, and a small Gaussian window gives the correction and its information matrix
-(Lucas & Kanade 1981; Bruhn, Weickert & Schnörr 2005, doi:10.1023/B:VISI.0000045324.43199.43). *Prior*: the field is
-the piecewise smooth one closest to those measurements (total generalised variation, see
-`groundshift.kernels.total_variation`), with the penalty on jumps lowered where a jump has appeared (Candès, Wakin &
-Boyd 2008, doi:10.1007/s00041-008-9045-x). Fine and prior alternate.
-
-The information of a window is that of the Cramér–Rao bound for images that share the part ρ² of their variance:
-gradient energy times ρ² / (1 − ρ²). Ground that changed correlates badly, says nothing, and takes its displacement
-from around it, with a sigma that says so.
+*Coarse*: zero-mean normalised cross-correlation of small windows for whole-pixel candidates, made consistent by
+semi-global matching, from the top of an image pyramid down. Then windows of three sizes, one after the other, measure
+and sharpen, see `groundshift.optical.piecewise`. What the images do not tell has a sigma that says so.
 """
 
 from __future__ import annotations
@@ -18,14 +10,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from scipy import ndimage
 
 from groundshift.kernels.cost_volume import best_candidates, semi_global, zncc_costs
-from groundshift.kernels.gaussian import locally_standardised, smoothed
-from groundshift.kernels.spline import coefficients, scaled, warp
-from groundshift.kernels.total_variation import Field, piecewise_smooth
+from groundshift.kernels.gaussian import smoothed
+from groundshift.kernels.spline import scaled
+from groundshift.kernels.total_variation import Field
 from groundshift.model.reason import Reason
 from groundshift.optical.methods import Method, Nodes, PixelFlow, flow_where_valid
+from groundshift.optical.piecewise import Images, Measurement, improved, ready, seen, variance_of
 
 if TYPE_CHECKING:
     from groundshift.optical.config import PairConfig
@@ -34,7 +26,6 @@ _TOP_RADIUS = 4  # candidates at the top of the pyramid reach at least this far,
 _HALF_WINDOW = 6  # of the coarse stage, pixels
 _SLOPE, _CEILING = 1.2, 3.0  # penalties of semi-global matching, in units of 1 − ZNCC
 _MEMORY = 0.97  # of its paths
-_LOCAL = 8.0  # Gaussian sigma over which brightness and contrast are made equal, pixels
 
 
 class _Stage(NamedTuple):
@@ -46,26 +37,6 @@ class _Stage(NamedTuple):
 
 
 _STAGES = (_Stage(8.0, 4, 0.0), _Stage(4.0, 3, 0.05), _Stage(2.5, 4, 0.05))
-_EDGE, _CURVATURE = 2.0, 10.0
-_LEAST_EDGE = 0.05  # share of the penalty on jumps that always stays
-_ITERATIONS = (60, 60, 80, 80)  # of the prior, on the full grid and on coarser ones
-_BALANCE = 200.0
-_OUTLIER = 2.5  # residuals beyond this many local standard deviations lose weight
-_CHANCE = 0.05  # ρ² of a window without anything in common
-_LARGEST_STEP = 1.0  # pixels a pixel may move in one linearisation
-_REACHES = (3, 6, 9)  # pixels from which a pixel near a jump may take over the displacement of the other side
-_SEEN_JUMP = 0.05  # pixels: jumps above this are sharpened
-_SPECKLE = 7  # pixels: side of the median that removes what is left of whole-pixel candidates that alternate
-_TAKE_OVER = 0.95  # the mismatch must fall below this share of its present value
-
-
-class _Images(NamedTuple):
-    """A pair prepared for matching: NaN filled, and a weight of 0 where they were."""
-
-    pre: np.ndarray
-    post: np.ndarray
-    pre_weight: np.ndarray
-    post_weight: np.ndarray
 
 
 # --- coarse ---------------------------------------------------------------------------------------------------------
@@ -92,13 +63,13 @@ def _levels(max_displacement: float) -> int:
     return levels
 
 
-def _coarse(images: _Images, max_displacement: float) -> np.ndarray:
+def _coarse(images: Images, max_displacement: float) -> np.ndarray:
     """Whole-pixel displacement at every pixel, float32 (2, y, x)."""
     pyramid = [images]
     for _ in range(_levels(max_displacement)):
         pre, pre_weight = _halved(pyramid[-1].pre, pyramid[-1].pre_weight)
         post, post_weight = _halved(pyramid[-1].post, pyramid[-1].post_weight)
-        pyramid.append(_Images(pre, post, pre_weight, post_weight))
+        pyramid.append(Images(pre, post, pre_weight, post_weight))
     found = None
     for level in reversed(range(len(pyramid))):
         shape = pyramid[level].pre.shape
@@ -124,183 +95,20 @@ def _fill(coarse: np.ndarray, shape: tuple[int, int]) -> list[tuple[int, int]]:
 # --- fine -----------------------------------------------------------------------------------------------------------
 
 
-class _Measurement(NamedTuple):
-    """The images linearised around a field: what windows say of each pixel."""
-
-    information: np.ndarray  # float32 (3, y, x): inverse covariance xx, xy, yy, pixels⁻²
-    pull: np.ndarray  # float32 (2, y, x): information times correction, pixels⁻¹
-    correlation: np.ndarray  # float32 (y, x): of the two images in the window, 0 to 1
-
-
-_DERIVATIVE = np.array([-1 / 60, 3 / 20, -3 / 4, 0, 3 / 4, -3 / 20, 1 / 60])  # sixth order
-
-
-def _gradient(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return tuple(ndimage.correlate1d(image, _DERIVATIVE, axis=axis, mode="mirror") for axis in (1, 0))
-
-
-def _seen(images: _Images, u: np.ndarray) -> np.ndarray:
-    """1 where a pixel can be used in both images, under the displacement u; else 0."""
-    rows, cols = np.indices(images.pre.shape, dtype=np.float32)
-    there = [rows + u[1], cols + u[0]]
-    return images.pre_weight * ndimage.map_coordinates(images.post_weight, there, order=0, mode="constant")
-
-
-def _measured(images: _Images, spline: np.ndarray, u: np.ndarray, window: float) -> _Measurement:
-    post = warp(spline, u[0], u[1])
-    weight = _seen(images, u)
-    first, second = (locally_standardised(*each, _LOCAL) for each in ((images.pre, images.pre_weight), (post, weight)))
-    gx, gy = ((a + b) / 2 for a, b in zip(_gradient(first), _gradient(second), strict=True))
-    residual = first - second
-
-    scale = np.sqrt(smoothed(weight * residual**2, 2 * window) / np.maximum(smoothed(weight, 2 * window), 1e-3) + 1e-4)
-    weight = (weight / (1 + (residual / (_OUTLIER * scale)) ** 2) ** 2).astype(np.float32)
-
-    total = smoothed(weight, window) + 1e-6
-    mean_x, mean_y, mean_r = (smoothed(weight * each, window) / total for each in (gx, gy, residual))
-    energy = [
-        smoothed(weight * gx * gx, window) - total * mean_x * mean_x,
-        smoothed(weight * gx * gy, window) - total * mean_x * mean_y,
-        smoothed(weight * gy * gy, window) - total * mean_y * mean_y,
-    ]
-    pull = [
-        smoothed(weight * gx * residual, window) - total * mean_x * mean_r,
-        smoothed(weight * gy * residual, window) - total * mean_y * mean_r,
-    ]
-
-    wide = 2 * window
-    total = smoothed(weight, wide) + 1e-6
-    mean_1, mean_2 = (smoothed(weight * each, wide) for each in (first, second))
-    var_1, var_2 = (
-        smoothed(weight * each * each, wide) - mean * mean / total + 1e-4
-        for each, mean in ((first, mean_1), (second, mean_2))
-    )
-    covariance = smoothed(weight * first * second, wide) - mean_1 * mean_2 / total
-    correlation = np.clip(covariance / np.sqrt(var_1 * var_2), 0, 0.9999)
-    shared = np.maximum(correlation**2 - _CHANCE, 0) / (1 - _CHANCE)
-    signal_to_noise = shared / (1 - shared) / (0.5 * (var_1 + var_2) / total)
-    return _Measurement(
-        np.stack([signal_to_noise * each for each in energy]).astype(np.float32),
-        np.stack([signal_to_noise * each for each in pull]).astype(np.float32),
-        correlation.astype(np.float32),
-    )
-
-
-def _correction(measured: _Measurement) -> np.ndarray:
-    """The step of each pixel that its window asks for, at most `_LARGEST_STEP`; float32 (2, y, x)."""
-    xx, xy, yy = measured.information
-    ridge = 1e-3 * (xx + yy) + 1e-6
-    determinant = (xx + ridge) * (yy + ridge) - xy * xy
-    px, py = measured.pull
-    step = np.stack([(yy + ridge) * px - xy * py, (xx + ridge) * py - xy * px]) / determinant
-    length = np.hypot(*step)
-    return step * np.minimum(1, _LARGEST_STEP / np.maximum(length, 1e-9))
-
-
-def _jumps(field: Field) -> np.ndarray:
-    """How much each pixel's differences to its neighbours depart from the smooth gradient, pixels."""
-    total = np.zeros(field.u.shape[1:], np.float32)
-    for c in range(2):
-        total += (np.diff(field.u[c], axis=1, append=field.u[c][:, -1:]) - field.v[2 * c]) ** 2
-        total += (np.diff(field.u[c], axis=0, append=field.u[c][-1:]) - field.v[2 * c + 1]) ** 2
-    return np.sqrt(total)
-
-
-def _sharpened(first: np.ndarray, second: np.ndarray, field: Field) -> Field:
-    """Let pixels near a jump change sides.
-
-    A jump that is smeared over some pixels, or a few pixels off, is a minimum that small steps do not leave. Single
-    pixels that stand out take the median around them first. Then every pixel near a jump tries the displacement of 24
-    places around it, extended to it with their smooth gradient, and takes the one under which the images agree best.
-
-    Parameters
-    ----------
-    first, second
-        Both images with local mean 0 and variance 1, the second as spline coefficients.
-    """
-    shape = first.shape
-    field = field._replace(u=np.stack([ndimage.median_filter(c, _SPECKLE) for c in field.u]))
-    active = ndimage.binary_dilation(_jumps(field) > _SEEN_JUMP, iterations=max(_REACHES))
-    rows, cols = np.nonzero(active)
-    if rows.size == 0:
-        return field
-    box = np.s_[rows.min() : rows.max() + 1, cols.min() : cols.max() + 1]
-    grid = np.indices(shape)[:, *box]
-    near = active[box]
-
-    def mismatch(u: np.ndarray) -> np.ndarray:
-        moved = warp(second, u[0] + cols.min(), u[1] + rows.min())
-        return smoothed(np.minimum((first[box] - moved) ** 2, 4), 2.0)
-
-    u, v = field.u[:, *box].copy(), field.v[:, *box].copy()
-    least = _TAKE_OVER * mismatch(u)
-    for reach in _REACHES:
-        for angle in np.arange(8) * np.pi / 4:
-            oy, ox = round(reach * np.sin(angle)), round(reach * np.cos(angle))
-            y, x = np.clip(grid[0] + oy, 0, shape[0] - 1), np.clip(grid[1] + ox, 0, shape[1] - 1)
-            slope = field.v[:, y, x]
-            candidate = field.u[:, y, x] - np.stack([slope[0] * ox + slope[1] * oy, slope[2] * ox + slope[3] * oy])
-            value = mismatch(candidate)
-            better = near & (value < least)
-            least = np.where(better, value, least)
-            u, v = np.where(better, candidate, u), np.where(better, slope, v)
-    sharp = Field(field.u.copy(), field.v.copy())
-    sharp.u[:, *box], sharp.v[:, *box] = u, v
-    return sharp
-
-
-def _refined(images: _Images, start: np.ndarray) -> tuple[Field, _Measurement]:
+def _refined(images: Images, start: np.ndarray) -> tuple[Field, Measurement]:
     """Alternate fine and prior; returns the field and what was measured around it last."""
-    spline = coefficients(images.post)
-    first = locally_standardised(images.pre, images.pre_weight, _LOCAL)
-    second = coefficients(locally_standardised(images.post, images.post_weight, _LOCAL))
+    pair = ready(images)
     field = Field(start, np.zeros((4, *start.shape[1:]), np.float32))
     for stage in _STAGES:
         for alternation in range(stage.alternations):
-            if alternation == stage.alternations - 1:
-                field = _sharpened(first, second, field)
-            measured = _measured(images, spline, field.u, stage.window)
-            h = field.u + _correction(measured)
-            xx, xy, yy = measured.information
-            target = np.stack([xx * h[0] + xy * h[1], xy * h[0] + yy * h[1]]).astype(np.float32)
-            share = np.ones(start.shape[1:])
-            if stage.jump:
-                share = np.maximum(stage.jump / (stage.jump + _jumps(field)), _LEAST_EDGE)
-            field = piecewise_smooth(
-                measured.information, target, (_EDGE * share).astype(np.float32),
-                curvature=_CURVATURE, start=field, iterations=_ITERATIONS, balance=_BALANCE,
-            )  # fmt: skip
+            last = alternation == stage.alternations - 1
+            field, measured = improved(pair, field, window=stage.window, jump=stage.jump, sharpen=last)
     return field, measured
 
 
 # --- result ---------------------------------------------------------------------------------------------------------
 
-_POOL = 4.0  # Gaussian sigma, pixels, over which the prior pools information
-_JUMP_FACTORS = ((3, 0.005), (7, 0.002))  # window (pixels) and variance a squared pixel of spread inside it
-_UNSURE_JUMP_FACTORS = ((15, 0.03), (25, 0.02))  # the same, times the share of variance that the images do not share
-"""Fitted on pairs of sites that are kept apart from the benchmark: variance of standardised errors about 1."""
 _LARGEST_SIGMA = 1.0  # pixels; beyond it nothing was measured
-
-
-def _variance(field: Field, measured: _Measurement) -> np.ndarray:
-    """Variance of dx and dy, pixels², float (2, y, x).
-
-    The bound of the information pooled around a pixel, plus what a misplaced jump does: a share of the squared
-    spread of the field near by, and from further away the less the images agree.
-    """
-    xx, xy, yy = (smoothed(each, _POOL) * (4 * np.pi * _POOL**2) for each in measured.information)
-    variance = np.stack([yy, xx]) / np.maximum(xx * yy - xy * xy, 1e-12)
-    unshared = 1 - measured.correlation**2
-    for size, factor in _JUMP_FACTORS:
-        variance = variance + factor * _squared_spread(field.u, size)
-    for size, factor in _UNSURE_JUMP_FACTORS:
-        variance = variance + factor * unshared * _squared_spread(field.u, size)
-    return variance
-
-
-def _squared_spread(u: np.ndarray, size: int) -> np.ndarray:
-    """Squared difference of the largest and the smallest value in a square window, summed over components."""
-    return sum((ndimage.maximum_filter(c, size) - ndimage.minimum_filter(c, size)) ** 2 for c in u)
 
 
 _BLOCK = 1024  # pixels; the prior sees everything it is given, so that what it is given must not depend on tiles
@@ -315,13 +123,13 @@ def _reach(config: PairConfig) -> int:
 
 def _measure(pre: np.ndarray, post: np.ndarray, nodes: Nodes, config: PairConfig) -> PixelFlow:
     (pre_scaled, pre_weight), (post_scaled, post_weight) = scaled(pre), scaled(post)
-    images = _Images(pre_scaled, post_scaled, pre_weight, post_weight)
+    images = Images(pre_scaled, post_scaled, pre_weight, post_weight)
     coarse = _coarse(images, config.max_displacement)
     rows, cols = (_fine_span(each, side, config.max_displacement) for each, side in zip(nodes, pre.shape, strict=True))
-    images = _Images(*(each[rows, cols] for each in images))
+    images = Images(*(each[rows, cols] for each in images))
     nodes = Nodes(nodes.rows - rows.start, nodes.cols - cols.start)
     field, measured = _refined(images, np.ascontiguousarray(coarse[:, rows, cols]))
-    variance = _variance(field, measured)
+    variance = variance_of(field, measured)
 
     at = nodes.pixels()
     sigma_x, sigma_y = np.sqrt(variance[0][at]), np.sqrt(variance[1][at])
@@ -329,7 +137,7 @@ def _measure(pre: np.ndarray, post: np.ndarray, nodes: Nodes, config: PairConfig
     reason = np.zeros(dx.shape, np.uint8)
     reason[np.hypot(dx, dy) > config.max_displacement] = Reason.OUT_OF_RANGE
     reason[np.maximum(sigma_x, sigma_y) > _LARGEST_SIGMA] = Reason.NO_MATCH
-    reason[_seen(images, field.u)[at] == 0] = Reason.NO_DATA
+    reason[seen(images, field.u)[at] == 0] = Reason.NO_DATA
     layers = (dx, dy, sigma_x, sigma_y, measured.correlation[at])
     return flow_where_valid(layers, reason)
 

@@ -1,4 +1,8 @@
-"""`network`: phase correlation of large windows, refined at every pixel by a small trained network.
+"""`network`: phase correlation of large windows, refined at every pixel by a small trained network, then sharpened.
+
+The network says at each pixel how far the ground moved and how sure that is. Its answer then counts as a measurement
+beside those of small windows, of which the piecewise smooth field is made, with its jumps put in place
+(`groundshift.optical.piecewise`): a network with few layers smears a fault over some pixels, which is mended so.
 
 What the network is, and how it was trained, is in `groundshift.train`; here it only runs, in onnxruntime. Its weights
 and their card (what it was trained on, how it scores) come with the package.
@@ -15,11 +19,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from groundshift.engine.pools import available_cores
 from groundshift.errors import InputError
+from groundshift.kernels.spline import coefficients, scaled
+from groundshift.kernels.total_variation import Field
 from groundshift.model.reason import Reason
 from groundshift.optical.frequency import FREQUENCY
 from groundshift.optical.methods import Method, Nodes, PixelFlow, flow_where_valid
-from groundshift.optical.refinement import Refine, prepared, refined, variance, warped
+from groundshift.optical.piecewise import Images, Known, Pair, improved, variance_of
+from groundshift.optical.refinement import PreparedPair, Refine, prepared, refined, variance, warped
 
 if TYPE_CHECKING:
     from groundshift.optical.config import PairConfig
@@ -30,6 +38,11 @@ MULTIPLE = 16
 
 _BLOCK = 1024  # pixels
 _HALO = 128  # pixels that the steps see, beyond what the first field does
+_ALTERNATIONS = 2  # of measuring by small windows and making piecewise smooth
+_WINDOW, _JUMP = 2.0, 0.05  # pixels: Gaussian sigma of these windows; a jump between pixels that is a fault
+_WORTH = 0.02  # share of the information of the network that counts: errors of pixels beside each other are alike
+_TOLD = 0.35  # weight of the variance that the network tells, against that of the windows
+_LEAST_VARIANCE = 1e-4  # pixels²
 _LARGEST_SIGMA = 1.0  # pixels; beyond it nothing was measured
 _QUALITY_SIGMA = 0.2  # pixels, both components together, at which quality is halved
 
@@ -68,11 +81,12 @@ def load(folder: str | None = None) -> Network:
 
 
 def runner(weights: bytes) -> Refine:
-    """A step of the network from its ONNX file; one thread, so that it answers the same wherever it runs."""
+    """A step of the network from its ONNX file; it answers the same on any number of cores."""
     import onnxruntime  # takes a second to import, and other methods do without
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.intra_op_num_threads, options.inter_op_num_threads = available_cores(), 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # other tiles want the cores too
     options.log_severity_level = 3
     available = onnxruntime.get_available_providers()
     chosen = [each for each in ("CUDAExecutionProvider", "CPUExecutionProvider") if each in available]
@@ -105,10 +119,11 @@ def measured(
     """Pixel flow at nodes by a network; images float32 (y, x), NaN without data."""
     pair = prepared(pre, post, max_displacement=max_displacement)
     answer = refined(pair, network.refine, iterations=network.iterations)
-    weight = warped(pair, answer[:2])[1]
+    flow, both = _sharp(pre, post, pair, answer)
+    weight = warped(pair, flow)[1]
     at = nodes.pixels()
-    dx, dy = answer[0][at], answer[1][at]
-    sigmas = [np.sqrt(network.variance_factor * each[at]) for each in variance(answer)]
+    dx, dy = flow[0][at], flow[1][at]
+    sigmas = [np.sqrt(network.variance_factor * each[at]) for each in both]
     reason = np.zeros(dx.shape, np.uint8)
     reason[np.hypot(dx, dy) > max_displacement] = Reason.OUT_OF_RANGE
     reason[np.maximum(*sigmas) > _LARGEST_SIGMA] = Reason.NO_MATCH
@@ -118,9 +133,29 @@ def measured(
     return flow_where_valid(layers, reason)
 
 
+def _sharp(
+    pre: np.ndarray, post: np.ndarray, prepared_pair: PreparedPair, answer: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The piecewise smooth field of an answer and of what small windows measure, and its variance up to a factor.
+
+    Both float32 (2, y, x), pixels and pixels². The network knows best where ground has changed, the windows how well
+    a jump is placed: the variance is a weighted geometric mean of theirs.
+    """
+    (first, first_weight), (second, second_weight) = scaled(pre), scaled(post)
+    images = Images(first, second, first_weight, second_weight)
+    pair = Pair(images, coefficients(second), prepared_pair.first, prepared_pair.second)
+    told = variance(answer)
+    sure_x, sure_y = _WORTH / (told + _LEAST_VARIANCE)
+    known = Known(np.stack([sure_x, np.zeros_like(sure_x), sure_y]).astype(np.float32), answer[:2])
+    field = Field(answer[:2], np.zeros((4, *answer.shape[1:]), np.float32))
+    for _ in range(_ALTERNATIONS):
+        field, windows = improved(pair, field, window=_WINDOW, jump=_JUMP, sharpen=True, known=known)
+    return field.u, told**_TOLD * variance_of(field, windows) ** (1 - _TOLD)
+
+
 NETWORK = Method(
     name="network",
-    summary="every pixel, by a trained network that refines phase correlation",
+    summary="every pixel, by a trained network that refines phase correlation, sharp at faults",
     source="after Montagnon et al.; Teed & Deng 2020; Ronneberger et al. 2015",
     dense=True,
     block=_BLOCK,

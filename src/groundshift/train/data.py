@@ -19,14 +19,17 @@ from __future__ import annotations
 
 import importlib
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
 
 from groundshift.errors import ConfigurationError, InputError
 from groundshift.io.samples import Sample
+from groundshift.synth.dataset import DatasetOptions, dataset_sample, find_pairs, find_traces
+from groundshift.synth.real_pairs import ImagePair
 
 SYMMETRIES = 8
 LIMIT = 10.0  # standard deviations at which a normalised image is cut off: clouds, glints
@@ -75,6 +78,28 @@ class Joined:
                 return part[index]
             index -= len(part)
         raise AssertionError  # the length is the sum of the parts
+
+
+def made(options: DatasetOptions) -> Made:
+    """The samples to train on of a set that is not on disk, its classes in turn; an epoch has as many as the set."""
+    pairs, traces = find_pairs(options.model_copy(update={"validation": 0, "test": 0}))["train"], find_traces(options)
+    make = partial(_one_of, options, pairs, traces)
+    return Made(make, options.train * len(options.scales))
+
+
+def _one_of(options: DatasetOptions, pairs: tuple[ImagePair, ...], traces: Sequence[np.ndarray], number: int) -> Sample:
+    number, scale = divmod(number, len(options.scales))
+    return dataset_sample(options, "train", options.scales[scale], number, pairs=pairs, traces=traces)
+
+
+def _taken(samples: Samples, epoch: int, index: int) -> Sample:
+    """A sample of an epoch: one that is made is another in each."""
+    if isinstance(samples, Joined):
+        for part in samples.parts:
+            if index < len(part):
+                return _taken(part, epoch, index)
+            index -= len(part)
+    return samples[epoch * len(samples) + index if isinstance(samples, Made) else index]
 
 
 def augmented(sample: Sample, k: int) -> Sample:
@@ -166,9 +191,7 @@ class Prepared:
         epoch, index = key if isinstance(key, tuple) else (0, key)
         if not 0 <= index < len(self):
             raise IndexError(index)
-        repeats = not isinstance(self.samples, Made)
-        sample = self.samples[index if repeats else epoch * len(self) + index]
-        return self.prepare(sample, epoch, index)
+        return self.prepare(_taken(self.samples, epoch, index), epoch, index)
 
     def prepare(self, sample: Sample, epoch: int, index: int) -> dict[str, np.ndarray]:
         """A sample cropped and turned as that of an epoch and number, as arrays."""

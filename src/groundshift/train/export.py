@@ -6,6 +6,7 @@ import hashlib
 import io
 import logging
 import warnings
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,18 @@ import torch
 
 from groundshift.errors import InputError
 from groundshift.io.files import atomic_path, write_json
-from groundshift.optical.network import CARD, MULTIPLE, WEIGHTS, runner
-from groundshift.train.loop import evaluate, examples_of, load_state
+from groundshift.io.samples import SampleFolder
+from groundshift.optical.methods import Nodes
+from groundshift.optical.network import CARD, MULTIPLE, WEIGHTS, Network, measured, runner
+from groundshift.train.loop import images_of, load_state, means, spread
+from groundshift.train.recipe import Recipe
+from groundshift.validate.metrics import score
 
 log = logging.getLogger(__name__)
 
 OPSET = 17
 INPUTS = ("first", "second", "weight", "flow")
+_MARGIN = 24  # pixels at the border of samples that do not count
 _AGREE = 1e-4  # pixels by which onnxruntime may differ from torch
 
 
@@ -64,16 +70,16 @@ def export(state: str | Path, out: str | Path, *, licence: str = "Apache-2.0") -
     """Write the network of a training run, and its card, into a folder; returns the card.
 
     The factor by which variances are too small is taken from the validation samples of the recipe, and so are the
-    scores on the card.
+    scores on the card: of the whole method, with what comes before and after the network.
     """
     model, recipe, kept = load_state(state)
     weights = to_onnx(model)
-    scores = evaluate(model, examples_of(recipe), iterations=recipe.iterations, device="cpu")
+    scores = _scores(Network(runner(weights), recipe.iterations, 1.0), recipe)
     card = {
         "sha256": hashlib.sha256(weights).hexdigest(), "licence": licence, "iterations": recipe.iterations,
         "parameters": sum(each.numel() for each in model.parameters()),
         "variance_factor": (scores["variance_x"] + scores["variance_y"]) / 2,
-        "validation": scores, "steps": kept["step"], "recipe": kept["recipe"],
+        "validation": scores, "samples": recipe.validation_samples, "steps": kept["step"], "recipe": kept["recipe"],
     }  # fmt: skip
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
@@ -81,3 +87,18 @@ def export(state: str | Path, out: str | Path, *, licence: str = "Apache-2.0") -
         temporary.write_bytes(weights)
     write_json(out / CARD, card)
     return card
+
+
+def _scores(network: Network, recipe: Recipe) -> dict[str, float]:
+    """Mean scores of the method with a network over validation samples, see :class:`groundshift.validate.Scores`."""
+    rows = []
+    for folder in map(SampleFolder, recipe.validation):
+        for index in spread(len(folder), recipe.validation_samples):
+            sample = folder[index]
+            pre, post = images_of(sample)
+            nodes = Nodes(*(np.arange(side, dtype=float) for side in pre.shape))
+            flow = measured(network, pre, post, nodes, max_displacement=recipe.max_displacement)
+            found, sigma = np.stack([flow.dx, flow.dy]), np.stack([flow.dx_sigma, flow.dy_sigma])
+            found[:, ~sample.valid] = np.nan
+            rows.append(asdict(score(found, sample.flow, sample.distance, sigma, margin=_MARGIN)))
+    return means(rows)

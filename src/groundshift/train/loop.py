@@ -24,7 +24,7 @@ from groundshift.figures.training import curves
 from groundshift.io.files import atomic_path
 from groundshift.io.samples import Sample, SampleFolder
 from groundshift.optical.refinement import CHANNELS, prepared, variance
-from groundshift.train.data import Joined, Order, Prepared
+from groundshift.train.data import Joined, Order, Prepared, made
 from groundshift.train.loss import loss
 from groundshift.train.model import Refiner
 from groundshift.train.recipe import Recipe
@@ -46,7 +46,7 @@ class NetworkInput:
 
     def __call__(self, sample: Sample, random: np.random.Generator) -> dict[str, np.ndarray]:
         """Images, weights and first field, with the truth beside them."""
-        pre, post = (np.where(each > 0, each, np.nan).astype(np.float32) for each in (sample.pre, sample.post))
+        pre, post = images_of(sample)
         pair = prepared(pre, post, max_displacement=self.max_displacement)
         valid = sample.valid & np.isfinite(sample.flow).all(axis=0)
         start = pair.start + _wobble(pair.start.shape, random, self.jitter)
@@ -60,6 +60,12 @@ class NetworkInput:
             "valid": valid,
             "distance": sample.distance.astype(np.float32),
         }
+
+
+def images_of(sample: Sample) -> tuple[np.ndarray, np.ndarray]:
+    """Both images of a sample, float32 (y, x): NaN without data."""
+    pre, post = (np.where(each > 0, each, np.nan).astype(np.float32) for each in (sample.pre, sample.post))
+    return pre, post
 
 
 def _wobble(shape: tuple[int, ...], random: np.random.Generator, largest: float) -> np.ndarray:
@@ -117,7 +123,10 @@ def train(recipe: Recipe, out: str | Path, *, device: str | None = None) -> Path
     out.mkdir(parents=True, exist_ok=True)
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(recipe.seed)
-    model = (Refiner(recipe.model) if recipe.start is None else load_state(recipe.start)[0].train()).to(device)
+    model = Refiner(recipe.model)
+    if recipe.start is not None:
+        model.adopt(load_state(recipe.start)[0])
+    model = model.to(device, memory_format=torch.channels_last)
     average = torch.optim.swa_utils.AveragedModel(
         model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.average)
     )
@@ -134,7 +143,10 @@ def train(recipe: Recipe, out: str | Path, *, device: str | None = None) -> Path
         with torch.autocast(device, torch.bfloat16, enabled=recipe.precision == "bfloat16" and device != "cpu"):
             answers = run_model(model, batch, iterations=recipe.iterations)
         weight = batch["valid"] * (1 + recipe.near * torch.exp(-batch["distance"] / _FADES))
-        value = loss(answers, batch["flow"], weight, decay=recipe.decay, absolute=recipe.absolute)
+        value = loss(
+            answers, batch["flow"], weight,
+            decay=recipe.decay, absolute=recipe.absolute, likelihood=recipe.likelihood,
+        )  # fmt: skip
         optimiser.zero_grad(set_to_none=True)
         value.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -201,9 +213,9 @@ class _Batches:
 
 
 def _batches(recipe: Recipe, first: int) -> Any:
-    samples = Joined(tuple(SampleFolder(folder) for folder in recipe.train))
+    samples = Joined((*map(SampleFolder, recipe.train), *map(made, recipe.made)))
     arrays = NetworkInput(recipe.max_displacement, recipe.jitter)
-    data = Prepared(samples, crop=recipe.crop, seed=recipe.seed, arrays=arrays)
+    data = Prepared(samples, crop=recipe.crop, symmetries=recipe.symmetries, seed=recipe.seed, arrays=arrays)
     return torch.utils.data.DataLoader(
         data, batch_sampler=_Batches(len(data), recipe, first), num_workers=recipe.workers,
         prefetch_factor=4 if recipe.workers else None, pin_memory=torch.cuda.is_available(),
@@ -215,9 +227,13 @@ def examples_of(recipe: Recipe) -> list[dict[str, np.ndarray]]:
     examples = []
     for folder in map(SampleFolder, recipe.validation):
         data = Prepared(folder, symmetries=False, seed=recipe.seed, arrays=NetworkInput(recipe.max_displacement))
-        chosen = np.unique(np.linspace(0, len(folder) - 1, min(recipe.validation_samples, len(folder))).astype(int))
-        examples += [data[int(index)] for index in chosen]
+        examples += [data[index] for index in spread(len(folder), recipe.validation_samples)]
     return examples
+
+
+def spread(length: int, count: int) -> list[int]:
+    """As many of the numbers below `length`, evenly spread."""
+    return [int(each) for each in np.unique(np.linspace(0, length - 1, min(count, length)).astype(int))]
 
 
 @torch.no_grad()
@@ -249,12 +265,13 @@ def evaluate(
                 "variance_y": standard[1],
             }
         )
-    columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-    return {name: _mean(each[np.isfinite(each)]) for name, each in columns.items()}
+    return means(rows)
 
 
-def _mean(values: np.ndarray) -> float:
-    return float(values.mean()) if values.size else math.nan
+def means(rows: list[dict[str, float]]) -> dict[str, float]:
+    """Mean of each column over the rows that have a value; NaN if none has."""
+    columns = {name: [row[name] for row in rows if math.isfinite(row[name])] for name in rows[0]}
+    return {name: float(np.mean(each)) if each else math.nan for name, each in columns.items()}
 
 
 def _save(

@@ -27,8 +27,13 @@ def negative_log_likelihood(answer: Tensor, flow: Tensor) -> Tensor:
     return -torch.logaddexp(functional.logsigmoid(-share) + log_narrow, functional.logsigmoid(share) + log_wide)
 
 
-def loss(answers: list[Tensor], flow: Tensor, weight: Tensor, *, decay: float, absolute: float) -> Tensor:
-    """Sum over the steps, the later the heavier: likelihood and `absolute` times the absolute error, mean over pixels.
+def loss(
+    answers: list[Tensor], flow: Tensor, weight: Tensor, *, decay: float, absolute: float, likelihood: float = 1.0
+) -> Tensor:
+    """Sum over the steps, the later the heavier: absolute error and likelihood with their weights, mean over pixels.
+
+    The likelihood teaches the scales alone, the absolute error the flow. If the likelihood taught the flow too, quiet
+    ground far from faults, where scales are small, would be all that counts.
 
     Parameters
     ----------
@@ -37,12 +42,13 @@ def loss(answers: list[Tensor], flow: Tensor, weight: Tensor, *, decay: float, a
 
     Returns
     -------
-    A scalar, nats. The weight of step k of n is decay^(n − k), as in RAFT (Teed & Deng 2020, arXiv:2003.12039).
+    A scalar. The weight of step k of n is decay^(n − k), as in RAFT (Teed & Deng 2020, arXiv:2003.12039).
     """
     count = weight.sum().clamp(min=1)
     total = flow.new_zeros(())
     for k, answer in enumerate(reversed(answers)):
         error = (answer[:, :2] - flow).abs().sum(1)
-        per_pixel = negative_log_likelihood(answer, flow) + absolute * error
+        scales_alone = torch.cat([answer[:, :2].detach(), answer[:, 2:]], 1)
+        per_pixel = absolute * error + likelihood * negative_log_likelihood(scales_alone, flow)
         total = total + decay**k * (weight * per_pixel).sum() / count
     return total

@@ -4,21 +4,30 @@ It is not asked to find out what is known. Products of gradients and of the diff
 Gaussian windows of three sizes, give the least-squares correction of each window and how well it is determined (Lucas &
 Kanade 1981). A small U-Net (Ronneberger et al. 2015, arXiv:1505.04597) at full resolution decides at each pixel which
 of them to believe, adds what they miss, and says how far off the result may be.
+
+Beside a fault every window sees both sides. There each pixel also tries the displacement of places around it, as in
+PatchMatch (Barnes et al. 2009, doi:10.1145/1531326.1531330): the one under which the images agree best in a narrow
+window is one more correction to choose.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from groundshift.errors import ConfigurationError
 from groundshift.train.recipe import ModelOptions
 
-DERIVATIVE = (-1 / 60, 3 / 20, -3 / 4, 0, 3 / 4, -3 / 20, 1 / 60)  # of sixth order
+DERIVATIVE = (3 / 4, -3 / 20, 1 / 60)  # of sixth order: times the differences of pixels 1, 2 and 3 to both sides
 _RIDGE = 0.02  # of the least squares, in units of the squared gradient of an image of variance 1
 _STEP = 2.0  # pixels: about the largest correction a window may ask for
+_FIT = 2.0  # pixels: Gaussian sigma of the window in which displacements of places around are compared
+_LARGEST_MISMATCH = 4.0  # squared difference of the two images; they have variance 1
+_NEW_CHOICE = -1.0  # logit of a choice that a network did not have when it was trained
 _LEAST_SCALE, _LARGEST_SCALE = -6.0, 2.0  # of the narrow distribution: logarithms, pixels
 
 
@@ -29,27 +38,30 @@ class Refiner(nn.Module):
         super().__init__()
         self.options = options or ModelOptions()
         windows = len(self.options.windows)
-        self.windows = nn.ModuleList(Blur(each, 6) for each in self.options.windows)
+        self.windows = nn.ModuleList(Blur(each, 7) for each in self.options.windows)
         self.around = Blur(8.0, 2)
-        self.register_buffer("derivative", torch.tensor(DERIVATIVE, dtype=torch.float32).view(1, 1, 1, -1))
-        self.body = UNet(6 + 6 * windows, 1 + windows + 2 + 5, self.options)
+        self.fit_one, self.fit = Blur(_FIT, 2), Blur(_FIT, 8)
+        others = 1 if self.options.reaches else 0
+        self.body = UNet(6 + 6 * windows + 4 * others, 1 + windows + others + 2 + 5, self.options)
         with torch.no_grad():  # before training: little more than nothing
             self.body.head.weight.zero_()
-            self.body.head.bias.copy_(torch.tensor([3.0] + [0.0] * (windows - 1) + [1.0, 0, 0, -2, -2, 0.5, 0.5, -2]))
+            first = torch.zeros(1 + windows + others)
+            first[0] = 3.0
+            if windows:
+                first[windows] = 1.0
+            self.body.head.bias.copy_(torch.cat([first, torch.tensor([0, 0, -2, -2, 0.5, 0.5, -2])]))
 
     def forward(self, first: Tensor, second: Tensor, weight: Tensor, flow: Tensor) -> Tensor:
         """First image, warped second, weight (b, 1, y, x) and flow (b, 2, y, x) in; (b, 7, y, x) out."""
         middle = (first + second) / 2
-        padded = functional.pad(middle, (3, 3, 3, 3), mode="replicate")
-        gx = functional.conv2d(padded[..., 3:-3, :], self.derivative)
-        gy = functional.conv2d(padded[..., :, 3:-3], self.derivative.transpose(2, 3))
+        gx, gy = _derivative(middle), _derivative(middle.transpose(2, 3)).transpose(2, 3)
         residual = first - second
         products = weight * torch.cat([gx * gx, gx * gy, gy * gy, gx * residual, gy * residual, residual**2], 1)
 
         seen, corrections = [first, second, residual * weight, weight], []
         for blur in self.windows:
-            total = blur(weight.expand(-1, 6, -1, -1)) + 1e-3
-            xx, xy, yy, px, py, left = (blur(products) / total).unbind(1)  # (b, y, x) each
+            sums = blur(torch.cat([products, weight], 1))
+            xx, xy, yy, px, py, left = (sums[:, :6] / (sums[:, 6:] + 1e-3)).unbind(1)  # (b, y, x) each
             xx, yy = xx + _RIDGE, yy + _RIDGE
             determinant = xx * yy - xy * xy
             step = torch.stack([yy * px - xy * py, xx * py - xy * px], 1) / determinant.unsqueeze(1)
@@ -57,6 +69,10 @@ class Refiner(nn.Module):
             corrections.append(step)
             certain = torch.stack([torch.log(xx), torch.log(yy), xy / torch.sqrt(xx * yy), torch.log(left + 1e-3)], 1)
             seen += [step, certain]
+        if self.options.reaches:
+            step, now, then = self.from_around(flow, corrections[-1], gx, gy, residual, weight)
+            corrections.append(step)
+            seen += [step, torch.log(now + 1e-3), torch.log(then + 1e-3)]
         seen.append(flow - self.around(flow))
 
         found = self.body(torch.cat(seen, 1))
@@ -69,6 +85,86 @@ class Refiner(nn.Module):
         wide = narrow + 0.5 + functional.softplus(scales[:, 2:4])
         return torch.cat([flow + step, narrow, wide, scales[:, 4:5]], 1)
 
+    @torch.no_grad()
+    def adopt(self, other: Refiner) -> None:
+        """Take the weights of a network that is like this one, or does not look around; what is new begins small.
+
+        Raises
+        ------
+        ConfigurationError
+            If the two are otherwise unlike.
+        """
+        if self.options == other.options:
+            self.load_state_dict(other.state_dict())
+            return
+        if self.options.model_copy(update={"reaches": ()}) != other.options:
+            raise ConfigurationError(
+                f"a network of {self.options} cannot begin with the weights of one of {other.options}; "
+                "only `reaches` may be new"
+            )
+        mine, theirs, windows = self.body, other.body, len(self.options.windows)
+        kept = {name: each for name, each in theirs.state_dict().items() if not name.startswith(("enter.w", "head."))}
+        mine.load_state_dict(kept, strict=False)
+        inputs = 4 + 6 * windows  # before those of the places around; two more come after
+        mine.enter.weight.zero_()
+        mine.enter.weight[:, :inputs] = theirs.enter.weight[:, :inputs]
+        mine.enter.weight[:, -2:] = theirs.enter.weight[:, -2:]
+        choices = 1 + windows
+        for new, old in ((mine.head.weight, theirs.head.weight), (mine.head.bias, theirs.head.bias)):
+            new[:choices], new[choices + 1 :] = old[:choices], old[choices:]
+        mine.head.weight[choices], mine.head.bias[choices] = 0, _NEW_CHOICE
+
+    @torch.no_grad()
+    def from_around(
+        self, flow: Tensor, correction: Tensor, gx: Tensor, gy: Tensor, residual: Tensor, weight: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The step to the corrected displacement of a place around under which the images agree best.
+
+        Returns
+        -------
+        The step (b, 2, y, x), and the squared difference of the images without it and with it, to first order
+        (b, 1, y, x).
+        """
+        height, width = flow.shape[-2:]
+        sums = self.fit_one(torch.cat([weight * torch.clamp(residual**2, max=_LARGEST_MISMATCH), weight], 1))
+        total = sums[:, 1:] + 1e-3
+        now = sums[:, :1] / total
+        best, least = torch.zeros_like(flow), now
+        for reach in self.options.reaches:
+            padded = functional.pad(flow + correction, (reach, reach, reach, reach), mode="replicate")
+            places = [
+                padded[:, :, reach + dy : reach + dy + height, reach + dx : reach + dx + width] - flow
+                for dy, dx in _around(reach)
+            ]
+            dx, dy = (torch.cat([each[:, c : c + 1] for each in places], 1) for c in (0, 1))
+            left = torch.clamp((residual - gx * dx - gy * dy) ** 2, max=_LARGEST_MISMATCH)
+            found = self.fit(weight * left) / total
+            smallest = found.amin(1, keepdim=True)
+            chosen = (found == smallest).to(flow.dtype)
+            chosen = chosen / chosen.sum(1, keepdim=True)
+            step = torch.cat([(chosen * dx).sum(1, keepdim=True), (chosen * dy).sum(1, keepdim=True)], 1)
+            better = smallest < least
+            best, least = torch.where(better, step, best), torch.minimum(least, smallest)
+        return best, now, least
+
+
+def _around(reach: int) -> list[tuple[int, int]]:
+    """Eight places at a distance, (rows, columns)."""
+    slant = round(reach / math.sqrt(2))
+    return [(0, reach), (0, -reach), (reach, 0), (-reach, 0)] + [
+        (y * slant, x * slant) for y in (-1, 1) for x in (-1, 1)
+    ]
+
+
+def _derivative(image: Tensor) -> Tensor:
+    """Along x, (b, 1, y, x) a pixel; as differences, which run faster than a convolution of one channel."""
+    width = image.shape[-1]
+    padded = functional.pad(image, (3, 3, 0, 0), mode="replicate")
+    return sum(
+        factor * (padded[..., 3 + k : 3 + k + width] - padded[..., 3 - k : 3 - k + width])
+        for k, factor in enumerate(DERIVATIVE, 1)
+    )
+
 
 class Blur(nn.Module):
     """Gaussian mean of each channel, with the border pixels repeated."""
@@ -78,7 +174,7 @@ class Blur(nn.Module):
         self.radius = int(3 * sigma + 0.5)
         at = torch.arange(-self.radius, self.radius + 1, dtype=torch.float32)
         kernel = torch.exp(-0.5 * (at / sigma) ** 2)
-        self.register_buffer("kernel", (kernel / kernel.sum()).view(1, 1, 1, -1).repeat(channels, 1, 1, 1))
+        self.register_buffer("kernel", (kernel / kernel.sum()).repeat(channels, 1, 1, 1), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         radius, channels = self.radius, x.shape[1]

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from groundshift.errors import ConfigurationError, InputError
+from groundshift.synth.dataset import DatasetOptions
 
 
 class ModelOptions(BaseModel):
@@ -19,7 +20,10 @@ class ModelOptions(BaseModel):
     widths: tuple[int, ...] = Field((24, 40, 64, 96), min_length=1, description="channels at full, half, … resolution")
     depth: int = Field(2, ge=1, description="convolutions of a level on the way down, and on the way up")
     windows: tuple[float, ...] = Field(
-        (1.5, 3.0, 6.0), min_length=1, description="Gaussian sigma of the windows of least squares, pixels"
+        (1.5, 3.0, 6.0), description="Gaussian sigma of the windows of least squares, pixels; the last is the widest"
+    )
+    reaches: tuple[int, ...] = Field(
+        (4, 9, 18), description="how far around each pixel displacements are looked for that fit it better, pixels"
     )
 
 
@@ -29,16 +33,23 @@ class Recipe(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: ModelOptions = ModelOptions()
-    train: tuple[str, ...] = Field(min_length=1, description="folders of samples to train on")
+    train: tuple[str, ...] = Field((), description="folders of samples to train on")
+    made: tuple[DatasetOptions, ...] = Field(
+        (), description="sets whose samples are made while training, ever new ones"
+    )
     validation: tuple[str, ...] = Field(min_length=1, description="folders of samples on which progress is measured")
-    start: str | None = Field(None, description="state of another run, whose weights this one starts with")
+    start: str | None = Field(
+        None, description="state of another run, whose weights this one starts with; its network may lack `reaches`"
+    )
     validation_samples: int = Field(48, ge=1, description="of each of these folders, spread over it")
     crop: int = Field(192, ge=64, multiple_of=32, description="side of the squares that are trained on, pixels")
     max_displacement: float = Field(12.0, gt=0, description="of the first field, pixels")
     jitter: float = Field(0.3, ge=0, description="largest smooth error added to the first field, pixels")
+    symmetries: bool = Field(True, description="samples are turned and mirrored")
     iterations: int = Field(3, ge=1, description="steps of refinement")
     decay: float = Field(0.7, gt=0, le=1, description="weight of a step against that of the next")
-    absolute: float = Field(0.5, ge=0, description="weight of the absolute error, per pixel, beside the likelihood")
+    likelihood: float = Field(1.0, ge=0, description="weight of the likelihood, which teaches the size of the error")
+    absolute: float = Field(10.0, ge=0, description="weight of the absolute error, a pixel of error")
     near: float = Field(0.0, ge=0, description="additional weight of pixels at a trace; it fades over 8 pixels")
     steps: int = Field(3000, ge=1, description="of the optimiser")
     batch: int = Field(4, ge=1, description="samples a step")
@@ -51,6 +62,12 @@ class Recipe(BaseModel):
     every: int = Field(250, ge=1, description="steps between validations, which are also where a run goes on")
     workers: int = Field(1, ge=0, description="processes that prepare samples; 0 is this one")
     seed: int = Field(0, ge=0, description="of weights, order, crops and turns")
+
+    @model_validator(mode="after")
+    def _something(self) -> Recipe:
+        if not self.train and not self.made:
+            raise ValueError("there is nothing to train on; give folders of samples (train) or sets to make (made)")
+        return self
 
 
 def read_recipe(path: str | Path, *, profile: str | None = None, **changes: Any) -> Recipe:
