@@ -13,7 +13,8 @@ from groundshift.synth.radar.ground import make_ground
 from groundshift.synth.radar.motion import MOTIONS, make_motions
 from groundshift.synth.radar.options import COVERS, REGIONS, StackOptions
 from groundshift.synth.radar.scatterers import coherence_matrix, response
-from groundshift.synth.radar.stack import KINDS, open_simulation, simulate_stack, write_simulation
+from groundshift.synth.radar.scene import KINDS
+from groundshift.synth.radar.stack import open_simulation, simulate_stack, write_simulation
 
 STILL = {"subsidence": 0, "accelerating": 0, "seasonal": 0, "step": 0, "landslide": 0, "thermal": 0, "settling": 0}
 CALM = {"turbulence": 0, "stratified": 0, "stratified_seasonal": 0, "ramp": 0}

@@ -116,7 +116,8 @@ def stack(
     """Make a Sentinel-1 stack with its truth: persistent and distributed scatterers, motion, atmosphere, heights."""
     from groundshift.synth.radar.options import read_options
     from groundshift.synth.radar.picture import draw_stack
-    from groundshift.synth.radar.stack import KINDS, write_simulation
+    from groundshift.synth.radar.scene import KINDS
+    from groundshift.synth.radar.stack import write_simulation
 
     chosen = read_options(
         options, lines=size, pixels=size, dates=dates, interval=interval, missing=missing, orbit=orbit, seed=seed

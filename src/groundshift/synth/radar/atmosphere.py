@@ -81,7 +81,13 @@ def turbulence(
     return out
 
 
-def between(nodes: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Weights of linear interpolation from nodes in even steps to places, float32 (place, node)."""
-    away = np.abs(places[:, None] - nodes) / (nodes[1] - nodes[0])
-    return np.maximum(1 - away, 0).astype(np.float32)
+def between(screens: np.ndarray, node_y: np.ndarray, node_x: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Screens (time, node_y, node_x) at rows and columns between evenly spaced nodes: linear, float32 (time, y, x)."""
+    weights = [
+        np.maximum(1 - np.abs(places[:, None] - nodes) / (nodes[1] - nodes[0]), 0).astype(np.float32)
+        for places, nodes in ((y, node_y), (x, node_x))
+    ]
+    near = [np.flatnonzero(each.any(axis=0)) for each in weights]
+    some = screens[:, near[0][0] : near[0][-1] + 1, near[1][0] : near[1][-1] + 1]
+    along, across = (each[:, at[0] : at[-1] + 1] for each, at in zip(weights, near, strict=True))
+    return along @ some @ across.T
