@@ -135,6 +135,7 @@ def estimate_atmosphere(
             f"{np.count_nonzero(~np.isfinite(displacement))} gaps; give (time, n) without gaps"
         )
     heights = np.asarray(heights, float)
+    displacement = displacement - np.median(displacement, axis=1, keepdims=True)
     weights, doubt = np.ones(len(displacement)), 0.0
     for _ in range(_ROUNDS):
         rest, height = motion_projection(geometry, weights, degree=config.degree, seasonal=config.seasonal)

@@ -22,7 +22,8 @@ class StackGeometry:
     baselines
         Perpendicular baselines against the reference image, m; float (time,).
     range_sine
-        Slant range times the sine of the incidence angle in the middle of the scene, m.
+        Slant range times the sine of the incidence angle in the middle of the scene, m. Height errors that are
+        estimated with it are, at a point with another one, larger by the ratio of the point's to this.
     wavelength
         mm.
     """
