@@ -110,6 +110,6 @@ def test_errors_write_nothing(files, tmp_path):
 
 
 def test_auto_picks_by_what_was_asked():
-    assert resolved(PairConfig()).method == "dense"
+    assert resolved(PairConfig()).method == "network"
     assert resolved(PairConfig(step=8)).method == "frequency"
     assert resolved(PairConfig(method="gauss-newton")).step == 8

@@ -130,6 +130,28 @@ def _weights(t, out):
     out[5] = share * t2 * t2 * t
 
 
+@numba.njit(cache=True, nogil=True, fastmath=True, inline="always")
+def value_at(spline, y, x, wx, wy):
+    """The image at a place, from its coefficients (y, x); mirrored beyond it. `wx`, `wy`: float32 (6,), to work in."""
+    height, width = spline.shape
+    top, left = int(np.floor(y)), int(np.floor(x))
+    _weights(np.float32(y - top), wy)
+    _weights(np.float32(x - left), wx)
+    total = np.float32(0)
+    if 2 <= top < height - 3 and 2 <= left < width - 3:
+        for a in range(6):
+            line = np.float32(0)
+            for b in range(6):
+                line += wx[b] * spline[top - 2 + a, left - 2 + b]
+            total += wy[a] * line
+    else:
+        for a in range(6):
+            row = _mirrored(top - 2 + a, height)
+            for b in range(6):
+                total += wy[a] * wx[b] * spline[row, _mirrored(left - 2 + b, width)]
+    return total
+
+
 @numba.njit(cache=True, nogil=True, fastmath=True)
 def warp(spline, dx, dy):
     """The image at (x + dx, y + dy) for every pixel (x, y).
@@ -145,27 +167,10 @@ def warp(spline, dx, dy):
     -------
     float32 (i, j).
     """
-    height, width = spline.shape
     rows, cols = dx.shape
     out = np.empty((rows, cols), np.float32)
     wx, wy = np.empty(6, np.float32), np.empty(6, np.float32)
     for i in range(rows):
         for j in range(cols):
-            y, x = i + dy[i, j], j + dx[i, j]
-            top, left = int(np.floor(y)), int(np.floor(x))
-            _weights(np.float32(y - top), wy)
-            _weights(np.float32(x - left), wx)
-            total = np.float32(0)
-            if 2 <= top < height - 3 and 2 <= left < width - 3:
-                for a in range(6):
-                    line = np.float32(0)
-                    for b in range(6):
-                        line += wx[b] * spline[top - 2 + a, left - 2 + b]
-                    total += wy[a] * line
-            else:
-                for a in range(6):
-                    row = _mirrored(top - 2 + a, height)
-                    for b in range(6):
-                        total += wy[a] * wx[b] * spline[row, _mirrored(left - 2 + b, width)]
-            out[i, j] = total
+            out[i, j] = value_at(spline, i + dy[i, j], j + dx[i, j], wx, wy)
     return out

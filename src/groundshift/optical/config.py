@@ -26,7 +26,7 @@ class PairConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    method: str = Field("auto", description="auto, or the name of a method: dense, gauss-newton, frequency")
+    method: str = Field("auto", description="auto, or the name of a method: network, dense, gauss-newton, frequency")
     window: int = Field(32, ge=8, le=256, description="final window of a window method, pixels")
     first_window: int | None = Field(
         None,

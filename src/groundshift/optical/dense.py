@@ -151,7 +151,7 @@ def _fine_span(positions: np.ndarray, side: int, max_displacement: float) -> sli
 
 DENSE = Method(
     name="dense",
-    summary="every pixel, piecewise smooth, sharp at faults; the most accurate",
+    summary="every pixel, piecewise smooth, sharp at faults; nothing learned",
     source="Hirschmüller 2008; Rosu et al. 2015; Bruhn et al. 2005; Bredies et al. 2010",
     dense=True,
     block=_BLOCK,

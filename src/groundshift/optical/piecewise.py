@@ -19,6 +19,7 @@ import numpy as np
 from scipy import ndimage
 
 from groundshift.kernels.gaussian import locally_standardised, smoothed
+from groundshift.kernels.jumps import change_sides, median_where
 from groundshift.kernels.spline import coefficients, warp
 from groundshift.kernels.total_variation import Field, piecewise_smooth
 
@@ -33,6 +34,16 @@ _LARGEST_STEP = 1.0  # pixels a pixel may move in one linearisation
 _REACHES = (3, 6, 9)  # pixels from which a pixel near a jump may take over the displacement of the other side
 _SEEN_JUMP = 0.05  # pixels: jumps above this are sharpened
 _SPECKLE = 7  # pixels: side of the median that removes what stands out by itself
+_OFFSETS = np.array(
+    [
+        (round(reach * np.sin(angle)), round(reach * np.cos(angle)))
+        for reach in _REACHES
+        for angle in np.arange(8) * np.pi / 4
+    ]
+)
+_FIT = 2.0  # pixels: Gaussian sigma of the window in which the images are compared
+_FIT_TAPS = np.exp(-0.5 * (np.arange(-3 * _FIT, 3 * _FIT + 1) / _FIT) ** 2).astype(np.float32)
+_CEILING = 4.0  # largest squared difference of a pixel; the images have variance 1
 _TAKE_OVER = 0.95  # the mismatch must fall below this share of its present value
 _POOL = 4.0  # Gaussian sigma, pixels, over which the prior pools information
 _JUMP_FACTORS = ((3, 0.005), (7, 0.002))  # window (pixels) and variance a squared pixel of spread inside it
@@ -89,10 +100,9 @@ def seen(images: Images, u: np.ndarray) -> np.ndarray:
     return images.pre_weight * ndimage.map_coordinates(images.post_weight, there, order=0, mode="constant")
 
 
-def _measured(images: Images, spline: np.ndarray, u: np.ndarray, window: float) -> Measurement:
-    post = warp(spline, u[0], u[1])
-    weight = seen(images, u)
-    first, second = (locally_standardised(*each, _LOCAL) for each in ((images.pre, images.pre_weight), (post, weight)))
+def _measured(pair: Pair, u: np.ndarray, window: float) -> Measurement:
+    weight = seen(pair.images, u)
+    first, second = pair.first, locally_standardised(warp(pair.spline, u[0], u[1]), weight, _LOCAL)
     gx, gy = ((a + b) / 2 for a, b in zip(_gradient(first), _gradient(second), strict=True))
     residual = first - second
 
@@ -161,35 +171,14 @@ def _sharpened(first: np.ndarray, second: np.ndarray, field: Field) -> Field:
     first, second
         Both images with local mean 0 and variance 1, the second as spline coefficients.
     """
-    shape = first.shape
-    field = field._replace(u=np.stack([ndimage.median_filter(c, _SPECKLE) for c in field.u]))
-    active = ndimage.binary_dilation(_jumps(field) > _SEEN_JUMP, iterations=max(_REACHES))
-    rows, cols = np.nonzero(active)
-    if rows.size == 0:
-        return field
-    box = np.s_[rows.min() : rows.max() + 1, cols.min() : cols.max() + 1]
-    grid = np.indices(shape)[:, *box]
-    near = active[box]
-
-    def mismatch(u: np.ndarray) -> np.ndarray:
-        moved = warp(second, u[0] + cols.min(), u[1] + rows.min())
-        return smoothed(np.minimum((first[box] - moved) ** 2, 4), 2.0)
-
-    u, v = field.u[:, *box].copy(), field.v[:, *box].copy()
-    least = _TAKE_OVER * mismatch(u)
-    for reach in _REACHES:
-        for angle in np.arange(8) * np.pi / 4:
-            oy, ox = round(reach * np.sin(angle)), round(reach * np.cos(angle))
-            y, x = np.clip(grid[0] + oy, 0, shape[0] - 1), np.clip(grid[1] + ox, 0, shape[1] - 1)
-            slope = field.v[:, y, x]
-            candidate = field.u[:, y, x] - np.stack([slope[0] * ox + slope[1] * oy, slope[2] * ox + slope[3] * oy])
-            value = mismatch(candidate)
-            better = near & (value < least)
-            least = np.where(better, value, least)
-            u, v = np.where(better, candidate, u), np.where(better, slope, v)
-    sharp = Field(field.u.copy(), field.v.copy())
-    sharp.u[:, *box], sharp.v[:, *box] = u, v
-    return sharp
+    unclear = ndimage.binary_dilation(_jumps(field) > _SEEN_JUMP, np.ones((_SPECKLE, _SPECKLE)))
+    u = np.stack([median_where(c, unclear, _SPECKLE // 2) for c in field.u])
+    near = ndimage.binary_dilation(_jumps(field._replace(u=u)) > _SEEN_JUMP, iterations=max(_REACHES))
+    return Field(
+        *change_sides(
+            first, second, u, field.v, near, _OFFSETS, _FIT_TAPS, np.float32(_TAKE_OVER), np.float32(_CEILING)
+        )
+    )
 
 
 class Known(NamedTuple):
@@ -215,7 +204,7 @@ def improved(
     """
     if sharpen:
         field = _sharpened(pair.first, pair.second, field)
-    measured = _measured(pair.images, pair.spline, field.u, window)
+    measured = _measured(pair, field.u, window)
     information, target = measured.information, _times(measured.information, field.u + _correction(measured))
     if known is not None:
         information, target = information + known.information, target + _times(known.information, known.field)

@@ -10,7 +10,7 @@ from groundshift.optical.gauss_newton import GAUSS_NEWTON
 from groundshift.optical.methods import Method
 from groundshift.optical.network import NETWORK
 
-METHODS: dict[str, Method] = {method.name: method for method in (DENSE, NETWORK, GAUSS_NEWTON, FREQUENCY)}
+METHODS: dict[str, Method] = {method.name: method for method in (NETWORK, DENSE, GAUSS_NEWTON, FREQUENCY)}
 
 _WINDOW_STEP = 8  # pixels
 _TILE = 1024  # pixels
@@ -19,7 +19,7 @@ _TILE = 1024  # pixels
 def resolved(config: PairConfig) -> PairConfig:
     """The configuration with its method, step and tile named.
 
-    `auto` is the most accurate method on the benchmark of pairs months and years apart for what was asked: `dense`,
+    `auto` is the most accurate method on the benchmark of pairs months and years apart for what was asked: `network`,
     unless a step of more than one pixel asks for windows; then `frequency`.
 
     Raises
@@ -29,7 +29,7 @@ def resolved(config: PairConfig) -> PairConfig:
     """
     name = config.method
     if name == "auto":
-        name = DENSE.name if config.step in (None, 1) else FREQUENCY.name
+        name = NETWORK.name if config.step in (None, 1) else FREQUENCY.name
     if name not in METHODS:
         raise ConfigurationError(f"there is no method {name!r}; choose auto, {', '.join(METHODS)}")
     method = METHODS[name]

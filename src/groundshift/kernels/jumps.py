@@ -1,0 +1,110 @@
+"""Jumps of a displacement field put where the images say they are."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+from groundshift.kernels.spline import value_at
+
+_BLOCK = 48  # pixels: what is worked on at once
+
+
+@numba.njit(cache=True, nogil=True)
+def median_where(image, where, radius):
+    """The image, and where asked the median of the square of `2 radius + 1` pixels around; float32 (y, x)."""
+    height, width = image.shape
+    out = image.copy()
+    around = np.empty((2 * radius + 1) ** 2, np.float32)
+    for i in range(height):
+        for j in range(width):
+            if where[i, j]:
+                count = 0
+                for y in range(i - radius, i + radius + 1):
+                    for x in range(j - radius, j + radius + 1):
+                        around[count] = image[min(max(y, 0), height - 1), min(max(x, 0), width - 1)]
+                        count += 1
+                out[i, j] = np.sort(around)[count // 2]
+    return out
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def change_sides(first, second, u, v, near, offsets, taps, take_over, ceiling):
+    """Let pixels take over the displacement of a place around them, where the images agree better under it.
+
+    The displacement of the place is extended to the pixel with its smooth gradient. How well images agree is their
+    squared difference, averaged in a window.
+
+    Parameters
+    ----------
+    first, second
+        First image, and the second as spline coefficients, float32 (y, x).
+    u, v
+        Displacement (2, y, x), pixels, and its smooth gradient (4, y, x): of dx along x and y, of dy along x and y.
+    near
+        bool (y, x): pixels that may.
+    offsets
+        int (n, 2): rows and columns from a pixel to the places that it tries, in this order.
+    taps
+        float32 (2 r + 1,): the window along an axis.
+    take_over
+        The mean squared difference must fall below this share of what it was.
+    ceiling
+        Largest squared difference of a pixel.
+
+    Returns
+    -------
+    Displacement and gradient, float32.
+    """
+    height, width = first.shape
+    radius = len(taps) // 2
+    side = _BLOCK + 2 * radius
+    out_u, out_v = u.copy(), v.copy()
+    squared, along = np.empty((side, side), np.float32), np.empty((side, side), np.float32)
+    least = np.empty((_BLOCK, _BLOCK), np.float32)
+    wx, wy = np.empty(6, np.float32), np.empty(6, np.float32)
+    for top in range(0, height, _BLOCK):
+        for left in range(0, width, _BLOCK):
+            bottom, right = min(top + _BLOCK, height), min(left + _BLOCK, width)
+            if not near[top:bottom, left:right].any():
+                continue
+            y0, y1, x0, x1 = (
+                max(top - radius, 0),
+                min(bottom + radius, height),
+                max(left - radius, 0),
+                min(right + radius, width),
+            )
+            for k in range(-1, len(offsets)):
+                oy, ox = (0, 0) if k < 0 else (offsets[k, 0], offsets[k, 1])
+                for i in range(y0, y1):
+                    y = min(max(i + oy, 0), height - 1)
+                    for j in range(x0, x1):
+                        x = min(max(j + ox, 0), width - 1)
+                        dx = u[0, y, x] - (v[0, y, x] * ox + v[1, y, x] * oy)
+                        dy = u[1, y, x] - (v[2, y, x] * ox + v[3, y, x] * oy)
+                        difference = first[i, j] - value_at(second, i + dy, j + dx, wx, wy)
+                        squared[i - y0, j - x0] = min(difference * difference, ceiling)
+                for i in range(y0, y1):
+                    for j in range(left, right):
+                        total, weight = np.float32(0), np.float32(0)
+                        for x in range(max(j - radius, x0), min(j + radius + 1, x1)):
+                            total += taps[x - j + radius] * squared[i - y0, x - x0]
+                            weight += taps[x - j + radius]
+                        along[i - y0, j - left] = total / weight
+                for i in range(top, bottom):
+                    for j in range(left, right):
+                        total, weight = np.float32(0), np.float32(0)
+                        for y in range(max(i - radius, y0), min(i + radius + 1, y1)):
+                            total += taps[y - i + radius] * along[y - y0, j - left]
+                            weight += taps[y - i + radius]
+                        value = total / weight
+                        if k < 0:
+                            least[i - top, j - left] = take_over * value
+                        elif near[i, j] and value < least[i - top, j - left]:
+                            least[i - top, j - left] = value
+                            y, x = min(max(i + oy, 0), height - 1), min(max(j + ox, 0), width - 1)
+                            out_u[0, i, j] = u[0, y, x] - (v[0, y, x] * ox + v[1, y, x] * oy)
+                            out_u[1, i, j] = u[1, y, x] - (v[2, y, x] * ox + v[3, y, x] * oy)
+                            for c in range(4):
+                                out_v[c, i, j] = v[c, y, x]
+    return out_u, out_v
