@@ -53,6 +53,7 @@ class Work(NamedTuple):
 
 @numba.njit(cache=True, nogil=True)
 def workspace(size):
+    """Scratch for matrices of up to `size` rows."""
     square = (size, size)
     return Work(
         np.empty(square, np.float32),
