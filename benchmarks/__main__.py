@@ -7,6 +7,7 @@
     python -m benchmarks synth [IMAGES]              training samples a second, of procedural scenes or real images
     python -m benchmarks samples FOLDER [METHOD...]  errors of the methods on training samples, class by class
     python -m benchmarks change FOLDER OUT [METHOD...]  errors as the ground changes, and as quality rises
+    python -m benchmarks phase-linking               phase linking against the Cramér–Rao bound, and its speed
     python -m benchmarks gallery yahtse|kaiserberg|farmland|submetre DATA OUT [METHOD]
 
 `groundshift bench optical FOLDER` scores a method on pairs with known truth.
@@ -18,7 +19,7 @@ import logging
 import sys
 from pathlib import Path
 
-from benchmarks import bias, change, gallery, samples, scale, synth, windows
+from benchmarks import bias, change, gallery, phase_linking, samples, scale, synth, windows
 
 
 def main(arguments: list[str]) -> None:
@@ -41,6 +42,8 @@ def main(arguments: list[str]) -> None:
             synth.main(Path(images))
         case ["samples", folder, *methods]:
             samples.main(Path(folder), tuple(methods) or samples.METHODS)
+        case ["phase-linking"]:
+            phase_linking.main()
         case ["change", folder, out, *methods]:
             change.main(Path(folder), Path(out), tuple(methods) or change.METHODS)
         case ["gallery", page, data, out, *method] if page in gallery.PAGES and len(method) < 2:
