@@ -69,17 +69,18 @@ def _example(height: int, width: int) -> tuple[torch.Tensor, ...]:
 def export(state: str | Path, out: str | Path, *, licence: str = "Apache-2.0") -> dict[str, Any]:
     """Write the network of a training run, and its card, into a folder; returns the card.
 
-    The factor by which variances are too small is taken from the validation samples of the recipe, and so are the
-    scores on the card: of the whole method, with what comes before and after the network.
+    The factor by which variances are too small is the median over the validation samples of the recipe: some real
+    pairs move against each other in ways that no one knows. The scores on the card are means over the same samples,
+    of the whole method, with what comes before and after the network.
     """
     model, recipe, kept = load_state(state)
     weights = to_onnx(model)
-    scores = _scores(Network(runner(weights), recipe.iterations, 1.0), recipe)
+    rows = _scores(Network(runner(weights), recipe.iterations, 1.0), recipe)
     card = {
         "sha256": hashlib.sha256(weights).hexdigest(), "licence": licence, "iterations": recipe.iterations,
         "parameters": sum(each.numel() for each in model.parameters()),
-        "variance_factor": (scores["variance_x"] + scores["variance_y"]) / 2,
-        "validation": scores, "samples": recipe.validation_samples, "steps": kept["step"], "recipe": kept["recipe"],
+        "variance_factor": float(np.nanmedian([(row["variance_x"] + row["variance_y"]) / 2 for row in rows])),
+        "validation": means(rows), "samples": len(rows), "steps": kept["step"], "recipe": kept["recipe"],
     }  # fmt: skip
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
@@ -89,8 +90,8 @@ def export(state: str | Path, out: str | Path, *, licence: str = "Apache-2.0") -
     return card
 
 
-def _scores(network: Network, recipe: Recipe) -> dict[str, float]:
-    """Mean scores of the method with a network over validation samples, see :class:`groundshift.validate.Scores`."""
+def _scores(network: Network, recipe: Recipe) -> list[dict[str, float]]:
+    """Scores of the method with a network on validation samples, see :class:`groundshift.validate.metrics.Scores`."""
     rows = []
     for folder in map(SampleFolder, recipe.validation):
         for index in spread(len(folder), recipe.validation_samples):
@@ -101,4 +102,4 @@ def _scores(network: Network, recipe: Recipe) -> dict[str, float]:
             found, sigma = np.stack([flow.dx, flow.dy]), np.stack([flow.dx_sigma, flow.dy_sigma])
             found[:, ~sample.valid] = np.nan
             rows.append(asdict(score(found, sample.flow, sample.distance, sigma, margin=_MARGIN)))
-    return means(rows)
+    return rows
