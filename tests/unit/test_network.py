@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 torch = pytest.importorskip("torch")
 
@@ -50,6 +51,37 @@ def test_weights_that_are_not_those_of_the_card_are_refused(model, tmp_path):
         load(str(tmp_path))
     with pytest.raises(InputError, match="holds no network"):
         load(str(tmp_path / "none"))
+
+
+def test_the_answer_does_not_depend_on_the_number_of_cores(model, monkeypatch):
+    weights = export.to_onnx(model)
+    random = np.random.default_rng(0)
+    given = [random.normal(size=(80, 96)).astype(np.float32) for _ in range(2)]
+    given += [np.ones((80, 96), np.float32), random.normal(size=(2, 80, 96)).astype(np.float32)]
+    answers = []
+    for cores in (1, 3):
+        monkeypatch.setattr("groundshift.optical.network.available_cores", lambda cores=cores: cores)
+        answers.append(runner(weights)(*given))
+    np.testing.assert_array_equal(*answers)
+
+
+def test_the_network_of_the_package_puts_a_fault_in_its_place():
+    """A texture cut at column 96: the left moves up, the right down, by 1.3 pixels each."""
+    size = 192
+    texture, _, _ = shifted_pair(size, dx=0, dy=0, noise=0, seed=7)
+    dy = np.where(np.arange(size) < 96, -1.3, 1.3)[None, :].repeat(size, 0)
+    rows, cols = np.indices((size, size), dtype=float)
+    post = ndimage.map_coordinates(texture, [rows - dy, cols], order=5, mode="mirror")
+    noise = 0.05 * np.random.default_rng(3).normal(size=(2, size, size))
+    images = ((texture + noise[0]).astype(np.float32), (post + noise[1]).astype(np.float32))
+    flow = measured(load(), *images, Nodes(np.arange(192.0), np.arange(192.0)), max_displacement=6)
+    inner = np.s_[32:-32, 32:-32]
+    error = np.hypot(flow.dx, flow.dy - dy)[inner]
+    distance = abs(np.arange(192) - 95.5)[None, :].repeat(192, 0)[inner]
+    assert error[distance > 6].mean() < 0.03
+    assert error[distance <= 6].mean() < 0.35  # a window of 32 pixels would smear all of it by up to 1.3
+    standardised = ((flow.dy - dy) / flow.dy_sigma)[inner]
+    assert 0.1 < np.mean(standardised**2) < 3  # one scene; the benchmark has the tight test
 
 
 def test_any_size_is_measured(network):
