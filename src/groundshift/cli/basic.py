@@ -1,0 +1,53 @@
+"""`groundshift basic`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from groundshift.cli.app import app
+from groundshift.cli.options import Out
+
+
+class ReferenceName(StrEnum):
+    """What `--virtual-reference` takes."""
+
+    MEAN = "mean"
+    MODE = "mode"
+
+
+@app.command(name="basic")
+def basic(
+    stack: Annotated[Path, typer.Argument(help="Zarr folder of a co-registered radar stack.")],
+    out: Out,
+    max_velocity: Annotated[float, typer.Option(help="Largest velocity looked for, either sign, mm/yr.")] = 30.0,
+    max_height: Annotated[float, typer.Option(help="Largest height error looked for, either sign, m.")] = 60.0,
+    network_dispersion: Annotated[
+        float, typer.Option(help="Pixels of smaller amplitude dispersion make the network.")
+    ] = 0.25,
+    atmosphere: Annotated[
+        bool, typer.Option("--atmosphere/--no-atmosphere", help="Estimate the atmosphere and take it off.")
+    ] = True,
+    virtual_reference: Annotated[
+        ReferenceName, typer.Option(help="Of all series, which is taken off each.")
+    ] = ReferenceName.MEAN,
+    crs: Annotated[str, typer.Option(help="CRS of eastings and northings.")] = "EPSG:3035",
+) -> None:
+    """Measure how persistent scatterers moved: a radar stack in, points with displacement series out."""
+    from groundshift.insar.arcs import NetworkConfig, SearchConfig
+    from groundshift.insar.atmosphere import AtmosphereConfig
+    from groundshift.insar.basic import PICTURE_NAME, POINTS_NAME, REPORT_NAME, BasicConfig, make_basic
+    from groundshift.model.points import describe
+
+    config = BasicConfig(
+        network=NetworkConfig(search=SearchConfig(max_velocity=max_velocity, max_height=max_height)),
+        network_dispersion=network_dispersion,
+        atmosphere=AtmosphereConfig() if atmosphere else None,
+        virtual_reference=virtual_reference.value,
+        crs=crs,
+    )
+    typer.echo(describe(make_basic(stack, out, config).table))
+    typer.echo(f"{POINTS_NAME}, {PICTURE_NAME} and {REPORT_NAME} are in {out}")

@@ -1,0 +1,128 @@
+"""From series in the geometry of the radar to points on the ground: places, look, EGMS fields, names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import xarray as xr
+from pyproj import Geod, Transformer
+
+from groundshift.insar.geometry import StackGeometry
+from groundshift.kernels.point_codes import Burst, point_codes
+from groundshift.kernels.series_fields import series_fields
+from groundshift.model.points import point_set
+
+
+def geolocate(
+    latitude: np.ndarray, longitude: np.ndarray, look: np.ndarray, height_error: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where scatterers are that stand higher than the height model said.
+
+    A scatterer keeps its range and the time when the satellite passed. If it is higher, it is farther from the
+    satellite, by its height error over the tangent of the incidence.
+
+    Parameters
+    ----------
+    latitude, longitude
+        Of the height model at the pixels, degrees (n,).
+    look
+        Unit vectors from the ground to the satellite: east, north, up; float (3, n).
+    height_error
+        True minus known height, m (n,).
+
+    Returns
+    -------
+    Latitude and longitude, float64 (n,), degrees.
+    """
+    level = np.hypot(look[0], look[1])
+    away = np.degrees(np.arctan2(-look[0], -look[1]))
+    longitude, latitude, _ = Geod(ellps="WGS84").fwd(longitude, latitude, away, height_error * look[2] / level)
+    return np.asarray(latitude), np.asarray(longitude)
+
+
+def track_angle(los_east: np.ndarray, los_north: np.ndarray) -> np.ndarray:
+    """Direction of flight of a satellite that looks to the right, degrees clockwise from north, −90 to 270."""
+    return np.degrees(np.arctan2(los_east, los_north)) + 90
+
+
+def basic_points(
+    stack: xr.Dataset,
+    layers: Mapping[str, np.ndarray],
+    geometry: StackGeometry,
+    *,
+    rows: np.ndarray,
+    columns: np.ndarray,
+    displacement: np.ndarray,
+    height_error: np.ndarray,
+    dispersion: np.ndarray,
+    cluster: np.ndarray,
+    crs: str,
+    producer: str,
+    provenance: Mapping[str, Any],
+) -> pa.Table:
+    """Point set of level L2a of persistent scatterers.
+
+    `height`, above the geoid, is NaN: no model of the geoid is at hand.
+
+    Parameters
+    ----------
+    stack
+        Coordinates and attributes of it are used.
+    layers
+        Layers of the stack at the points, (n,).
+    geometry
+        The stack's dates.
+    rows, columns
+        Of the points in the arrays of the stack, int (n,).
+    displacement
+        float (time, n), mm toward the satellite.
+    height_error
+        True minus known height, m (n,).
+    dispersion
+        Amplitude dispersion, (n,).
+    cluster
+        Clusters, int (n,).
+    crs
+        Of easting and northing.
+    producer
+        As in :data:`~groundshift.kernels.point_codes.PRODUCERS`.
+    provenance
+        What is said of the set's origin.
+    """
+    attributes = stack.attrs
+    burst = Burst(attributes["track"], attributes["burst"], attributes["swath"], attributes["polarisation"])
+    line, pixel = stack["y"].values[rows], stack["x"].values[columns]
+    look = np.stack([layers[name] for name in ("los_east", "los_north", "los_up")]).astype(np.float64)
+    latitude, longitude = geolocate(layers["latitude"], layers["longitude"], look, height_error)
+    easting, northing = Transformer.from_crs("EPSG:4326", crs, always_xy=True).transform(longitude, latitude)
+    fields = series_fields(displacement.T, geometry.days, wavelength=geometry.wavelength)._asdict()
+    del fields["first"]
+    return point_set(
+        {
+            "pid": point_codes(line, pixel, burst, producer=producer),
+            "cluster_label": cluster,
+            "mp_type": np.zeros(len(line), np.int32),
+            "latitude": latitude,
+            "longitude": longitude,
+            "easting": easting,
+            "northing": northing,
+            "height_wgs84": layers["height"] + height_error,
+            "line": line,
+            "pixel": pixel,
+            "amplitude_dispersion": dispersion,
+            "incidence_angle": layers["incidence"],
+            "track_angle": track_angle(look[0], look[1]),
+            **dict(zip(("los_east", "los_north", "los_up"), look, strict=True)),
+            **fields,
+            "displacement": displacement.T,
+        },
+        level="L2a",
+        dates=stack["time"].values.astype("datetime64[D]"),
+        crs=crs,
+        track=burst.track,
+        frame=f"{burst.cycle:04d}_{burst.swath}_{burst.polarisation}",
+        provenance=provenance,
+    )

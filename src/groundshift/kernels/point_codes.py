@@ -1,0 +1,113 @@
+"""Codes that name measurement points, as the European Ground Motion Service (EGMS) makes them.
+
+Numbers are written to base 62 (digits, upper case, lower case) and padded with `0` on the left. Source: EGMS product
+description v2.0 (2023).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from groundshift.errors import InputError
+
+PRODUCERS: Mapping[str, int] = {"undefined": 0, "EGEOS": 1, "GAF": 2, "NORCE": 3, "TREA": 4}
+"""Who made a product, and the first character of a code."""
+
+_ALPHABET = np.array(list("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"))
+_POLARISATIONS = ("HH", "HV", "VH", "VV")
+_SWATHS = ("IW1", "IW2", "IW3")
+_BURST, _POINT, _CELL = 4, 5, 9  # characters
+
+
+class Burst(NamedTuple):
+    """Which burst an image is."""
+
+    track: int  # relative orbit, 1 to 175
+    cycle: int  # burst in the cycle of the track, below 4096
+    swath: str  # IW1, IW2 or IW3
+    polarisation: str  # HH, HV, VH or VV
+
+
+def point_codes(lines: np.ndarray, pixels: np.ndarray, burst: Burst, *, producer: str = "undefined") -> np.ndarray:
+    """Names of the points of a burst: producer, burst and point, 10 characters.
+
+    Parameters
+    ----------
+    lines, pixels
+        In the reference image; whole numbers (n,), lines below 2048 and pixels below 65536.
+    burst
+        The burst.
+    producer
+        One of :data:`PRODUCERS`.
+
+    Returns
+    -------
+    str (n,).
+
+    Raises
+    ------
+    InputError
+        If a number does not fit into its bits, or a word is not known.
+    """
+    lines, pixels = np.asarray(lines, np.int64), np.asarray(pixels, np.int64)
+    for name, values, limit in (("lines", lines, 1 << 11), ("pixels", pixels, 1 << 16)):
+        if values.size and not (values.min() >= 0 and values.max() < limit):
+            raise InputError(
+                f"{name} {values.min()} to {values.max()} do not fit a code; give 0 to {limit - 1}: one burst"
+            )
+    start = _producer(producer) + base62(np.array([_burst_number(burst)]), _BURST)[0]
+    return np.char.add(start, base62((lines << 16) | pixels, _POINT))
+
+
+def cell_codes(eastings: np.ndarray, northings: np.ndarray, *, producer: str = "undefined") -> np.ndarray:
+    """Names of the cells of 100 m of a gridded product (L3), 10 characters.
+
+    Parameters
+    ----------
+    eastings, northings
+        Of points within the cells, m in EPSG:3035, not negative; float (n,).
+    producer
+        One of :data:`PRODUCERS`.
+
+    Returns
+    -------
+    str (n,).
+    """
+    east, north = (np.floor(np.asarray(each, np.float64) / 100).astype(np.int64) for each in (eastings, northings))
+    if east.size and min(east.min(), north.min()) < 0:
+        raise InputError("eastings or northings are negative; give them in EPSG:3035")
+    return np.char.add(_producer(producer), base62((north << 32) + east, _CELL))
+
+
+def base62(numbers: np.ndarray, width: int) -> np.ndarray:
+    """Whole numbers (n,) to base 62 in `width` characters, str (n,).
+
+    Raises
+    ------
+    InputError
+        If one is negative or needs more characters.
+    """
+    rest = np.asarray(numbers, np.int64)
+    if rest.size and not (rest.min() >= 0 and int(rest.max()) < 62**width):
+        raise InputError(f"numbers {rest.min()} to {rest.max()} do not fit {width} characters to base 62")
+    characters = np.empty((rest.size, width), "U1")
+    for place in reversed(range(width)):
+        characters[:, place] = _ALPHABET[rest % 62]
+        rest = rest // 62
+    return characters.view(f"U{width}").reshape(-1)
+
+
+def _producer(name: str) -> str:
+    if name not in PRODUCERS:
+        raise InputError(f"producer {name!r} is not known; give one of {', '.join(PRODUCERS)}")
+    return str(PRODUCERS[name])
+
+
+def _burst_number(burst: Burst) -> int:
+    track, cycle, swath, polarisation = burst
+    if not (0 <= track <= 175 and 0 <= cycle < 4096 and swath in _SWATHS and polarisation in _POLARISATIONS):
+        raise InputError(f"{burst} is no burst; give track to 175, cycle below 4096, {_SWATHS}, {_POLARISATIONS}")
+    return (track << 16) | (cycle << 4) | (int(swath[2]) << 2) | _POLARISATIONS.index(polarisation)

@@ -1,0 +1,157 @@
+"""`groundshift basic`, as a user meets it, against the truth of a simulated stack."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from groundshift.errors import InputError
+from groundshift.insar.basic import BasicConfig, measure_points, range_sine, stack_geometry
+from groundshift.insar.config import ReferenceConfig
+from groundshift.insar.points import geolocate, track_angle
+from groundshift.io.points import read_points
+from groundshift.model.points import header, series
+from groundshift.synth.radar.options import StackOptions
+from groundshift.synth.radar.stack import open_simulation, write_simulation
+
+COMMAND = [sys.executable, "-W", "error", "-m", "groundshift", "basic"]
+OPTIONS = StackOptions(lines=160, pixels=160, dates=30, missing=0.5, seed=3)
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("town")
+    write_simulation(folder, OPTIONS)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def out(town):
+    done = subprocess.run(
+        [*COMMAND, town / "stack.zarr", "-o", town / "out"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "point set L2a (Basic), LOS" in done.stdout
+    return town / "out"
+
+
+@pytest.fixture(scope="module")
+def found(town, out):
+    """Simulation, table, and rows and columns of its points."""
+    table = read_points(out / "points.parquet")
+    return open_simulation(town), table, table["line"].to_numpy(), table["pixel"].to_numpy()
+
+
+def test_points_picture_and_report_are_written(out, found):
+    assert {each.name for each in out.iterdir()} == {"points.parquet", "quicklook.png", "report.json"}
+    assert (out / "quicklook.png").stat().st_size > 30_000
+    table = found[1]
+    report = json.loads((out / "report.json").read_text("utf-8"))
+    assert report["points"] == len(table) == sum(report["clusters"])
+    assert 0.3 < report["acceptance"]["coherence"] < 0.9
+    record = header(table)
+    assert (record.level, record.track, record.frame) == ("L2a", 15, "0001_IW2_VV")
+    assert record.provenance["config"] == report["config"]
+    for name in set(table.column_names) - {"height", "pid", "displacement", "geometry"}:
+        assert np.isfinite(table[name].to_numpy()).all(), name
+
+
+def test_series_are_the_true_motion(found):
+    simulation, table, rows, columns = found
+    truth = simulation.truth
+    on = truth["kind"].values[rows, columns] == truth.attrs["kinds"].index("persistent")
+    assert on.sum() > 300
+    i, j = rows[on], columns[on]
+    good = table["temporal_coherence"].to_numpy()[on] > 0.7
+    velocity = table["mean_velocity"].to_numpy()[on] - truth["velocity"].values[i, j]
+    assert np.std(velocity[good]) < 0.7
+    error = series(table)[on].T - truth["displacement"].values[:, i, j]
+    error = error - np.median(error, axis=1, keepdims=True)
+    error -= np.median(error, axis=0)
+    assert np.sqrt(np.mean(error[:, good] ** 2)) < 2
+    assert (np.abs(error[:, good]) < 55.465763 / 4).all(axis=0).mean() > 0.99  # no cycle is wrong
+    # a constant velocity everywhere would be this far off
+    assert np.std(truth["velocity"].values[i, j][good]) > 1
+
+
+def test_strong_scatterers_are_found_and_water_is_not(found):
+    simulation, _, rows, columns = found
+    truth = simulation.truth
+    accepted = np.zeros(truth["kind"].shape, bool)
+    accepted[rows, columns] = True
+    near = ndimage.binary_dilation(accepted, np.ones((3, 3)))
+    scr = np.nan_to_num(truth["scr"].values, nan=-np.inf)
+    strong = (scr > 10) & (scr >= ndimage.maximum_filter(scr, 3))
+    assert strong.sum() > 300
+    assert near[strong].mean() > 0.75  # as some overlap, and are not resolved
+    assert near[strong & (scr > 20)].mean() > 0.93
+    water = truth["region"].values == truth.attrs["regions"].index("water")
+    assert water.sum() > 500
+    assert accepted[water].mean() < 0.01  # side lobes of the shore
+
+
+def test_points_are_where_the_scatterers_are(found):
+    simulation, table, rows, columns = found
+    truth, stack = simulation.truth, simulation.stack
+    on = truth["kind"].values[rows, columns] == truth.attrs["kinds"].index("persistent")
+    i, j = rows[on], columns[on]
+
+    def metres(latitude, longitude):
+        north = 111_132 * (latitude - truth["scatterer_latitude"].values[i, j])
+        east = 111_320 * np.cos(np.radians(45)) * (longitude - truth["scatterer_longitude"].values[i, j])
+        return np.hypot(north, east)
+
+    placed = metres(*(table[name].to_numpy()[on] for name in ("latitude", "longitude")))
+    known = metres(*(stack[name].values[i, j] for name in ("latitude", "longitude")))
+    assert np.percentile(placed, 95) < 20
+    assert np.percentile(placed, 95) < 0.7 * np.percentile(known, 95)
+    height = table["height_wgs84"].to_numpy()[on] - stack["height"].values[i, j] - truth["height_error"].values[i, j]
+    assert np.std(height) < 5
+    assert np.std(truth["height_error"].values[i, j]) > 6
+
+
+def test_tiles_do_not_matter(town, found):
+    stack = open_simulation(town).stack
+    tiled = measure_points(stack, BasicConfig(tile=64))
+    _, table, rows, columns = found
+    np.testing.assert_array_equal(tiled.rows, rows)
+    np.testing.assert_array_equal(tiled.columns, columns)
+    np.testing.assert_allclose(series(tiled.table), series(table), atol=1e-3)
+
+
+def test_geometry():
+    look = np.array([[-0.6], [0.0], [0.8]])
+    latitude, longitude = geolocate(np.array([45.0]), np.array([10.0]), look, np.array([30.0]))
+    assert (longitude[0] - 10) * 111_320 * np.cos(np.radians(45)) == pytest.approx(
+        40, rel=0.01
+    )  # away, by 30 · 0.8/0.6
+    assert latitude[0] == pytest.approx(45, abs=1e-6)
+    assert track_angle(np.array([-0.62, 0.59]), np.array([-0.10, -0.12])) == pytest.approx([-9.2, 191.5], abs=0.1)
+
+
+def test_the_reference_image_is_chosen(town):
+    stack = open_simulation(town).stack
+    geometry, reference = stack_geometry(stack, ReferenceConfig())
+    assert geometry.baselines[reference] == 0
+    assert geometry.wavelength == pytest.approx(55.465763)
+    middle = range_sine(stack, np.array([79.5]), np.nanmedian(stack["incidence"].values))
+    assert middle[0] == pytest.approx(geometry.range_sine, rel=1e-6)
+
+
+def test_a_stack_without_scatterers_is_refused(town):
+    stack = open_simulation(town).stack
+    with pytest.raises(InputError, match="of 25600 pixels are candidates"):
+        measure_points(stack, BasicConfig(network_dispersion=0.001))
+
+
+def test_errors_are_one_line(tmp_path):
+    failed = subprocess.run(
+        [*COMMAND, tmp_path / "none", "-o", tmp_path / "out"], capture_output=True, text=True, check=False
+    )
+    assert failed.returncode == 1
+    assert "is no Zarr folder" in failed.stderr
+    assert "Traceback" not in failed.stderr
+    assert not (tmp_path / "out").exists()
