@@ -120,7 +120,9 @@ def farmland(data: Path, out: Path, method: str = "auto") -> str:
     years = ["20160816", "20170827", "20180716"]
     for first, second in itertools.pairwise(years):
         images = [folder / f"m_4709963_se_14_1_{year}.tif" for year in (first, second)]
-        dataset = groundshift.measure_pair(*images, out=out / f"{first[:4]}-{second[:4]}", method=method)
+        dataset = groundshift.measure_pair(
+            *images, out=out / f"{first[:4]}-{second[:4]}", method=method, band=2
+        )  # green
         metres = [dataset[name].values for name in ("east", "north")]
         length = np.hypot(*(each - np.nanmedian(each) for each in metres))
         lines.append(
