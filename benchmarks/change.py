@@ -47,13 +47,16 @@ def main(folder: Path, out: Path, methods: tuple[str, ...] = METHODS) -> None:
     print(
         f"{'two dates, by local correlation':34}" + "".join(f"{max(low, 0):5.2f}-{high:4.2f}" for low, high in classes)
     )
-    for method, pixels in found.items():
-        inside = [_part(pixels, (pixels.correlation > low) & (pixels.correlation <= high)) for low, high in classes]
-        _print(method, inside)
+    inside = {
+        method: [_part(pixels, (pixels.correlation > low) & (pixels.correlation <= high)) for low, high in classes]
+        for method, pixels in found.items()
+    }
+    for method, parts in inside.items():
+        _print(method, parts)
     print(f"\n{'one date, other ground mixed in':34}" + "".join(f"{share:10.0%}" for share in SHARES))
     for method, steps in made.items():
         _print(method, steps)
-    save_figure(_figure(found, made), out / "change.png")
+    save_figure(_figure(inside, made), out / "change.png")
     save_figure(_sparsification(found), out / "sparsification.png")
 
 
@@ -126,15 +129,11 @@ def _mean(values: np.ndarray) -> float:
     return float(values.mean()) if values.size else np.nan
 
 
-def _figure(found: dict[str, Pixels], made: dict[str, list[Pixels]]):
+def _figure(inside: dict[str, list[Pixels]], made: dict[str, list[Pixels]]):
     figure = new_figure(11, 4.2)
     left, right = figure.subplots(1, 2, sharey=True)
-    for method, pixels in found.items():
-        inside = [
-            _part(pixels, (pixels.correlation > low) & (pixels.correlation <= high))
-            for low, high in itertools.pairwise(EDGES)
-        ]
-        for panel, parts in ((left, inside), (right, made[method])):
+    for method in inside:
+        for panel, parts in ((left, inside[method]), (right, made[method])):
             panel.plot([_mean(p.correlation) for p in parts], [_mean(p.length) for p in parts], "o-", label=method)
     left.set(title="two dates, years apart", ylabel="mean end-point error, pixels", yscale="log")
     right.set(title="one date, other ground mixed in")

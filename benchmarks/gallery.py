@@ -18,6 +18,7 @@ from groundshift.figures.comparison import comparison_figure
 from groundshift.figures.style import SECOND, TRUTH, new_figure, save_figure
 from groundshift.grid.tiles import Box
 from groundshift.io import read_mask
+from groundshift.io.samples import images_of
 from groundshift.kernels.robust import nmad, robust_fit
 from groundshift.synth.options import PairOptions
 from groundshift.synth.pairs import ProceduralScenes, make_sample
@@ -139,7 +140,7 @@ def submetre(data: Path, out: Path, method: str = "auto") -> str:
     rows = []
     for seed in range(8):
         sample = make_sample(options, ProceduralScenes(seed, (9,)), np.random.SeedSequence(seed))
-        pre, post = (np.where(each > 0, each, np.nan).astype(np.float32) for each in (sample.pre, sample.post))
+        pre, post = images_of(sample)
         dataset = groundshift.measure_pair(pre, post, method=method, registration="none", max_displacement=12)
         flow, sigma = pixel_flow(dataset, pre.shape)
         flow[:, ~sample.valid] = np.nan

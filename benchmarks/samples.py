@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from groundshift.io.samples import Sample, SampleFolder
+from groundshift.io.samples import Sample, SampleFolder, images_of
 from groundshift.optical.pair import measure_pair
 from groundshift.validate.bench import pixel_flow
 from groundshift.validate.metrics import Scores, score
@@ -39,7 +39,7 @@ def main(folder: Path, methods: tuple[str, ...] = METHODS) -> None:
 
 
 def _scores(sample: Sample, method: str) -> Scores:
-    pre, post = (np.where(each > 0, each, np.nan).astype(np.float32) for each in (sample.pre, sample.post))
+    pre, post = images_of(sample)
     found = measure_pair(pre, post, method=method, registration="none", max_displacement=12, executor="serial")
     flow, sigma = pixel_flow(found, pre.shape)
     hidden = ~sample.valid

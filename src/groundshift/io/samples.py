@@ -199,6 +199,12 @@ def read_shard(path: str | Path) -> Iterator[Sample]:
         yield _read_at(path, place)
 
 
+def images_of(sample: Sample) -> tuple[np.ndarray, np.ndarray]:
+    """Both images of a sample, float32 (y, x): NaN without data."""
+    pre, post = (np.where(each > 0, each, np.nan).astype(np.float32) for each in (sample.pre, sample.post))
+    return pre, post
+
+
 class SampleFolder:
     """All samples in the .npz files and .tar shards of a folder and the folders in it, in order of their paths.
 

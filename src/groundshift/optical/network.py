@@ -21,13 +21,13 @@ import numpy as np
 
 from groundshift.engine.pools import available_cores
 from groundshift.errors import InputError
-from groundshift.kernels.spline import coefficients, scaled
+from groundshift.kernels.spline import coefficients
 from groundshift.kernels.total_variation import Field
 from groundshift.model.reason import Reason
 from groundshift.optical.frequency import FREQUENCY
 from groundshift.optical.methods import Method, Nodes, PixelFlow, flow_where_valid
 from groundshift.optical.piecewise import Images, Known, Pair, improved, variance_of
-from groundshift.optical.refinement import PreparedPair, Refine, prepared, refined, variance, warped
+from groundshift.optical.refinement import PreparedPair, Refine, prepared, refined, usable, variance
 
 if TYPE_CHECKING:
     from groundshift.optical.config import PairConfig
@@ -120,8 +120,8 @@ def measured(
     """Pixel flow at nodes by a network; images float32 (y, x), NaN without data."""
     pair = prepared(pre, post, max_displacement=max_displacement)
     answer = refined(pair, network.refine, iterations=network.iterations)
-    flow, both = _sharp(pre, post, pair, answer)
-    weight = warped(pair, flow)[1]
+    flow, both = _sharp(pair, answer)
+    weight = usable(pair, flow)
     at = nodes.pixels()
     dx, dy = flow[0][at], flow[1][at]
     sigmas = [np.sqrt(network.variance_factor * each[at]) for each in both]
@@ -134,23 +134,20 @@ def measured(
     return flow_where_valid(layers, reason)
 
 
-def _sharp(
-    pre: np.ndarray, post: np.ndarray, prepared_pair: PreparedPair, answer: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _sharp(pair: PreparedPair, answer: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The piecewise smooth field of an answer and of what small windows measure, and its variance up to a factor.
 
     Both float32 (2, y, x), pixels and pixels². The network knows best where ground has changed, the windows how well
     a jump is placed: the variance is a weighted geometric mean of theirs.
     """
-    (first, first_weight), (second, second_weight) = scaled(pre), scaled(post)
-    images = Images(first, second, first_weight, second_weight)
-    pair = Pair(images, coefficients(second), prepared_pair.first, prepared_pair.second)
+    images = Images(pair.first_scaled, pair.second_scaled, pair.first_weight, pair.second_weight)
+    matched = Pair(images, coefficients(pair.second_scaled), pair.first, pair.second)
     told = variance(answer)
     sure_x, sure_y = _WORTH / (told + _LEAST_VARIANCE)
     known = Known(np.stack([sure_x, np.zeros_like(sure_x), sure_y]).astype(np.float32), answer[:2])
     field = Field(answer[:2], np.zeros((4, *answer.shape[1:]), np.float32))
     for _ in range(_ALTERNATIONS):
-        field, windows = improved(pair, field, window=_WINDOW, jump=_JUMP, sharpen=True, known=known)
+        field, windows = improved(matched, field, window=_WINDOW, jump=_JUMP, sharpen=True, known=known)
     return field.u, told**_TOLD * variance_of(field, windows) ** (1 - _TOLD)
 
 

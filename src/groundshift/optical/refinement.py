@@ -39,6 +39,8 @@ class PreparedPair(NamedTuple):
     first_weight: np.ndarray  # float32 (y, x): 1, or 0 where there is no data
     second_weight: np.ndarray
     start: np.ndarray  # float32 (2, y, x): dx, dy, pixels
+    first_scaled: np.ndarray  # float32 (y, x): median 0 and typical deviation 1, holes filled
+    second_scaled: np.ndarray
 
 
 Refine = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
@@ -47,14 +49,10 @@ Refine = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 def prepared(pre: np.ndarray, post: np.ndarray, *, max_displacement: float) -> PreparedPair:
     """Images float32 (y, x), NaN without data, as the network is given them."""
-    (first, first_weight), (second, second_weight) = _standard(pre), _standard(post)
+    images = (first_scaled, first_weight), (second_scaled, second_weight) = scaled(pre), scaled(post)
+    first, second = (np.clip(locally_standardised(*each, _LOCAL), -_LIMIT, _LIMIT) for each in images)
     start = first_field(pre, post, max_displacement=max_displacement)
-    return PreparedPair(first, coefficients(second), first_weight, second_weight, start)
-
-
-def _standard(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    values, weight = scaled(image)
-    return np.clip(locally_standardised(values, weight, _LOCAL), -_LIMIT, _LIMIT), weight
+    return PreparedPair(first, coefficients(second), first_weight, second_weight, start, first_scaled, second_scaled)
 
 
 def first_field(pre: np.ndarray, post: np.ndarray, *, max_displacement: float) -> np.ndarray:
@@ -94,9 +92,14 @@ def refined(pair: PreparedPair, refine: Refine, *, iterations: int) -> np.ndarra
 
 def warped(pair: PreparedPair, flow: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The second image and its weight brought onto the first by a flow; float32 (y, x) each."""
+    return warp(pair.second, flow[0], flow[1]), usable(pair, flow)
+
+
+def usable(pair: PreparedPair, flow: np.ndarray) -> np.ndarray:
+    """1 where both images have data at a pixel under a flow, else 0; float32 (y, x)."""
     rows, cols = np.indices(pair.first.shape, dtype=np.float32)
     there = ndimage.map_coordinates(pair.second_weight, [rows + flow[1], cols + flow[0]], order=0, mode="grid-constant")
-    return warp(pair.second, flow[0], flow[1]), (pair.first_weight * there).astype(np.float32)
+    return (pair.first_weight * there).astype(np.float32)
 
 
 def variance(answer: np.ndarray) -> np.ndarray:

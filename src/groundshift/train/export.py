@@ -15,10 +15,10 @@ import torch
 
 from groundshift.errors import InputError
 from groundshift.io.files import atomic_path, write_json
-from groundshift.io.samples import SampleFolder
+from groundshift.io.samples import SampleFolder, images_of
 from groundshift.optical.methods import Nodes
 from groundshift.optical.network import CARD, MULTIPLE, WEIGHTS, Network, measured, runner
-from groundshift.train.loop import images_of, load_state, means, spread
+from groundshift.train.loop import load_state, means, spread
 from groundshift.train.recipe import Recipe
 from groundshift.validate.metrics import score
 

@@ -22,7 +22,7 @@ from groundshift.errors import InputError
 from groundshift.figures.style import save_figure
 from groundshift.figures.training import curves
 from groundshift.io.files import atomic_path
-from groundshift.io.samples import Sample, SampleFolder
+from groundshift.io.samples import Sample, SampleFolder, images_of
 from groundshift.optical.refinement import CHANNELS, prepared, variance
 from groundshift.train.data import Joined, Order, Prepared, made
 from groundshift.train.loss import loss
@@ -60,12 +60,6 @@ class NetworkInput:
             "valid": valid,
             "distance": sample.distance.astype(np.float32),
         }
-
-
-def images_of(sample: Sample) -> tuple[np.ndarray, np.ndarray]:
-    """Both images of a sample, float32 (y, x): NaN without data."""
-    pre, post = (np.where(each > 0, each, np.nan).astype(np.float32) for each in (sample.pre, sample.post))
-    return pre, post
 
 
 def _wobble(shape: tuple[int, ...], random: np.random.Generator, largest: float) -> np.ndarray:
