@@ -9,7 +9,6 @@ memory; images are read in tiles.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -24,6 +23,7 @@ from scipy import ndimage
 from groundshift.errors import InputError, RunError
 from groundshift.figures.points import points_figure
 from groundshift.figures.style import save_figure
+from groundshift.grid.tiles import tile_plan
 from groundshift.insar.acceptance import Threshold, acceptance_threshold
 from groundshift.insar.arcs import Network, NetworkConfig, solve_network
 from groundshift.insar.atmosphere import Atmosphere, AtmosphereConfig, estimate_atmosphere
@@ -232,7 +232,7 @@ def scan_stack(stack: xr.Dataset, gains: np.ndarray, reference: int, config: Bas
     shape = stack.sizes["y"], stack.sizes["x"]
     level, dispersion, phases = np.zeros(shape, np.uint8), np.full(shape, np.nan, np.float32), {}
     margin = [each + more for each, more in zip(halo(config.candidates), config.apart, strict=True)]
-    for core in _tiles(shape, config.tile):
+    for core in (tile.box.slices for tile in tile_plan(shape, config.tile)):
         around = tuple(
             slice(max(0, each.start - more), min(size, each.stop + more))
             for each, more, size in zip(core, margin, shape, strict=True)
@@ -306,7 +306,7 @@ def second_pass(
 ) -> list[_Found]:
     """Pixels beside the network's whose coherence with it is above the threshold, tile by tile."""
     accepted = []
-    for core in _tiles(scan.level.shape, config.tile):
+    for core in (tile.box.slices for tile in tile_plan(scan.level.shape, config.tile)):
         rows, columns = np.nonzero(scan.level[core] == _LOOKED_AT)
         if not rows.size:
             continue
@@ -381,12 +381,6 @@ def _merged(found: list[_Found]) -> _Found:
     order = np.lexsort((columns, rows))
     phase = np.concatenate([each.phase for each in found], axis=1)[:, order]
     return _Found(rows[order], columns[order], phase, np.concatenate([each.cluster for each in found])[order])
-
-
-def _tiles(shape: tuple[int, ...], side: int) -> Iterator[tuple[slice, slice]]:
-    for top in range(0, shape[0], side):
-        for left in range(0, shape[1], side):
-            yield slice(top, min(top + side, shape[0])), slice(left, min(left + side, shape[1]))
 
 
 def _thinned(stack: xr.Dataset) -> np.ndarray:
