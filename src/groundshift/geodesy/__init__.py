@@ -1,0 +1,1 @@
+"""GNSS: trajectories of stations, and the velocity model between them."""
