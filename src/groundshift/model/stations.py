@@ -166,16 +166,16 @@ def check_velocities(record: StationVelocities) -> None:
     _check_words(record)
     names, times = np.unique(record.name, return_counts=True)
     if (times > 1).any():
-        raise ContractError(f"station {names[times > 1][0]!r} is there twice; keep one velocity a station")
+        raise ContractError(f"station {str(names[times > 1][0])!r} is there twice; keep one velocity a station")
     _check_place(record.name, record.latitude, record.longitude)
     measured = np.isfinite(record.velocity)
     if not measured.any(axis=1).all():
-        raise ContractError(f"station {record.name[~measured.any(axis=1)][0]!r} has no velocity; leave it out")
+        raise ContractError(f"station {str(record.name[~measured.any(axis=1)][0])!r} has no velocity; leave it out")
     used = measured[:, :, None] & measured[:, None, :]
     if (np.isfinite(record.covariance) != used).any():
         wrong = (np.isfinite(record.covariance) != used).any(axis=(1, 2))
         raise ContractError(
-            f"covariance of station {record.name[wrong][0]!r} is not finite where its velocity is; "
+            f"covariance of station {str(record.name[wrong][0])!r} is not finite where its velocity is; "
             "expected numbers for the components that were measured, NaN for the others"
         )
     filled = np.where(used, record.covariance, np.eye(3))
@@ -184,7 +184,7 @@ def check_velocities(record: StationVelocities) -> None:
     least = np.linalg.eigvalsh(filled)[:, 0] if count else np.ones(0)
     if (least <= 0).any():
         raise ContractError(
-            f"covariance of station {record.name[least <= 0][0]!r} is not positive definite; "
+            f"covariance of station {str(record.name[least <= 0][0])!r} is not positive definite; "
             "expected standard deviations above 0 and correlations below 1"
         )
 
@@ -267,6 +267,6 @@ def _check_place(name: np.ndarray, latitude: np.ndarray, longitude: np.ndarray) 
     good = (np.abs(latitude) <= 90) & (np.abs(longitude) <= 180)
     if not good.all():
         raise ContractError(
-            f"station {name[~good][0]!r} lies at latitude {latitude[~good][0]:g}, longitude {longitude[~good][0]:g}; "
+            f"station {str(name[~good][0])!r} lies at latitude {latitude[~good][0]:g}, longitude {longitude[~good][0]:g}; "
             "expected degrees within -90 to 90 and -180 to 180"
         )
