@@ -48,7 +48,7 @@ OPTIONAL_COLUMNS = {
     "L3": ("gnss_velocity_n", "gnss_velocity_e", "gnss_velocity_u"),
 }
 
-_INTEGERS = ("cluster_label", "mp_type", "line", "pixel")
+INTEGERS = ("cluster_label", "mp_type", "line", "pixel")
 _DOUBLES = ("latitude", "longitude", "easting", "northing")
 _LOOK_VECTOR = ("los_east", "los_north", "los_up")
 _BOUNDS = {
@@ -191,11 +191,9 @@ def check(table: pa.Table) -> None:
     record = header(table)
     _check_header(record)
     _check_schema(table.schema, record)
-    for name in set(table.column_names) - set(_INTEGERS):
+    for name in set(table.column_names) - set(INTEGERS):
         if nulls := table[name].null_count:
-            raise ContractError(
-                f"column {name!r} has {nulls} nulls; only {', '.join(_INTEGERS)} may, write NaN instead"
-            )
+            raise ContractError(f"column {name!r} has {nulls} nulls; only {', '.join(INTEGERS)} may, write NaN instead")
     if len(table["pid"].unique()) != len(table):
         raise ContractError("column 'pid' holds a name more than once; every point has its own")
     if table["displacement"].combine_chunks().flatten().null_count:
@@ -248,7 +246,7 @@ def _needed(level: str) -> tuple[str, ...]:
 def _column_type(name: str) -> pa.DataType:
     if name == "pid":
         return pa.string()
-    if name in _INTEGERS:
+    if name in INTEGERS:
         return pa.int32()
     return pa.float64() if name in _DOUBLES else pa.float32()
 

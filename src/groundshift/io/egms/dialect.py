@@ -1,0 +1,145 @@
+"""Columns of the tables of EGMS: their names in the two dialects, their order, and their decimals."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from groundshift.errors import InputError
+from groundshift.kernels.decimal_text import NO_DECIMALS
+from groundshift.model.points import COLUMNS, OPTIONAL_COLUMNS
+
+_NEWER = {"height": "height_ortho", "height_wgs84": "height_ellipse", "rmse": "rmse_ts"}
+_OLDER = {newer: name for name, newer in _NEWER.items()}
+_ALL = 18  # decimals: none is left off
+_DATE = re.compile(r"\d{8}")
+# fmt: off
+_DECIMALS = {
+    **dict.fromkeys(("cluster_label", "mp_type", "line", "pixel"), 0),
+    **dict.fromkeys(("latitude", "longitude"), 6),
+    **dict.fromkeys(("los_east", "los_north", "los_up"), 3),
+    **dict.fromkeys(("easting", "northing", "temporal_coherence", "amplitude_dispersion", "incidence_angle",
+                     "track_angle", "acceleration", "acceleration_std"), 2),
+}
+# fmt: on
+
+
+class Layout(NamedTuple):
+    """The columns of one table."""
+
+    level: str  # L2a, L2b or L3
+    columns: tuple[str, ...]  # as the file names them, without the dates; the first is `pid`
+    dates: np.ndarray  # datetime64[D] (n,), increasing
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns as a point set names them."""
+        return tuple(_OLDER.get(name, name) for name in self.columns)
+
+
+class Style(NamedTuple):
+    """How a table is written, so that it can be written again."""
+
+    columns: list[str]  # names in the file, without the dates
+    decimals: dict[str, int]  # of the columns of numbers, named as in a point set, and of `displacement`
+    least: int  # zeros at the end are left off down to so many decimals
+    missing: str  # what stands for no data
+    line_end: str
+
+    def counts(self, layout: Layout) -> np.ndarray:
+        """Decimals of each column of numbers, int (columns + dates,)."""
+        values = [self.decimals[name] for name in layout.names[1:]]
+        return np.array(values + [self.decimals["displacement"]] * len(layout.dates))
+
+
+def documented_style(level: str) -> Style:
+    """Columns and decimals of the product description (v2.0, 2023)."""
+    return _style(level, COLUMNS[level], {})
+
+
+def newer_style(level: str, available: Sequence[str]) -> Style:
+    """Columns as in files of 2020-2024, with those of :data:`OPTIONAL_COLUMNS` that are available."""
+    return _style(level, (*COLUMNS[level], *(name for name in OPTIONAL_COLUMNS[level] if name in available)), _NEWER)
+
+
+def _style(level: str, names: Sequence[str], translation: Mapping[str, str]) -> Style:
+    counts = {name: decimals_of(name, level) for name in (*names[1:], "displacement")}
+    return Style([translation.get(name, name) for name in names], counts, 1 if translation else _ALL, "", "\n")
+
+
+def decimals_of(name: str, level: str) -> int:
+    """How many decimals a column (named as in a point set) is written with; 1 for the series."""
+    if level == "L3" and name in ("easting", "northing"):
+        return 0
+    return _DECIMALS.get(name, 1)
+
+
+def style_of(decimals: np.ndarray, text: bytes, layout: Layout) -> Style:
+    """The style of some rows.
+
+    Parameters
+    ----------
+    decimals
+        Fewest and most of each column of numbers, as `kernels.decimal_text` counts them.
+    text
+        The rows.
+    """
+    fewest, most = decimals
+    mixed = fewest < most
+    least = int(fewest[mixed].min()) if mixed.any() else _ALL
+    first = len(layout.columns) - 1
+    merged = [*zip(fewest[:first], most[:first], strict=True), (fewest[first:].min(), most[first:].max())]
+    counts = {}
+    for name, (low, high) in zip((*layout.names[1:], "displacement"), merged, strict=True):
+        usual = decimals_of(name, layout.level)
+        counts[name] = (
+            usual if low == NO_DECIMALS else int(high) if high == 0 or least == _ALL else max(usual, int(high))
+        )
+    words = (word for word in ("nan", "NaN", "NAN") if f",{word}".encode() in text)
+    return Style(list(layout.columns), counts, least, next(words, ""), "\r\n" if text[-2:-1] == b"\r" else "\n")
+
+
+def parse_columns(line: str, title: str) -> Layout:
+    """The layout from the first line of a table, in either dialect.
+
+    Raises
+    ------
+    InputError
+        If columns are missing, unknown or twice there, if dates come before other columns, are none of the calendar,
+        are twice there or not in order.
+    """
+    fields = [field.strip().strip('"') for field in line.split(",")]
+    split = next((i for i, field in enumerate(fields) if _DATE.fullmatch(field)), len(fields))
+    columns = tuple(fields[:split])
+    names = [_OLDER.get(name, name) for name in columns]
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise InputError(f"{title}: line 1 has columns twice: {', '.join(twice)}; expected each once")
+    level = "L3" if "los_east" not in names else "L2a" if "cluster_label" in names else "L2b"
+    if missing := [name for name in COLUMNS[level] if name not in names]:
+        raise InputError(f"{title}: line 1 lacks columns of {level}: {', '.join(missing)}; is it a table of EGMS?")
+    if unknown := [name for name in names if name not in (*COLUMNS[level], *OPTIONAL_COLUMNS[level])]:
+        raise InputError(f"{title}: line 1 has columns that {level} does not have: {', '.join(unknown)}; remove them")
+    if names[0] != "pid":
+        raise InputError(f"{title}: line 1 starts with {names[0]!r}; expected the column 'pid'")
+    return Layout(level, columns, _parse_dates(fields[split:], title))
+
+
+def _parse_dates(fields: list[str], title: str) -> np.ndarray:
+    if not fields:
+        raise InputError(f"{title}: line 1 has no dates; expected columns such as 20200103 after the others")
+    try:
+        if wrong := [field for field in fields if not _DATE.fullmatch(field)]:
+            raise ValueError(f"{wrong[0]!r} stands among the dates")
+        dates = np.array([f"{each[:4]}-{each[4:6]}-{each[6:]}" for each in fields], "datetime64[D]")
+    except ValueError as error:
+        raise InputError(f"{title}: line 1: {error}; expected dates as YYYYMMDD to the end of the line") from error
+    steps = np.diff(dates).astype(int)
+    if (steps <= 0).any():
+        i = int(np.argmax(steps <= 0))
+        what = "is there twice" if fields[i + 1] in fields[: i + 1] else f"comes after {fields[i]}"
+        raise InputError(f"{title}: line 1: the date {fields[i + 1]} {what}; expected dates in order, each once")
+    return dates

@@ -1,0 +1,153 @@
+"""Writing point sets as the tables of EGMS, a part at a time."""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+import zipfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import pyarrow as pa
+
+from groundshift.errors import InputError
+from groundshift.io.egms.dialect import Layout, Style, documented_style, newer_style
+from groundshift.io.egms.header import header_of, write_header
+from groundshift.io.egms.names import name_of, parse_name
+from groundshift.io.files import atomic_path
+from groundshift.kernels.decimal_text import write_rows
+from groundshift.model.points import COLUMNS, Header, header, series
+
+_ROWS = 8192  # that are made to text at once
+
+
+def write_egms(
+    path: str | Path,
+    tables: pa.Table | Iterable[pa.Table],
+    *,
+    dialect: str | None = None,
+    produced: datetime.date | None = None,
+    version: int = 1,
+    level: int = 6,
+) -> Path:
+    """Write points as a product of EGMS: the whole file or none.
+
+    Numbers are rounded to the decimals of the product description, or to those of the file that the points came from:
+    what was read from a file of EGMS and not changed makes the same text again.
+
+    Parameters
+    ----------
+    path
+        A .zip, which gets a table and its XML header; a .csv, which gets an .xml beside it; or a folder, for a zip
+        with the name that EGMS gives it.
+    tables
+        A point set, or parts of one: same columns and metadata, in EPSG:3035.
+    dialect
+        `documented` (v2.0, 2023) or `newer` (files of 2020-2024); if not given, that of the file the points came
+        from, or else documented.
+    produced
+        Day for the XML header, if the points bring none; today if not given.
+    version
+        Of the release, for the name in a folder, if the points bring none.
+    level
+        Of compression, 1 (fast) to 9 (small).
+
+    Returns
+    -------
+    The file.
+
+    Raises
+    ------
+    InputError
+        If the points are in another CRS, their parts differ, or they have no name in a folder.
+    """
+    parts = iter([tables] if isinstance(tables, pa.Table) else tables)
+    first = next(parts, None)
+    if first is None:
+        raise InputError("there is no point set to write; expected at least one, perhaps without points")
+    record = header(first)
+    if record.crs.to_epsg() != 3035:
+        raise InputError(f"the points are in {record.crs.name}; files of EGMS are in EPSG:3035: make them in it")
+    path = Path(path)
+    if path.suffix.lower() not in (".zip", ".csv"):
+        path = path / f"{name_of(record, version=version).stem}.zip"
+    style = _style(first, record, dialect)
+    facility = first["pid"][0].as_py()[:1] if len(first) else "0"
+    xml = write_header(
+        header_of(record, facility, produced or datetime.datetime.now(datetime.UTC).date()), record.level
+    )
+    text = _text(itertools.chain([first], parts), record, style)
+    with atomic_path(path) as temporary:
+        if path.suffix.lower() == ".zip":
+            stem = path.stem if parse_name(path.stem) else _stem(record, path.stem)
+            _write_zip(temporary, stem, text, xml, level)
+        else:
+            with temporary.open("wb") as file:
+                _write_all(file, text)
+    if path.suffix.lower() == ".csv":
+        with atomic_path(path.with_suffix(".xml")) as temporary:
+            temporary.write_bytes(xml)
+    return path
+
+
+def _stem(record: Header, otherwise: str) -> str:
+    """The name that EGMS would give, which tells track, frame and component to who reads the file."""
+    try:
+        return name_of(record).stem
+    except InputError:
+        return otherwise
+
+
+def _style(table: pa.Table, record: Header, dialect: str | None) -> Style:
+    """The style that was asked for, or that the points came in, or the documented one."""
+    if dialect == "newer":
+        return newer_style(record.level, table.column_names)
+    if dialect == "documented":
+        return documented_style(record.level)
+    if dialect is not None:
+        raise InputError(f"dialect {dialect!r} is not known; give documented or newer")
+    known = record.provenance.get("egms", {}).get("text")
+    if known is None:
+        return documented_style(record.level)
+    style = Style(**known)
+    names = set(Layout(record.level, tuple(style.columns), record.dates).names)
+    if set(COLUMNS[record.level]) <= names <= set(table.column_names):
+        return style
+    return documented_style(record.level)
+
+
+def _text(tables: Iterator[pa.Table], record: Header, style: Style) -> Iterator[bytes]:
+    layout = Layout(record.level, tuple(style.columns), record.dates)
+    dates = [str(each).replace("-", "") for each in record.dates]
+    yield (",".join([*style.columns, *dates]) + style.line_end).encode()
+    names, metadata = layout.names[1:], None
+    for table in tables:
+        if (metadata := metadata or table.schema.metadata) != table.schema.metadata:
+            raise InputError("the parts to be written differ in dates or provenance; expected parts of one point set")
+        for start in range(0, len(table), _ROWS):
+            rows = table.slice(start, _ROWS)
+            values = [rows[name].to_numpy().astype(np.float64) for name in names]  # null is NaN
+            pid = pa.concat_arrays(rows["pid"].chunks)
+            if pid.type != pa.string():
+                pid = pid.cast(pa.string())
+            ends = np.frombuffer(pid.buffers()[1], np.int32)[pid.offset : pid.offset + len(pid) + 1]
+            letters = np.frombuffer(pid.buffers()[2], np.uint8) if ends[-1] else np.empty(0, np.uint8)
+            yield write_rows(
+                letters, ends, np.stack(values, axis=1), series(rows), style.counts(layout),
+                least=style.least, missing=style.missing.encode(), line_end=style.line_end.encode(),
+            ).tobytes()  # fmt: skip
+
+
+def _write_zip(path: Path, stem: str, text: Iterator[bytes], xml: bytes, level: int) -> None:
+    """A zip whose members have no date: the same points make the same bytes."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=level) as archive:
+        for suffix, content in ((".csv", text), (".xml", iter([xml]))):
+            with archive.open(stem + suffix, "w", force_zip64=suffix == ".csv") as file:
+                _write_all(file, content)
+
+
+def _write_all(file: BinaryIO, parts: Iterator[bytes]) -> None:
+    for part in parts:
+        file.write(part)
