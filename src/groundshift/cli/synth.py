@@ -1,4 +1,4 @@
-"""`groundshift synth`: sets of simulated pairs, and simulated radar stacks."""
+"""`groundshift synth`: sets of simulated pairs, radar stacks, and point sets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import typer
 from groundshift.cli.app import app
 from groundshift.cli.options import Executor, Out, Workers
 
-synth = typer.Typer(no_args_is_help=True, help="Simulated pairs of images and radar stacks with known displacement.")
+synth = typer.Typer(
+    no_args_is_help=True, help="Simulated pairs of images, radar stacks and point sets with known motion."
+)
 app.add_typer(synth, name="synth")
 
 
@@ -131,4 +133,34 @@ def stack(
         f"{chosen.dates} {chosen.orbit} images of {chosen.lines} x {chosen.pixels} pixels, {days[0]} to {days[-1]}\n"
         f"{persistent} persistent scatterers, {distributed} pixels of distributed scatterers\n"
         f"stack.zarr, truth.zarr and stack.png in {out}"
+    )
+
+
+@synth.command(name="points")
+def points(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for the point sets, stations and picture.")],
+    tracks: Annotated[
+        int | None, typer.Option(help="Ascending, and as many descending; 3 if not given.", show_default=False)
+    ] = None,
+    bursts: Annotated[int | None, typer.Option(help="Of each track; 10 if not given.", show_default=False)] = None,
+    density: Annotated[
+        float | None, typer.Option(help="Points of a track on a square km; 1 if not given.", show_default=False)
+    ] = None,
+    dates: Annotated[int | None, typer.Option(help="Of each track; 100 if not given.", show_default=False)] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Of everything that is drawn; 0 if not given.", show_default=False)
+    ] = None,
+    options: Annotated[
+        Path | None,
+        typer.Option(help="JSON file of more options (see the documentation); those above win.", show_default=False),
+    ] = None,
+) -> None:
+    """Make a strip of a continent: points of ascending and descending tracks (L2a), GNSS stations, and the truth."""
+    from groundshift.synth.points.options import read_strip_options
+    from groundshift.synth.points.write import write_strip
+
+    chosen = read_strip_options(options, tracks=tracks, bursts=bursts, density=density, dates=dates, seed=seed)
+    paths = write_strip(out, chosen)
+    typer.echo(
+        f"{len(paths)} point sets of level L2a, {chosen.stations.count} stations, strip.json and strip.png in {out}"
     )

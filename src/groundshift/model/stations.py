@@ -267,6 +267,7 @@ def _check_place(name: np.ndarray, latitude: np.ndarray, longitude: np.ndarray) 
     good = (np.abs(latitude) <= 90) & (np.abs(longitude) <= 180)
     if not good.all():
         raise ContractError(
-            f"station {str(name[~good][0])!r} lies at latitude {latitude[~good][0]:g}, longitude {longitude[~good][0]:g}; "
+            f"station {str(name[~good][0])!r} lies at latitude {latitude[~good][0]:g}, "
+            f"longitude {longitude[~good][0]:g}; "
             "expected degrees within -90 to 90 and -180 to 180"
         )

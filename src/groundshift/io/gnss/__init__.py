@@ -1,0 +1,1 @@
+"""Stations of satellite navigation (GNSS) in the forms that services give: velocities, series, grids."""
