@@ -77,7 +77,7 @@ def test_every_reason_has_a_meaning():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"north": None}, "needs 'north'"),
+        ({"north": None}, "needs 'east' and 'north'"),
         ({"north_sigma": None}, "'north_sigma' is missing"),
         ({"quality": None}, "'quality' is missing"),
         ({"reason": None}, "'reason' is missing"),

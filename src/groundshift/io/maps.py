@@ -23,12 +23,12 @@ from groundshift.errors import ContractError, InputError
 from groundshift.grid.tiles import Box, tile_plan
 from groundshift.io.files import atomic_path, jsonable
 from groundshift.io.rasters import GDAL_CACHE, georeference, open_raster
-from groundshift.model.displacement import COMPONENTS, check, layer_attributes
+from groundshift.model.displacement import COMPONENTS, COVARIANCES, check, layer_attributes, needed_layers
 from groundshift.model.reason import Reason
 
 _TILE = 512  # pixels: side of the tiles in the file
 _LAZY = 2**25  # pixels times layers from which a map is opened lazily (128 MiB)
-_LAYERS = (*COMPONENTS, *(f"{component}_sigma" for component in COMPONENTS), "quality", "reason")
+_LAYERS = (*COMPONENTS, *(f"{component}_sigma" for component in COMPONENTS), *COVARIANCES, "quality", "reason")
 _NOT_OURS = ("AREA_OR_POINT", "OVR_RESAMPLING_ALG")
 
 
@@ -51,9 +51,9 @@ def write_map(
     grid
         Shape, affine and CRS of the map.
     blocks
-        Boxes that cover the grid without overlap, each with its layers, arrays of the shape of the box: `east`,
-        `north`, `east_sigma`, `north_sigma` (m), `quality`, `reason`, and `up`, `up_sigma` where measured.
-        `valid` is not written: it is where `reason` is 0.
+        Boxes that cover the grid without overlap, each with its layers, arrays of the shape of the box: two or three
+        of `east`, `north`, `up` and their sigmas (m), `quality`, `reason`, and maybe all covariances between them
+        (m²). `valid` is not written: it is where `reason` is 0.
     attributes
         Provenance: text, numbers, and what JSON can hold.
 
@@ -144,11 +144,13 @@ def read_map(path: str | Path) -> xr.Dataset:
     layers = {name: bands[i] for i, name in enumerate(names)}
     layers["reason"] = layers["reason"].astype(np.uint8)
     layers["valid"] = layers["reason"] == Reason.VALID
+    attributes = {key: _from_tag(text) for key, text in tags.items()}
+    quantity = attributes.get("quantity", "displacement")
     variables = {
-        name: (("y", "x"), layer, {**layer_attributes(name), "grid_mapping": "spatial_ref"})
+        name: (("y", "x"), layer, {**layer_attributes(name, quantity), "grid_mapping": "spatial_ref"})
         for name, layer in layers.items()
     }
-    result = xr.Dataset(variables, coords=xr_coords(grid), attrs={key: _from_tag(text) for key, text in tags.items()})
+    result = xr.Dataset(variables, coords=xr_coords(grid), attrs=attributes)
     check(result.isel(y=slice(1), x=slice(1)) if lazy else result)
     return result
 
@@ -158,8 +160,7 @@ def _layer_order(block: Mapping[str, np.ndarray]) -> list[str]:
     if unknown:
         raise ContractError(f"a displacement map has no layers {unknown}; expected some of {list(_LAYERS)}")
     layers = [name for name in _LAYERS if name in block]
-    parts = [name for name in COMPONENTS if name in layers]
-    missing = {"east", "north", *(f"{part}_sigma" for part in parts), "quality", "reason"} - set(layers)
+    missing = {*needed_layers(layers), "reason"} - set(layers)
     if missing:
         raise ContractError(f"layers {sorted(missing)} are missing; the blocks have {layers}")
     return layers
@@ -183,7 +184,7 @@ def _write_block(
 def _describe_bands(dataset: rasterio.io.DatasetWriter, layers: list[str], attributes: Mapping[str, Any]) -> None:
     dataset.update_tags(**{key: _to_tag(value) for key, value in attributes.items()})
     dataset.descriptions = layers
-    described = [layer_attributes(name) for name in layers]
+    described = [layer_attributes(name, attributes.get("quantity", "displacement")) for name in layers]
     dataset.units = [each["units"] for each in described]
     for band, each in enumerate(described, start=1):
         tags = {key: _to_tag(value) for key, value in each.items() if key != "units"}

@@ -11,18 +11,22 @@ from odc.geo.geobox import GeoBox
 from groundshift.io.files import atomic_path
 
 
-def write_image(path: str | Path, image: np.ndarray, grid: GeoBox, *, date: str | None = None) -> None:
+def write_image(
+    path: str | Path, image: np.ndarray, grid: GeoBox, *, date: str | None = None, nodata: float | None = None
+) -> None:
     """Write one band (y, x) as GeoTIFF, all of it or nothing.
 
     Parameters
     ----------
     date
         Day of the image, `YYYY-MM-DD`, kept in the tag that cameras use.
+    nodata
+        Value that says that there is no data.
     """
     profile = {
         "driver": "GTiff", "dtype": image.dtype, "count": 1, "height": grid.shape.y, "width": grid.shape.x,
         "crs": rasterio.crs.CRS.from_user_input(str(grid.crs)), "transform": grid.affine, "compress": "deflate",
-        "predictor": 2 if image.dtype.kind in "iu" else 3, "tiled": True,
+        "predictor": 2 if image.dtype.kind in "iu" else 3, "tiled": True, "nodata": nodata,
     }  # fmt: skip
     with atomic_path(path) as temporary, rasterio.open(temporary, "w", **profile) as dataset:
         dataset.write(image, 1)

@@ -1,15 +1,22 @@
 """The displacement map: build, check, describe.
 
-A displacement map is an `xarray.Dataset` on (y, x) or (time, y, x) with a CRS. It holds `east`, `north` and,
-where measured, `up` in metres (positive east, north, up: where the ground went from the first image to the
+A displacement map is an `xarray.Dataset` on (y, x) or (time, y, x) with a CRS. It holds two or three of `east`,
+`north` and `up` in metres (positive east, north, up: where the ground went from the first date to the
 second), one `_sigma` (one standard deviation, metres) for each, `quality` from 0 to 1, `valid` (bool), and
 `reason` (uint8, see :class:`~groundshift.model.reason.Reason`). A pixel that is not valid is NaN in every
 float layer.
+
+Errors of components that were estimated together are correlated: `east_north_covariance`, `east_up_covariance` and
+`north_up_covariance` (m²), all those of the components or none, together with the sigmas are their full covariance.
+In a map of three components one of them may be NaN at a valid pixel, with its sigma and covariances, where nothing
+measured it.
+
+The attribute `quantity` is `displacement`, also if it is not there, or `velocity`: then metres are metres a year.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,6 +29,8 @@ from groundshift.errors import ContractError
 from groundshift.model.reason import Reason
 
 COMPONENTS = ("east", "north", "up")
+COVARIANCES = ("east_north_covariance", "east_up_covariance", "north_up_covariance")
+QUANTITIES = ("displacement", "velocity")
 REQUIRED_ATTRIBUTES = (
     "date_pre",
     "date_post",
@@ -42,12 +51,21 @@ _LONG_NAME = {
 }
 
 
-def layer_attributes(name: str) -> dict[str, Any]:
+def layer_attributes(name: str, quantity: str = "displacement") -> dict[str, Any]:
     """CF-style attributes (`long_name`, `units`, flags) of one layer of a displacement map."""
+    if quantity not in QUANTITIES:
+        raise ContractError(f"quantity {quantity!r} is none of {', '.join(QUANTITIES)}")
+    unit = "m" if quantity == "displacement" else "m/yr"
     if name.endswith("_sigma"):
         component = name.removesuffix("_sigma")
-        return {"long_name": f"one standard deviation of the {_LONG_NAME[component]}", "units": "m"}
-    attributes: dict[str, Any] = {"long_name": _LONG_NAME[name], "units": "m" if name in COMPONENTS else "1"}
+        said = _LONG_NAME[component].replace("displacement", quantity)
+        return {"long_name": f"one standard deviation of the {said}", "units": unit}
+    if name in COVARIANCES:
+        one, other = name.split("_")[:2]
+        square = "m2" if quantity == "displacement" else "m2/yr2"
+        return {"long_name": f"covariance of the errors of {quantity} {one} and {other}", "units": square}
+    said = _LONG_NAME[name].replace("displacement", quantity)
+    attributes: dict[str, Any] = {"long_name": said, "units": unit if name in COMPONENTS else "1"}
     if name == "reason":
         attributes["flag_values"] = [int(reason) for reason in Reason]
         attributes["flag_meanings"] = " ".join(reason.name.lower() for reason in Reason)
@@ -60,8 +78,8 @@ def displacement_map(layers: Mapping[str, np.ndarray], grid: GeoBox, attributes:
     Parameters
     ----------
     layers
-        Arrays of shape (y, x), at least `east`, `north`, `east_sigma`, `north_sigma` (m), `quality` and
-        `reason`; `valid` is derived from `reason` and must not be given.
+        Arrays of shape (y, x): two or three components and their sigmas (m), `quality` and `reason`, and maybe
+        covariances (m²); `valid` is derived from `reason` and must not be given.
     grid
         Shape, affine and CRS of the arrays.
     attributes
@@ -80,8 +98,9 @@ def displacement_map(layers: Mapping[str, np.ndarray], grid: GeoBox, attributes:
         raise ContractError("layer 'reason' is missing; give uint8 codes, 0 where the pixel is valid")
     coordinates = xr_coords(grid)
     dims = tuple(grid.dimensions)
+    quantity = attributes.get("quantity", "displacement")
     variables = {
-        name: (dims, values, {**layer_attributes(name), "grid_mapping": "spatial_ref"})
+        name: (dims, values, {**layer_attributes(name, quantity), "grid_mapping": "spatial_ref"})
         for name, values in {**layers, "valid": layers["reason"] == Reason.VALID}.items()
     }
     dataset = xr.Dataset(variables, coords=coordinates, attrs=dict(attributes))
@@ -96,12 +115,33 @@ def components(dataset: xr.Dataset) -> tuple[str, ...]:
     return tuple(name for name in COMPONENTS if name in dataset)
 
 
+def covariances(names: Iterable[str]) -> tuple[str, ...]:
+    """Names of the covariances between components, in the order of :data:`COVARIANCES`."""
+    there = set(names)
+    return tuple(name for name in COVARIANCES if set(name.split("_")[:2]) <= there)
+
+
+def needed_layers(names: Iterable[str]) -> tuple[str, ...]:
+    """Float layers that a map with these layers must have.
+
+    Raises
+    ------
+    ContractError
+        If there are less than two components.
+    """
+    names = set(map(str, names))
+    there = tuple(name for name in COMPONENTS if name in names)
+    if len(there) < 2:
+        raise ContractError(
+            f"a displacement map needs 'east' and 'north', or 'up' and one of them; this one has {sorted(names)}"
+        )
+    between = covariances(there) if names & set(COVARIANCES) else ()
+    return (*there, *(f"{name}_sigma" for name in there), *between, "quality")
+
+
 def check(dataset: xr.Dataset) -> None:
     """Raise ContractError, naming the first rule that the data set breaks; return None if it keeps them all."""
-    for name in ("east", "north"):
-        if name not in dataset:
-            raise ContractError(f"a displacement map needs {name!r}; this one has {sorted(map(str, dataset))}")
-    expected = [*components(dataset), *(f"{name}_sigma" for name in components(dataset)), "quality"]
+    expected = needed_layers(map(str, dataset))
     for name in [*expected, "valid", "reason"]:
         if name not in dataset:
             raise ContractError(f"layer {name!r} is missing; a displacement map has {[*expected, 'valid', 'reason']}")
@@ -114,14 +154,28 @@ def check(dataset: xr.Dataset) -> None:
     missing = [name for name in REQUIRED_ATTRIBUTES if name not in dataset.attrs]
     if missing:
         raise ContractError(f"attributes {missing} are missing; a displacement map says where it comes from")
-    valid = dataset["valid"]
-    for name in expected:
-        finite = np.isfinite(dataset[name])
-        if bool((finite & ~valid).any()) or bool((~finite & valid).any()):
-            raise ContractError(f"layer {name!r} must be finite exactly where 'valid' is true")
+    if (quantity := dataset.attrs.get("quantity", "displacement")) not in QUANTITIES:
+        raise ContractError(f"attribute 'quantity' is {quantity!r}; expected one of {', '.join(QUANTITIES)}")
+    _check_finite(dataset, expected)
     for name in expected:
         if name.endswith("_sigma") and bool((dataset[name] <= 0).any()):
             raise ContractError(f"layer {name!r} has values <= 0 m; a standard deviation is positive")
+
+
+def _check_finite(dataset: xr.Dataset, expected: Iterable[str]) -> None:
+    """Floats are finite where the map is valid, and NaN elsewhere; one component of three may be missing."""
+    there = components(dataset)
+    lacking = {name: dataset[name].isnull() for name in there} if len(there) == 3 else {}
+    if lacking and bool((sum(each.astype(int) for each in lacking.values()) == 2).any()):  # pyright: ignore
+        raise ContractError("a pixel has one component alone; expected two or three where 'valid' is true")
+    for name in expected:
+        finite = np.isfinite(dataset[name])
+        wanted = dataset["valid"]
+        for component, absent in lacking.items():
+            if component in name.split("_"):
+                wanted = wanted & ~absent
+        if bool((finite != wanted).any()):
+            raise ContractError(f"layer {name!r} must be finite exactly where 'valid' is true")
 
 
 _DESCRIBED = 4_000_000  # pixels, about, that a description looks at
@@ -132,21 +186,25 @@ def describe(dataset: xr.Dataset) -> str:
 
     Of a large map, the numbers are those of every second, third, … row and column, so that memory stays bounded.
     """
+    scale, unit = (1000, "mm/yr") if dataset.attrs.get("quantity") == "velocity" else (1, "m")
     stride = max(1, round((dataset.sizes["y"] * dataset.sizes["x"] / _DESCRIBED) ** 0.5))
     some = dataset.isel(y=slice(None, None, stride), x=slice(None, None, stride))
     valid = some["valid"].values
     lines = [
-        f"displacement map, {dataset.sizes['y']} x {dataset.sizes['x']} pixels of "
+        f"{dataset.attrs.get('quantity', 'displacement')} map, {dataset.sizes['y']} x {dataset.sizes['x']} pixels of "
         f"{abs(dataset.rio.resolution()[0]):g} m, {dataset.rio.crs}",
         f"from {dataset.attrs['date_pre'] or 'unknown date'} to {dataset.attrs['date_post'] or 'unknown date'}, "
         f"method {dataset.attrs['method']}",
         f"valid: {100 * valid.mean():.1f} % of pixels",
     ]
     for name in components(dataset) if valid.any() else ():
-        values, sigma = some[name].values[valid], some[f"{name}_sigma"].values[valid]
-        low, middle, high = np.percentile(values, [2.5, 50, 97.5])
+        there = valid & np.isfinite(some[name].values)
+        values, sigma = some[name].values[there], some[f"{name}_sigma"].values[there]
+        if not there.any():
+            continue
+        low, middle, high = scale * np.percentile(values, [2.5, 50, 97.5])
         lines.append(
-            f"{name}: median {middle:+.3f} m, 95 % between {low:+.3f} and {high:+.3f} m, "
-            f"median sigma {np.median(sigma):.3f} m"
+            f"{name}: median {middle:+.3f} {unit}, 95 % between {low:+.3f} and {high:+.3f} {unit}, "
+            f"median sigma {np.median(sigma) * scale:.3f} {unit}"
         )
     return "\n".join(lines)

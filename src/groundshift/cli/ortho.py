@@ -1,0 +1,42 @@
+"""`groundshift ortho`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from groundshift.cli.app import app
+from groundshift.cli.options import Executor, Out, Workers
+
+
+@app.command(name="ortho")
+def ortho(
+    sources: Annotated[
+        list[Path], typer.Argument(metavar="L2B...", help="Calibrated point sets (GeoParquet) of two tracks or more.")
+    ],
+    out: Out,
+    north_removed: Annotated[
+        bool, typer.Option("--north-removed", help="The series are already free of the GNSS north motion.")
+    ] = False,
+    crs: Annotated[
+        str | None,
+        typer.Option(help="Projected CRS; EPSG:3035 in Europe, a UTM zone elsewhere if not given.", show_default=False),
+    ] = None,
+    cell: Annotated[float, typer.Option(help="Side of a cell, metres.")] = 100.0,
+    origin: Annotated[str, typer.Option(help="A date of the six-day grid, YYYY-MM-DD.")] = "2014-04-03",
+    longest_gap: Annotated[int, typer.Option(help="Longest gap in a track that is bridged, days.")] = 90,
+    scheduler: Executor = None,
+    workers: Workers = None,
+) -> None:
+    """Solve tracks that look east and west for motion east and up, on a grid."""
+    from groundshift.products.ortho import OrthoConfig, make_ortho
+
+    config = OrthoConfig(crs=crs, cell=cell, origin=origin, longest_gap=longest_gap)
+    result = make_ortho(sources, out, config, north_removed=north_removed, executor=scheduler, workers=workers)
+    report = result.report
+    typer.echo(
+        f"{report['cells']} cells from {report['points']} points, {report['dates']} dates; north motion: "
+        f"{report['north']}\n{len(result.up)} tiles of U and E, velocity.tif, quicklook.png and record.json in {out}"
+    )

@@ -1,0 +1,92 @@
+"""Point sets that are too large for memory: what they hold, where their parts lie, and their points part by part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from groundshift.errors import InputError
+from groundshift.io.egms import read_egms
+from groundshift.model.points import Header, header
+
+_ROWS = 65_536
+
+
+class PointParts(NamedTuple):
+    """A point set, and the boxes of its parts (row groups), without its points."""
+
+    name: str  # of the file, or of the track
+    source: Path | pa.Table
+    header: Header
+    count: int
+    bounds: np.ndarray  # float64 (parts, 4): least easting, least northing, largest easting, largest northing
+
+
+def point_parts(source: str | Path | pa.Table) -> PointParts:
+    """What a point set on disk or in memory holds. Points of GeoParquet stay on disk; a product of EGMS (.zip, .csv) is
+    read into memory.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or no Parquet.
+    ContractError
+        If it holds no point set.
+    """
+    if not isinstance(source, pa.Table) and Path(source).suffix.lower() in (".zip", ".csv"):
+        return point_parts(read_egms(source))._replace(name=Path(source).name)
+    if isinstance(source, pa.Table):
+        record = header(source)
+        east, north = source["easting"].to_numpy(), source["northing"].to_numpy()
+        starts = np.arange(0, len(source), _ROWS)
+        parts = [np.minimum.reduceat(each, starts) for each in (east, north)] if len(source) else []
+        parts += [np.maximum.reduceat(each, starts) for each in (east, north)] if len(source) else []
+        name = f"track {record.track} in memory"
+        return PointParts(name, source, record, len(source), np.reshape(np.array(parts).T, (-1, 4)))
+    path = Path(source)
+    with _opened(path) as file:
+        bounds = [_bounds(file, group) for group in range(file.num_row_groups)]
+        empty = file.schema_arrow.empty_table()
+        return PointParts(path.name, path, header(empty), file.metadata.num_rows, np.array(bounds).reshape(-1, 4))
+
+
+def point_batches(
+    parts: PointParts, box: tuple[float, float, float, float], columns: Sequence[str]
+) -> Iterator[pa.Table]:
+    """Points in the parts that touch a box (west, south, east, north; metres in the CRS of the set), at most 65,536
+    rows at once; some of them lie outside the box."""
+    west, south, east, north = box
+    low, high = parts.bounds[:, :2], parts.bounds[:, 2:]
+    touching = np.flatnonzero((low < (east, north)).all(axis=1) & (high >= (west, south)).all(axis=1)).tolist()
+    if isinstance(parts.source, pa.Table):
+        for number in touching:
+            yield parts.source.select(columns).slice(number * _ROWS, _ROWS)
+        return
+    with _opened(parts.source) as file:
+        for number in touching:
+            for batch in file.iter_batches(_ROWS, row_groups=[number], columns=list(columns), use_threads=False):
+                yield pa.Table.from_batches([batch])
+
+
+def _opened(path: Path) -> pq.ParquetFile:
+    if not path.is_file():
+        raise InputError(f"{path} is no file; expected a point set as GeoParquet: check the path")
+    try:
+        return pq.ParquetFile(path)
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{path} cannot be read as Parquet ({error}); it may be truncated: write it again") from error
+
+
+def _bounds(file: pq.ParquetFile, group: int) -> list[float]:
+    """Of one row group, by its statistics; without them, everywhere."""
+    row_group = file.metadata.row_group(group)
+    by_name = {row_group.column(k).path_in_schema: row_group.column(k).statistics for k in range(row_group.num_columns)}
+    found = [by_name.get(name) for name in ("easting", "northing")]
+    if any(each is None or not each.has_min_max for each in found):
+        return [-np.inf, -np.inf, np.inf, np.inf]
+    return [each.min for each in found] + [each.max for each in found]

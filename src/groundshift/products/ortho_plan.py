@@ -1,0 +1,136 @@
+"""What an Ortho is made of: tracks, dates, cells and tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from pyproj import CRS, Transformer
+
+from groundshift import __version__
+from groundshift.engine import run_key, run_record
+from groundshift.errors import ConfigurationError, InputError
+from groundshift.grid.tiles import Box, Tile
+from groundshift.io.point_batches import PointParts, point_parts
+from groundshift.model.points import series
+from groundshift.products.ortho_tile import GroundVelocity, OrthoConfig, OrthoTile, Track
+
+NORTH_REMOVED = "north_removed"
+"""Key of the provenance of a point set: whether its series are free of the north motion of the velocity model."""
+
+
+_EUROPE = (-35.0, 24.0, 45.0, 85.0)  # degrees, where EPSG:3035 is the default
+
+
+class OrthoPlan(NamedTuple):
+    """All that is decided before solving."""
+
+    step: OrthoTile
+    tiles: list[Tile]
+    record: dict[str, Any]
+    key: str
+    provenance: dict[str, Any]
+
+
+def plan_ortho(
+    sources: Sequence[str | Path | pa.Table], config: OrthoConfig, north_removed: bool, model: GroundVelocity | None
+) -> OrthoPlan:
+    """Tracks, dates, cells and tiles of an Ortho, and where it comes from; see
+    :func:`groundshift.products.ortho.ortho_tables`."""
+    parts = [point_parts(each) for each in sources]
+    if wrong := [each for each in parts if each.header.level not in ("L2a", "L2b")]:
+        raise InputError(
+            f"{wrong[0].name} is of level {wrong[0].header.level}; expected L2b: lines of sight, calibrated"
+        )
+    tracks = _tracks(parts, north_removed)
+    if len(tracks) < 2:
+        raise InputError(f"{len(parts)} point sets of {len(tracks)} track came; expected two tracks of different look")
+    north = [track for track in tracks if track.north]
+    if north and model is None:
+        raise ConfigurationError(
+            f"{north[0].parts[0].name} still holds the north motion; give a velocity model, or --north-removed if "
+            "it does not"
+        )
+    if config.tile % config.cell:
+        raise ConfigurationError(f"a tile of {config.tile:g} m is no whole number of cells of {config.cell:g} m")
+    crs = _crs(parts, config)
+    step = OrthoTile(tuple(tracks), _dates(tracks, config), crs, config, model if north else None)
+    inputs = [each.source if isinstance(each.source, Path) else _content(each.source) for each in parts]
+    decided = {"config": config, "north_removed": north_removed, "model": repr(model) if north else None, "crs": crs}
+    removed = "taken off here, by the model" if len(north) == len(tracks) else "taken off before"
+    provenance = {
+        "sources": [each.name for each in parts],
+        "tracks": [each.header.track for each in parts],
+        NORTH_REMOVED: True,
+        "north": removed if not north or len(north) == len(tracks) else "taken off before, or here by the model",
+        "software": f"groundshift {__version__}",
+        "config": config.model_dump(mode="json"),
+    }
+    tiles = _tiles(parts, crs, config)
+    return OrthoPlan(
+        step, tiles, run_record(inputs, decided, __version__), run_key(inputs, decided, __version__), provenance
+    )
+
+
+def _tracks(parts: Sequence[PointParts], north_removed: bool) -> list[Track]:
+    """Sets of the same track, dates and treatment are one, such as the parts of a partitioned set."""
+    groups: dict[tuple, list[PointParts]] = {}
+    for number, each in enumerate(parts):
+        north = not (north_removed or each.header.provenance.get(NORTH_REMOVED, False))
+        track = each.header.track if each.header.track is not None else f"set {number}"
+        groups.setdefault((track, tuple(each.header.dates.tolist()), north), []).append(each)
+    return [Track(tuple(group), group[0].header.dates, key[2]) for key, group in groups.items()]
+
+
+def _dates(tracks: Sequence[Track], config: OrthoConfig) -> np.ndarray:
+    """The common grid, from the date on which the second track begins to that on which the last but one ends."""
+    origin = np.datetime64(config.origin, "D")
+    first = np.sort([track.days[0] for track in tracks])[1]
+    last = np.sort([track.days[-1] for track in tracks])[-2]
+    start = -(-(first - origin).astype(int) // config.step)
+    stop = (last - origin).astype(int) // config.step
+    if stop < start:
+        raise InputError(f"the tracks share no time: one begins on {first}, another ends on {last}")
+    return origin + np.arange(start, stop + 1) * config.step
+
+
+def _crs(parts: Sequence[PointParts], config: OrthoConfig) -> str:
+    if config.crs is not None:
+        crs = CRS.from_user_input(config.crs)
+        if not crs.is_projected:
+            raise ConfigurationError(f"{config.crs} is not projected; cells need metres, as in EPSG:3035 or a UTM zone")
+        return config.crs
+    first = next((each for each in parts if np.isfinite(each.bounds).any()), None)
+    if first is None:
+        raise InputError("the point sets hold no points; expected two tracks with points")
+    middle = (first.bounds[0, :2] + first.bounds[0, 2:]) / 2
+    longitude, latitude = Transformer.from_crs(first.header.crs, "EPSG:4326", always_xy=True).transform(*middle)
+    west, south, east, north = _EUROPE
+    if west <= longitude <= east and south <= latitude <= north:
+        return "EPSG:3035"
+    return f"EPSG:{(32601 if latitude >= 0 else 32701) + int((longitude + 180) // 6) % 60}"
+
+
+def _tiles(parts: Sequence[PointParts], crs: str, config: OrthoConfig) -> list[Tile]:
+    """Tiles that parts of the point sets touch, from south-west to north-east."""
+    found: set[tuple[int, int]] = set()
+    for each in parts:
+        same = each.header.crs.equals(crs, ignore_axis_order=True)
+        change = None if same else Transformer.from_crs(each.header.crs, crs, always_xy=True)
+        for box in each.bounds:
+            west, south, east, north = np.floor(
+                np.array(box if change is None else change.transform_bounds(*box)) / config.tile
+            ).astype(int)
+            found |= {(row, column) for row in range(south, north + 1) for column in range(west, east + 1)}
+    side = round(config.tile / config.cell)
+    return [
+        Tile(index, Box(row * side, column * side, (row + 1) * side, (column + 1) * side))
+        for index, (row, column) in enumerate(sorted(found))
+    ]
+
+
+def _content(table: pa.Table) -> np.ndarray:
+    return series(table)

@@ -1,0 +1,107 @@
+"""East and up from several looks."""
+
+import numpy as np
+import pytest
+
+from groundshift.errors import ConfigurationError, InputError
+from groundshift.model.points import dates, header, series
+from groundshift.products.ortho import OrthoConfig, ortho_tables
+from tests.reference.tracks import motion, track
+
+
+class Model:
+    """Ground that moves north by 10 mm/yr, as the tracks do."""
+
+    def at(self, longitude, latitude):
+        return np.tile([1.0, 10.0, 2.0], (len(longitude), 1))
+
+
+def truth(table, component):
+    """True displacement of cells, and their true rate from the first to the last date, less the origin."""
+    years = (dates(table) - np.datetime64("2020-01-02")) / np.timedelta64(1, "D") / 365.25
+    x, y = (table[name].to_numpy() - start for name, start in (("easting", 4_500_000), ("northing", 3_000_000)))
+    return motion(x, y, years)[component]
+
+
+def rms_error(table, component):
+    error = series(table) - truth(table, component)
+    error -= np.nanmean(error, axis=1, keepdims=True)
+    return np.sqrt(np.nanmean(error**2))
+
+
+@pytest.mark.parametrize("model", [None, Model()])
+def test_motion_is_found_whoever_removed_the_north(model):
+    tables = [track(each, north=model is not None, provenance={"north_removed": model is None}) for each in (22, 117)]
+    ((east, up),) = ortho_tables(tables, model=model)
+    assert len(east) == 50 * 50 - len(missing(tables))
+    assert rms_error(east, 0) < 0.02
+    assert rms_error(up, 2) < 0.02
+    assert (np.diff(dates(up)).astype(int) == 6).all()
+    assert header(up).provenance["north_removed"] is True
+    assert header(up).frame == "E45N30"
+    assert ("gnss_velocity_n" in up.column_names) == (model is not None)
+
+
+def missing(tables):
+    """Cells without points of one of the tracks."""
+    cells = [
+        set(zip((t["easting"].to_numpy() // 100).tolist(), (t["northing"].to_numpy() // 100).tolist(), strict=True))
+        for t in tables
+    ]
+    whole = {(45_000.0 + i, 30_000.0 + j) for i in range(50) for j in range(50)}
+    return whole - (cells[0] & cells[1])
+
+
+def test_north_is_not_taken_off_twice():
+    free = [track(each, north=False, provenance={"north_removed": True}) for each in (22, 117)]
+    with_model, without = (next(iter(ortho_tables(free, model=each))) for each in (Model(), None))
+    for one, other in zip(with_model, without, strict=True):
+        np.testing.assert_array_equal(series(one), series(other))
+
+
+def test_north_that_is_left_in_biases_up():
+    ((_, up),) = ortho_tables([track(each) for each in (22, 117)], north_removed=True)
+    ((_, right),) = ortho_tables([track(each, north=False) for each in (22, 117)], north_removed=True)
+    bias = np.mean(up["mean_velocity"].to_numpy() - right["mean_velocity"].to_numpy())
+    np.testing.assert_allclose(bias, 10 * np.mean([-0.120, -0.098]) / np.mean([0.795, 0.778]), rtol=0.02)
+
+
+def test_a_third_look_helps_and_sigmas_hold():
+    """White noise: squared errors of the dates agree with the covariance, which falls with the third look."""
+    found = []
+    for numbers in ((22, 117), (22, 44, 117)):
+        tables = [track(each, north=False, noise=4.0, points=12000, side=2000) for each in numbers]
+        ((east, up),) = ortho_tables(tables, north_removed=True)
+        found.append([np.mean(table["rmse"].to_numpy()) for table in (east, up)])
+    assert found[1][0] < 0.95 * found[0][0]
+    assert found[1][1] < 0.95 * found[0][1]
+
+
+def test_gaps_are_bridged_to_90_days_and_not_farther():
+    for gaps, whole in ((range(40, 46), True), (range(40, 47), False)):  # 84 and 96 days
+        tables = [track(22, north=False), track(117, north=False, gaps=gaps)]
+        ((east, _),) = ortho_tables(tables, north_removed=True)
+        assert np.isfinite(series(east)).all() == whole
+        assert rms_error(east, 0) < 0.2
+
+
+def test_another_crs_gives_the_same_motion():
+    ((east, _),) = ortho_tables(
+        [track(each, north=False) for each in (22, 117)], OrthoConfig(crs="EPSG:32632"), north_removed=True
+    )
+    assert header(east).crs.to_epsg() == 32632
+    assert (east["easting"].to_numpy() % 100 == 50).all()
+    quarters = np.percentile(east["mean_velocity"].to_numpy(), [25, 50, 75])  # cells cut across those that move alike
+    np.testing.assert_allclose(quarters, [3.25, 3.5, 3.75], atol=0.1)
+
+
+def test_what_cannot_be_solved_is_said():
+    with pytest.raises(ConfigurationError, match="still holds the north motion"):
+        [*ortho_tables([track(22), track(117)])]
+    with pytest.raises(InputError, match="two tracks of different look"):
+        [*ortho_tables([track(22)], north_removed=True)]
+    assert not [*ortho_tables([track(44), track(117)], north_removed=True)]  # the same side
+    with pytest.raises(ConfigurationError, match="not projected"):
+        [*ortho_tables([track(22), track(117)], OrthoConfig(crs="EPSG:4326"), north_removed=True)]
+    with pytest.raises(InputError, match="share no time"):
+        [*ortho_tables([track(22), track(117, start="2030-01-01")], north_removed=True)]
