@@ -24,8 +24,31 @@ def median_where(image, where, radius):
                     for x in range(j - radius, j + radius + 1):
                         around[count] = image[min(max(y, 0), height - 1), min(max(x, 0), width - 1)]
                         count += 1
-                out[i, j] = np.sort(around)[count // 2]
+                out[i, j] = _middle(around)
     return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _middle(values):
+    """Median of an odd number of values, which are reordered (quickselect: Hoare 1961)."""
+    low, high, middle = 0, len(values) - 1, len(values) // 2
+    while low < high:
+        pivot = values[middle]
+        i, j = low, high
+        while i <= j:
+            while values[i] < pivot:
+                i += 1
+            while pivot < values[j]:
+                j -= 1
+            if i <= j:
+                values[i], values[j] = values[j], values[i]
+                i += 1
+                j -= 1
+        if j < middle:
+            low = i
+        if middle < i:
+            high = j
+    return values[middle]
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
@@ -60,7 +83,8 @@ def change_sides(first, second, u, v, near, offsets, taps, take_over, ceiling):
     radius = len(taps) // 2
     side = _BLOCK + 2 * radius
     out_u, out_v = u.copy(), v.copy()
-    squared, along = np.empty((side, side), np.float32), np.empty((side, side), np.float32)
+    squared, along = np.empty((side, side), np.float32), np.empty((side, _BLOCK), np.float32)
+    compared, summed = np.empty((side, side), np.bool_), np.empty((side, _BLOCK), np.bool_)
     least = np.empty((_BLOCK, _BLOCK), np.float32)
     wx, wy = np.empty(6, np.float32), np.empty(6, np.float32)
     for top in range(0, height, _BLOCK):
@@ -68,39 +92,36 @@ def change_sides(first, second, u, v, near, offsets, taps, take_over, ceiling):
             bottom, right = min(top + _BLOCK, height), min(left + _BLOCK, width)
             if not near[top:bottom, left:right].any():
                 continue
-            y0, y1, x0, x1 = (
-                max(top - radius, 0),
-                min(bottom + radius, height),
-                max(left - radius, 0),
-                min(right + radius, width),
-            )
+            y0, y1 = max(top - radius, 0), min(bottom + radius, height)
+            x0, x1 = max(left - radius, 0), min(right + radius, width)
+            _around(near[top:bottom, left:right], top - y0, left - x0, radius, compared, summed)
             for k in range(-1, len(offsets)):
                 oy, ox = (0, 0) if k < 0 else (offsets[k, 0], offsets[k, 1])
                 for i in range(y0, y1):
                     y = min(max(i + oy, 0), height - 1)
                     for j in range(x0, x1):
-                        x = min(max(j + ox, 0), width - 1)
-                        dx = u[0, y, x] - (v[0, y, x] * ox + v[1, y, x] * oy)
-                        dy = u[1, y, x] - (v[2, y, x] * ox + v[3, y, x] * oy)
-                        difference = first[i, j] - value_at(second, i + dy, j + dx, wx, wy)
-                        squared[i - y0, j - x0] = min(difference * difference, ceiling)
+                        if compared[i - y0, j - x0]:
+                            x = min(max(j + ox, 0), width - 1)
+                            dx = u[0, y, x] - (v[0, y, x] * ox + v[1, y, x] * oy)
+                            dy = u[1, y, x] - (v[2, y, x] * ox + v[3, y, x] * oy)
+                            difference = first[i, j] - value_at(second, i + dy, j + dx, wx, wy)
+                            squared[i - y0, j - x0] = min(difference * difference, ceiling)
                 for i in range(y0, y1):
                     for j in range(left, right):
-                        total, weight = np.float32(0), np.float32(0)
-                        for x in range(max(j - radius, x0), min(j + radius + 1, x1)):
-                            total += taps[x - j + radius] * squared[i - y0, x - x0]
-                            weight += taps[x - j + radius]
-                        along[i - y0, j - left] = total / weight
+                        if summed[i - y0, j - left]:
+                            low, high = max(j - radius, x0), min(j + radius + 1, x1)
+                            part = squared[i - y0, low - x0 : high - x0]
+                            along[i - y0, j - left] = _mean(part, taps[low - j + radius : high - j + radius])
                 for i in range(top, bottom):
                     for j in range(left, right):
-                        total, weight = np.float32(0), np.float32(0)
-                        for y in range(max(i - radius, y0), min(i + radius + 1, y1)):
-                            total += taps[y - i + radius] * along[y - y0, j - left]
-                            weight += taps[y - i + radius]
-                        value = total / weight
+                        if not near[i, j]:
+                            continue
+                        low, high = max(i - radius, y0), min(i + radius + 1, y1)
+                        part = along[low - y0 : high - y0, j - left]
+                        value = _mean(part, taps[low - i + radius : high - i + radius])
                         if k < 0:
                             least[i - top, j - left] = take_over * value
-                        elif near[i, j] and value < least[i - top, j - left]:
+                        elif value < least[i - top, j - left]:
                             least[i - top, j - left] = value
                             y, x = min(max(i + oy, 0), height - 1), min(max(j + ox, 0), width - 1)
                             out_u[0, i, j] = u[0, y, x] - (v[0, y, x] * ox + v[1, y, x] * oy)
@@ -108,3 +129,24 @@ def change_sides(first, second, u, v, near, offsets, taps, take_over, ceiling):
                             for c in range(4):
                                 out_v[c, i, j] = v[c, y, x]
     return out_u, out_v
+
+
+@numba.njit(cache=True, nogil=True)
+def _around(near, above, before, radius, compared, summed):
+    """Where images are compared, in squares around pixels of a block, and where rows of these are averaged."""
+    compared[:], summed[:] = False, False
+    for i in range(near.shape[0]):
+        for j in range(near.shape[1]):
+            if near[i, j]:
+                low, high = max(i + above - radius, 0), i + above + radius + 1
+                summed[low:high, j] = True
+                compared[low:high, max(j + before - radius, 0) : j + before + radius + 1] = True
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def _mean(values, weights):
+    total, weight = np.float32(0), np.float32(0)
+    for k in range(len(weights)):
+        total += weights[k] * values[k]
+        weight += weights[k]
+    return total / weight

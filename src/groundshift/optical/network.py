@@ -36,9 +36,11 @@ WEIGHTS, CARD = "network.onnx", "network.json"
 MULTIPLE = 16
 """Sides of what the network is given are multiples of this, pixels: it halves them a few times."""
 
-_BLOCK = 1024  # pixels
+_BLOCK = 768  # pixels
 _HALO = 128  # pixels that the steps see, beyond what the first field does
-_ALTERNATIONS = 2  # of measuring by small windows and making piecewise smooth
+_ITERATIONS = (20, 60, 80, 80), (30, 60, 80, 80)
+"""Of the prior, each time that the field is measured by small windows and made piecewise smooth; the network's field is
+close, so the full grid needs few."""
 _WINDOW, _JUMP = 2.0, 0.05  # pixels: Gaussian sigma of these windows; a jump between pixels that is a fault
 _WORTH = 0.02  # share of the information of the network that counts: errors of pixels beside each other are alike
 _TOLD = 0.35  # weight of the variance that the network tells, against that of the windows
@@ -146,8 +148,10 @@ def _sharp(pair: PreparedPair, answer: np.ndarray) -> tuple[np.ndarray, np.ndarr
     sure_x, sure_y = _WORTH / (told + _LEAST_VARIANCE)
     known = Known(np.stack([sure_x, np.zeros_like(sure_x), sure_y]).astype(np.float32), answer[:2])
     field = Field(answer[:2], np.zeros((4, *answer.shape[1:]), np.float32))
-    for _ in range(_ALTERNATIONS):
-        field, windows = improved(matched, field, window=_WINDOW, jump=_JUMP, sharpen=True, known=known)
+    for iterations in _ITERATIONS:
+        field, windows = improved(
+            matched, field, window=_WINDOW, jump=_JUMP, sharpen=True, known=known, iterations=iterations
+        )
     return field.u, told**_TOLD * variance_of(field, windows) ** (1 - _TOLD)
 
 

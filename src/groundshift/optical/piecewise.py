@@ -13,6 +13,7 @@ from around it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -26,7 +27,9 @@ from groundshift.kernels.total_variation import Field, piecewise_smooth
 _LOCAL = 8.0  # Gaussian sigma over which brightness and contrast are made equal, pixels
 _EDGE, _CURVATURE = 2.0, 10.0
 _LEAST_EDGE = 0.05  # share of the penalty on jumps that always stays
-_ITERATIONS = (60, 60, 80, 80)  # of the prior, on the full grid and on coarser ones
+ITERATIONS = (60, 60, 80, 80)
+"""Of the prior, on the full grid and on coarser ones, for a field that is far from settled."""
+
 _BALANCE = 200.0
 _OUTLIER = 2.5  # residuals beyond this many local standard deviations lose weight
 _CHANCE = 0.05  # ρ² of a window without anything in common
@@ -189,7 +192,14 @@ class Known(NamedTuple):
 
 
 def improved(
-    pair: Pair, field: Field, *, window: float, jump: float, sharpen: bool, known: Known | None = None
+    pair: Pair,
+    field: Field,
+    *,
+    window: float,
+    jump: float,
+    sharpen: bool,
+    known: Known | None = None,
+    iterations: Sequence[int] = ITERATIONS,
 ) -> tuple[Field, Measurement]:
     """A field, measured anew and made piecewise smooth; and what was measured around the field that came.
 
@@ -201,6 +211,8 @@ def improved(
         A difference between neighbours, pixels, at which the penalty on jumps is halved; 0 keeps it.
     sharpen
         Whether pixels beside jumps may change sides first.
+    iterations
+        Of the prior, as of :func:`~groundshift.kernels.total_variation.piecewise_smooth`.
     """
     if sharpen:
         field = _sharpened(pair.first, pair.second, field)
@@ -213,7 +225,7 @@ def improved(
         share = np.maximum(jump / (jump + _jumps(field)), _LEAST_EDGE)
     smooth = piecewise_smooth(
         information, target, (_EDGE * share).astype(np.float32),
-        curvature=_CURVATURE, start=field, iterations=_ITERATIONS, balance=_BALANCE,
+        curvature=_CURVATURE, start=field, iterations=iterations, balance=_BALANCE,
     )  # fmt: skip
     return smooth, measured
 
