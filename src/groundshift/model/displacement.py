@@ -166,8 +166,9 @@ def _check_finite(dataset: xr.Dataset, expected: Iterable[str]) -> None:
     """Floats are finite where the map is valid, and NaN elsewhere; one component of three may be missing."""
     there = components(dataset)
     lacking = {name: dataset[name].isnull() for name in there} if len(there) == 3 else {}
-    if lacking and bool((sum(each.astype(int) for each in lacking.values()) == 2).any()):  # pyright: ignore
-        raise ContractError("a pixel has one component alone; expected two or three where 'valid' is true")
+    absent_count = sum(each.astype(int) for each in lacking.values())
+    if lacking and bool(((absent_count > 1) & dataset["valid"]).any()):  # pyright: ignore
+        raise ContractError("a pixel has less than two components; expected two or three where 'valid' is true")
     for name in expected:
         finite = np.isfinite(dataset[name])
         wanted = dataset["valid"]

@@ -1,0 +1,67 @@
+"""Time and memory of Ortho on a million points: `python -m benchmarks.ortho FOLDER [POINTS]`.
+
+Two tracks of half the points each, 200 dates, are made in FOLDER (towns on 100 km, five points a cell), and solved in
+a process of its own: seconds of processor time and of the clock, cells, and the largest resident memory.
+"""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from groundshift.io.points import write_points
+from groundshift.model.points import point_set
+from groundshift.products.ortho import make_ortho
+
+NAMES = ("east", "north", "up")
+DATES, LOOKS, A_CELL = 200, {22: (0.595, -0.120, 0.795), 117: (-0.621, -0.098, 0.778)}, 5
+
+
+def make_track(path: Path, number: int, points: int) -> None:
+    """A track of noise, in cells that both tracks have."""
+    random = np.random.default_rng(number)
+    cells = np.random.default_rng(0).choice(1_000_000, points // A_CELL, replace=False)
+    cell = np.sort(np.repeat(cells, A_CELL))
+    x, y = 4_500_000 + cell % 1000 * 100, 3_000_000 + cell // 1000 * 100
+    look = np.array(LOOKS[number]) / np.linalg.norm(LOOKS[number])
+    table = point_set(
+        {
+            "pid": [f"{number:03d}{k:07d}" for k in range(len(cell))],
+            "easting": x + random.uniform(0, 100, len(cell)),
+            "northing": y + random.uniform(0, 100, len(cell)),
+            **{f"los_{name}": np.full(len(cell), part) for name, part in zip(NAMES, look, strict=True)},
+            "displacement": random.standard_normal((len(cell), DATES), np.float32).round(1),
+        },
+        level="L2b", dates=np.datetime64("2020-01-03") + 6 * np.arange(DATES), crs="EPSG:3035", track=number,
+        provenance={"north_removed": True},
+    )  # fmt: skip
+    write_points(path, table)
+
+
+def solve(folder: Path) -> None:
+    """Solve the tracks, and print a row."""
+    start, clock = time.process_time(), time.perf_counter()
+    result = make_ortho([folder / f"{number}.parquet" for number in LOOKS], folder / "ortho")
+    used, passed = time.process_time() - start, time.perf_counter() - clock
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(f"| {result.report['points']} | {result.report['cells']} | {used:.1f} | {passed:.1f} | {memory:.2f} |")
+
+
+def main(folder: Path, points: int = 1_000_000) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in LOOKS:
+        make_track(folder / f"{number}.parquet", number, points // 2)
+    print("| points | cells | CPU, s | clock, s | memory, GiB |\n|---|---|---|---|---|", flush=True)
+    subprocess.run([sys.executable, "-m", "benchmarks.ortho", "solve", str(folder)], check=True)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "solve":
+        solve(Path(sys.argv[2]))
+    else:
+        main(Path(sys.argv[1]), *(int(each) for each in sys.argv[2:]))
