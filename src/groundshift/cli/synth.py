@@ -10,6 +10,7 @@ import typer
 
 from groundshift.cli.app import app
 from groundshift.cli.options import Executor, Out, Workers
+from groundshift.cli.stack import LayoutName
 
 synth = typer.Typer(
     no_args_is_help=True, help="Simulated pairs of images, radar stacks and point sets with known motion."
@@ -110,6 +111,9 @@ def stack(
     seed: Annotated[
         int | None, typer.Option(help="Of everything that is drawn; 0 if not given.", show_default=False)
     ] = None,
+    layout: Annotated[
+        LayoutName, typer.Option(help="Also write the stack as another program would.")
+    ] = LayoutName.ZARR,
     options: Annotated[
         Path | None,
         typer.Option(help="JSON file of more options (see the documentation); those above win.", show_default=False),
@@ -119,12 +123,13 @@ def stack(
     from groundshift.synth.radar.options import read_options
     from groundshift.synth.radar.picture import draw_stack
     from groundshift.synth.radar.scene import KINDS
-    from groundshift.synth.radar.stack import write_simulation
+    from groundshift.synth.radar.stack import write_layout, write_simulation
 
     chosen = read_options(
         options, lines=size, pixels=size, dates=dates, interval=interval, missing=missing, orbit=orbit, seed=seed
     )
     simulation = write_simulation(out, chosen)
+    written = write_layout(out, layout.value)
     draw_stack(out / "stack.png", simulation)
     days = simulation.stack["time"].values.astype("datetime64[D]")
     kind = simulation.truth["kind"].values
@@ -133,6 +138,7 @@ def stack(
         f"{chosen.dates} {chosen.orbit} images of {chosen.lines} x {chosen.pixels} pixels, {days[0]} to {days[-1]}\n"
         f"{persistent} persistent scatterers, {distributed} pixels of distributed scatterers\n"
         f"stack.zarr, truth.zarr and stack.png in {out}"
+        + ("" if layout is LayoutName.ZARR else f"; the same stack as {layout.value} in {written}")
     )
 
 
@@ -150,6 +156,9 @@ def points(
     seed: Annotated[
         int | None, typer.Option(help="Of everything that is drawn; 0 if not given.", show_default=False)
     ] = None,
+    layout: Annotated[
+        LayoutName, typer.Option(help="Also write the stack as another program would.")
+    ] = LayoutName.ZARR,
     options: Annotated[
         Path | None,
         typer.Option(help="JSON file of more options (see the documentation); those above win.", show_default=False),

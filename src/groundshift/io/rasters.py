@@ -26,6 +26,7 @@ _GDAL_NAME = re.compile(r"/vsi\w+/|[A-Z][A-Z0-9_]+:")  # virtual file systems, `
 _MAX_HANDLES = 16
 GDAL_CACHE = 2**28  # bytes of decoded blocks that GDAL keeps a process; its own default grows with the machine
 _local = threading.local()
+_opening = threading.Lock()  # filters of warnings are those of the process, not of the thread
 
 
 def is_gdal_name(path: str) -> bool:
@@ -39,7 +40,7 @@ def open_raster(path: str) -> rasterio.DatasetReader:
         raise InputError(f"{path} does not exist; expected an image file, check the path")
     options = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"} if path.startswith(_REMOTE) else {}
     try:
-        with warnings.catch_warnings(), rasterio.Env(**options):
+        with _opening, warnings.catch_warnings(), rasterio.Env(**options):
             warnings.simplefilter("ignore", NotGeoreferencedWarning)  # georeference() says it with a remedy
             return rasterio.open(path)
     except RasterioIOError as error:

@@ -15,6 +15,7 @@ import numpy as np
 import xarray as xr
 
 from groundshift.io.radar_stack import CHUNK, cube_writer, open_cube
+from groundshift.io.stacks import write_any_stack
 from groundshift.model.radar_stack import LAYERS, SENTINEL1_WAVELENGTH, build_stack
 from groundshift.synth.radar.geometry import AZIMUTH_SPACING, RANGE_SPACING
 from groundshift.synth.radar.motion import MOTIONS
@@ -77,6 +78,27 @@ def write_simulation(folder: str | Path, options: StackOptions) -> Simulation:
             to_stack({"slc": window.slc, **window.layers}, rows, columns)
             to_truth(window.images, rows, columns)
     return open_simulation(folder)
+
+
+def write_layout(folder: str | Path, layout: str) -> Path:
+    """Write the stack of a simulation on disk once more, in the layout of another program, beside it.
+
+    Parameters
+    ----------
+    folder
+        Where :func:`write_simulation` wrote.
+    layout
+        A key of :data:`groundshift.io.stacks.LAYOUTS`; `zarr` is there already.
+
+    Returns
+    -------
+    The folder, called as the layout is.
+    """
+    if layout == "zarr":
+        return Path(folder) / STACK
+    path = Path(folder) / layout
+    write_any_stack(path, open_cube(Path(folder) / STACK), layout)
+    return path
 
 
 def open_simulation(folder: str | Path) -> Simulation:

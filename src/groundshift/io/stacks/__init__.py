@@ -1,0 +1,146 @@
+"""Co-registered stacks of radar images as other programs write them: one module a family, one way to open any.
+
+Signs, names and units of a layout are translated when it is opened; what comes out is the stack of
+:mod:`groundshift.model.radar_stack`, lazy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import xarray as xr
+
+from groundshift.errors import InputError
+from groundshift.grid.tiles import tile_plan
+from groundshift.io.radar_stack import cube_writer, open_stack, write_stack
+from groundshift.io.stacks.dimap import matches as matches_dimap
+from groundshift.io.stacks.dimap import open_dimap
+from groundshift.io.stacks.geotiff import matches as matches_geotiff
+from groundshift.io.stacks.geotiff import open_geotiff, write_geotiff
+from groundshift.io.stacks.isce2 import matches as matches_isce2
+from groundshift.io.stacks.isce2 import open_isce2, write_isce2
+from groundshift.io.stacks.opera import matches as matches_opera
+from groundshift.io.stacks.opera import open_opera, write_opera
+from groundshift.io.stacks.simulated import geocoded
+from groundshift.io.stacks.snap_write import write_dimap, write_znap
+from groundshift.io.stacks.supplement import Supplement, read_attributes
+from groundshift.io.stacks.znap import matches as matches_znap
+from groundshift.io.stacks.znap import open_znap
+from groundshift.model.radar_stack import LAYERS
+
+__all__ = [
+    "LAYOUTS",
+    "Layout",
+    "Supplement",
+    "convert_stack",
+    "geocoded",
+    "open_any_stack",
+    "read_attributes",
+    "write_any_stack",
+]
+
+_WINDOW = 512  # lines and pixels that are converted at once
+
+
+class Layout(NamedTuple):
+    """How stacks of one family are known, opened and written."""
+
+    matches: Callable[[Path], bool]
+    open: Callable[..., xr.Dataset]  # path, supplement
+    write: Callable[[Path, xr.Dataset], None]
+    said: str  # for people
+
+
+def _is_zarr(path: Path) -> bool:
+    return (path / "zarr.json").is_file()
+
+
+def _open_zarr(path: Path, supplement: Supplement | None = None) -> xr.Dataset:
+    return open_stack(path)
+
+
+LAYOUTS: dict[str, Layout] = {
+    "zarr": Layout(_is_zarr, _open_zarr, write_stack, "Zarr of groundshift"),
+    "opera": Layout(matches_opera, open_opera, write_opera, "OPERA CSLC-S1 or COMPASS, HDF5"),
+    "isce2": Layout(matches_isce2, open_isce2, write_isce2, "ISCE2 stack, folder with merged/SLC"),
+    "snap": Layout(matches_dimap, open_dimap, write_dimap, "SNAP, BEAM-DIMAP (.dim)"),
+    "znap": Layout(matches_znap, open_znap, write_znap, "SNAP, Zarr (.znap)"),
+    "geotiff": Layout(matches_geotiff, open_geotiff, write_geotiff, "complex GeoTIFFs with a date in the name"),
+}
+"""All layouts by name, in the order in which a folder is tried."""
+
+
+def open_any_stack(path: str | Path, *, supplement: Supplement | None = None, layout: str | None = None) -> xr.Dataset:
+    """Open a stack of any layout that is known, lazily, as :mod:`groundshift.model.radar_stack` describes.
+
+    Parameters
+    ----------
+    path
+        Folder, or file of a product.
+    supplement
+        What the files do not say: baselines, geometry, heights, attributes.
+    layout
+        A key of :data:`LAYOUTS`; found out if not given.
+
+    Raises
+    ------
+    InputError
+        If there is nothing, its layout is not known, or dates, sizes or geometry do not do.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"{path} does not exist; expected a folder of co-registered radar images, check the path")
+    if layout is not None and layout not in LAYOUTS:
+        raise InputError(f"layout {layout!r} is not known; give one of {', '.join(LAYOUTS)}")
+    found = layout or next((name for name, each in LAYOUTS.items() if each.matches(path)), None)
+    if found is None:
+        known = "; ".join(each.said for each in LAYOUTS.values())
+        raise InputError(f"{path} is no stack of radar images that is known; expected one of: {known}")
+    return LAYOUTS[found].open(path, supplement)
+
+
+def write_any_stack(path: str | Path, stack: xr.Dataset, layout: str) -> None:
+    """Write a stack in a layout of :data:`LAYOUTS`: the whole folder or none.
+
+    For `opera` a stack that is not on a map is put on one, by :func:`geocoded`.
+    """
+    if layout not in LAYOUTS:
+        raise InputError(f"layout {layout!r} is not known; give one of {', '.join(LAYOUTS)}")
+    if layout == "opera" and "easting" not in stack.coords:
+        stack = geocoded(stack)
+    LAYOUTS[layout].write(Path(path), stack)
+
+
+def convert_stack(
+    path: str | Path,
+    out: str | Path,
+    *,
+    supplement: Supplement | None = None,
+    layout: str | None = None,
+    report: Callable[[int, int], None] | None = None,
+) -> xr.Dataset:
+    """Write a stack of any layout as our own Zarr, window by window; opens what was written.
+
+    Memory holds all dates of 512 x 512 pixels at a time. The folder appears when it is whole.
+
+    Parameters
+    ----------
+    path, supplement, layout
+        See :func:`open_any_stack`.
+    out
+        Zarr folder; one that is there is replaced.
+    report
+        Called with the numbers of windows done and of all.
+    """
+    stack = open_any_stack(path, supplement=supplement, layout=layout)
+    tiles = tile_plan((stack.sizes["y"], stack.sizes["x"]), _WINDOW)
+    with cube_writer(out, stack) as write:
+        for number, tile in enumerate(tiles):
+            rows, columns = tile.box.slices
+            window = stack[["slc", *LAYERS]].isel(y=rows, x=columns).compute()
+            write({name: each.values for name, each in window.data_vars.items()}, rows, columns)
+            if report is not None:
+                report(number + 1, len(tiles))
+    return open_stack(out)

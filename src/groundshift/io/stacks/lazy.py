@@ -1,0 +1,175 @@
+"""Images that are read window by window when they are used."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import dask.array as da
+import h5py
+import numpy as np
+import zarr
+from pyproj import Transformer
+from scipy import ndimage
+
+from groundshift.errors import InputError
+from groundshift.grid.tiles import Box
+from groundshift.io.rasters import open_raster, read_window
+
+CHUNK = 512
+"""Lines and pixels that are read at once."""
+
+Read = Callable[[slice, slice], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Windows:
+    """An image, (y, x), as a function that reads a window of it; the slices it is given have ends and no step."""
+
+    read: Read
+    shape: tuple[int, int]
+    dtype: np.dtype
+    ndim: int = 2
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        hulls, rest = zip(*(_hull(each, size) for each, size in zip(key, self.shape, strict=True)), strict=True)
+        return np.asarray(self.read(*hulls)[rest], self.dtype)
+
+    def lazy(self, chunk: int = CHUNK) -> da.Array:
+        """The same as dask array."""
+        meta = np.empty((0, 0), self.dtype)
+        return da.from_array(self, chunks=(chunk, chunk), name=False, asarray=False, fancy=False, meta=meta)
+
+
+def raster(path: str | Path, *, band: int = 1, dtype: Any = None) -> Windows:
+    """A band of a file that GDAL opens.
+
+    Raises
+    ------
+    InputError
+        If it cannot be opened, or is shorter than its header says.
+    """
+    with open_raster(str(path)) as dataset:
+        if band > dataset.count:
+            raise InputError(f"{path} has {dataset.count} bands; expected {band} or more")
+        shape, kind = dataset.shape, np.dtype(dtype or dataset.dtypes[band - 1])
+    return Windows(partial(_read_raster, str(path), band), shape, kind)
+
+
+def binary(path: str | Path, shape: tuple[int, int], dtype: Any, *, bands: int = 1, band: int = 1) -> Windows:
+    """A band of a flat binary file whose bands are interleaved line by line.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, or shorter than its header says.
+    """
+    path, dtype = Path(path), np.dtype(dtype)
+    needed = shape[0] * bands * shape[1] * dtype.itemsize
+    if not path.is_file():
+        raise InputError(f"{path} does not exist; its header does: copy both")
+    if path.stat().st_size < needed:
+        raise InputError(
+            f"{path} has {path.stat().st_size} bytes; its header speaks of {bands} x {shape[0]} x {shape[1]} {dtype}, "
+            f"{needed} bytes: it is truncated, copy it again"
+        )
+    whole = shape[0], bands, shape[1]
+    return Windows(partial(_read_binary, path, whole, dtype, band - 1), shape, dtype.newbyteorder("="))
+
+
+def hdf5(path: str | Path, name: str) -> Windows:
+    """A data set (y, x) of an HDF5 file."""
+    with h5py.File(path) as file:
+        shape, dtype = file[name].shape, file[name].dtype
+    return Windows(partial(_read_hdf5, str(path), name), shape, dtype)
+
+
+def zarr_array(path: str | Path) -> Windows:
+    """An array (y, x) in a Zarr folder of version 2, of either byte order."""
+    array = _zarr(str(path))
+    return Windows(partial(_read_zarr, str(path)), array.shape, np.dtype(array.dtype).newbyteorder("="))
+
+
+def complex_of(real: Windows, imaginary: Windows) -> Windows:
+    """A complex image from its parts."""
+    return Windows(partial(_read_complex, real, imaginary), real.shape, np.dtype(np.complex64))
+
+
+def map_places(x: np.ndarray, y: np.ndarray, crs: Any) -> dict[str, Windows]:
+    """Latitude and longitude of the pixels of a map, from the coordinates of columns and rows."""
+    shape = len(y), len(x)
+    return {
+        name: Windows(partial(_read_place, x, y, str(crs), part), shape, np.dtype(np.float64))
+        for part, name in enumerate(("longitude", "latitude"))
+    }
+
+
+def tie_points(
+    grid: np.ndarray, *, offset: tuple[float, float], step: tuple[float, float], shape: tuple[int, int]
+) -> Windows:
+    """A coarse grid interpolated linearly; its first node lies at `offset` (line, pixel), the next a `step` on."""
+    return Windows(partial(_read_nodes, np.asarray(grid, np.float64), offset, step), shape, np.dtype(np.float64))
+
+
+def _hull(key: Any, size: int) -> tuple[slice, Any]:
+    """What must be read, and what of it is wanted."""
+    if not isinstance(key, slice):
+        number = operator.index(key)
+        number += size if number < 0 else 0
+        return slice(number, number + 1), 0
+    numbers = range(*key.indices(size))
+    if not numbers:
+        return slice(0, 0), slice(None)
+    low, high = min(numbers[0], numbers[-1]), max(numbers[0], numbers[-1])
+    return slice(low, high + 1), slice(None, None, numbers.step)
+
+
+def _read_raster(path: str, band: int, rows: slice, columns: slice) -> np.ndarray:
+    if rows.start == rows.stop or columns.start == columns.stop:
+        return np.empty((rows.stop - rows.start, columns.stop - columns.start))
+    return read_window(path, (band,), Box(rows.start, columns.start, rows.stop, columns.stop))[0]
+
+
+def _read_binary(
+    path: Path, whole: tuple[int, int, int], dtype: np.dtype, band: int, rows: slice, columns: slice
+) -> np.ndarray:
+    return np.array(np.memmap(path, dtype, "r", shape=whole)[rows, band, columns])
+
+
+def _read_hdf5(path: str, name: str, rows: slice, columns: slice) -> np.ndarray:
+    try:
+        with h5py.File(path) as file:
+            return file[name][rows, columns]
+    except OSError as error:
+        raise InputError(f"{path} cannot be read in {name} ({error}); it is truncated: fetch it again") from error
+
+
+def _zarr(path: str) -> zarr.Array:
+    return zarr.open_array(path, mode="r", zarr_format=2)
+
+
+def _read_zarr(path: str, rows: slice, columns: slice) -> np.ndarray:
+    return np.asarray(_zarr(path)[rows, columns])
+
+
+def _read_complex(real: Windows, imaginary: Windows, rows: slice, columns: slice) -> np.ndarray:
+    return (real[rows, columns] + 1j * imaginary[rows, columns]).astype(np.complex64)
+
+
+def _read_place(x: np.ndarray, y: np.ndarray, crs: str, part: int, rows: slice, columns: slice) -> np.ndarray:
+    mesh = np.meshgrid(x[columns], y[rows])
+    return Transformer.from_crs(crs, "EPSG:4326", always_xy=True).transform(*mesh)[part]
+
+
+def _read_nodes(
+    grid: np.ndarray, offset: tuple[float, float], step: tuple[float, float], rows: slice, columns: slice
+) -> np.ndarray:
+    at = [
+        (np.arange(each.start, each.stop) - first) / by
+        for each, first, by in zip((rows, columns), offset, step, strict=True)
+    ]
+    return ndimage.map_coordinates(grid, np.meshgrid(*at, indexing="ij"), order=1, mode="nearest")

@@ -1,0 +1,53 @@
+"""Writing stacks in other layouts: whole folders or none, window by window."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from groundshift.errors import InputError
+from groundshift.grid.tiles import tile_plan
+
+SIDE = 256
+"""Lines and pixels of a window: a chunk of our own Zarr."""
+
+Sink = Callable[[slice, slice, np.ndarray], None]
+
+
+@contextmanager
+def new_folder(path: str | Path) -> Iterator[Path]:
+    """Give a folder to write beside `path`; rename it to `path` when the block ends well, else leave nothing.
+
+    Raises
+    ------
+    InputError
+        If there is something at `path`.
+    """
+    path = Path(path)
+    if path.exists():
+        raise InputError(f"{path} is there; choose another name, or remove it")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+        temporary = Path(folder) / path.name
+        temporary.mkdir()
+        yield temporary
+        temporary.replace(path)
+
+
+def pour(stack: xr.Dataset, sinks: Sequence[Sink]) -> None:
+    """Give the pixels of all dates to as many functions of rows, columns and values, window by window."""
+    for tile in tile_plan((stack.sizes["y"], stack.sizes["x"]), SIDE):
+        block = stack["slc"][:, *tile.box.slices].values
+        for sink, values in zip(sinks, block, strict=True):
+            sink(*tile.box.slices, values)
+
+
+def empty_binary(path: Path, shape: tuple[int, ...], dtype: str) -> np.memmap:
+    """A flat binary file of zeros to write into; its folder is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return np.memmap(path, dtype, "w+", shape=shape)

@@ -1,0 +1,244 @@
+"""Stacks in the layouts of other programs: what is written is read again, and what is wrong is said."""
+
+import json
+
+import h5py
+import numpy as np
+import pytest
+
+from groundshift.errors import InputError
+from groundshift.io.stacks import LAYOUTS, Supplement, convert_stack, geocoded, open_any_stack, write_any_stack
+from groundshift.model.radar_stack import LAYERS, check_stack
+from groundshift.synth.radar.options import StackOptions
+from groundshift.synth.radar.stack import simulate_stack
+
+FOREIGN = [name for name in LAYOUTS if name != "zarr"]
+
+
+@pytest.fixture(scope="module", params=["ascending", "descending"])
+def stack(request):
+    """A small simulated stack."""
+    options = StackOptions(lines=40, pixels=70, dates=5, missing=0, orbit=request.param, seed=3)
+    return simulate_stack(options).stack
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """One stack in all layouts, not to be changed."""
+    stack = simulate_stack(StackOptions(lines=30, pixels=50, dates=4, missing=0, seed=4)).stack
+    folder = tmp_path_factory.mktemp("layouts")
+    for name in FOREIGN:
+        write_any_stack(folder / name, stack, name)
+    return folder
+
+
+@pytest.mark.parametrize("layout", list(LAYOUTS))
+def test_what_is_written_is_read_again(stack, layout, tmp_path):
+    expected = geocoded(stack) if layout == "opera" else stack
+    write_any_stack(tmp_path / "stack", stack, layout)
+    own = Supplement(reference_date=stack.attrs["reference_date"]) if layout == "opera" else None  # it names none
+    back = open_any_stack(tmp_path / "stack", supplement=own)
+    check_stack(back)
+    assert back["slc"].chunks is not None  # lazy
+    assert (back["time"].values == expected["time"].values).all()
+    assert (back["y"].values == expected["y"].values).all()
+    power = np.abs(expected["slc"].values)
+    assert np.abs(back["slc"].values - expected["slc"].values).max() <= 3e-6 * power.max()
+    assert (back["slc"].values[power == 0] == 0).all()
+    assert back["perpendicular_baseline"].values == pytest.approx(expected["perpendicular_baseline"].values, abs=0.01)
+    for name in LAYERS:
+        allowed = {"latitude": 1e-9, "longitude": 1e-9, "height": 1e-3, "incidence": 0.02}.get(name, 3e-4)
+        assert np.nanmax(np.abs(back[name].values - expected[name].values)) < allowed, name
+    for name in ("wavelength", "track", "swath", "polarisation", "orbit", "reference_date"):
+        assert (
+            back.attrs[name] == pytest.approx(expected.attrs[name])
+            if name == "wavelength"
+            else (back.attrs[name] == expected.attrs[name])
+        )
+    assert back.attrs["slant_range"] == pytest.approx(expected.attrs["slant_range"], abs=5)
+
+
+def test_a_layout_is_converted_to_our_own_window_by_window(folders, tmp_path):
+    seen = []
+    made = convert_stack(
+        folders / "isce2", tmp_path / "out.zarr", report=lambda done, total: seen.append((done, total))
+    )
+    assert seen == [(1, 1)]
+    assert (made["slc"].values == open_any_stack(folders / "isce2")["slc"].values).all()
+
+
+def test_a_failed_conversion_leaves_nothing(folders, tmp_path):
+    copy = _copy(folders / "isce2", tmp_path / "stack")
+    data = next((copy / "merged" / "SLC").glob("*/*.full"))
+    opened = open_any_stack(copy)
+    data.write_bytes(data.read_bytes()[:1000])
+    with pytest.raises(InputError, match="truncated"):
+        convert_stack(copy, tmp_path / "out.zarr")
+    assert not (tmp_path / "out.zarr").exists()
+    assert opened is not None
+
+
+def test_a_folder_of_no_known_layout_is_refused(tmp_path):
+    with pytest.raises(InputError, match="OPERA"):
+        open_any_stack(tmp_path)
+    with pytest.raises(InputError, match="does not exist"):
+        open_any_stack(tmp_path / "nothing")
+    with pytest.raises(InputError, match="not known"):
+        open_any_stack(tmp_path, layout="gamma")
+
+
+def test_a_date_that_is_there_twice_is_named(folders, tmp_path):
+    copy = _copy(folders / "geotiff", tmp_path / "stack")
+    first = sorted(copy.glob("2*.tif"))[0]
+    (copy / f"again_{first.name}").write_bytes(first.read_bytes())
+    with pytest.raises(InputError, match=f"again_{first.name}.* are both of"):
+        open_any_stack(copy)
+
+
+def test_an_image_without_a_date_is_named(folders, tmp_path):
+    copy = _copy(folders / "geotiff", tmp_path / "stack")
+    sorted(copy.glob("2*.tif"))[0].rename(copy / "first.tif")
+    with pytest.raises(InputError, match=r"first.tif has no date"):
+        open_any_stack(copy)
+
+
+def test_one_date_is_not_a_stack(folders, tmp_path):
+    copy = _copy(folders / "geotiff", tmp_path / "stack")
+    for each in sorted(copy.glob("2*.tif"))[1:]:
+        each.unlink()
+    with pytest.raises(InputError, match="two dates"):
+        open_any_stack(copy)
+
+
+def test_sizes_that_differ_are_named(folders, tmp_path):
+    copy = _copy(folders / "isce2", tmp_path / "stack")
+    header = sorted((copy / "merged" / "SLC").glob("*/*.xml"))[-1]
+    header.write_text(header.read_text().replace("<value>30<", "<value>29<"))
+    with pytest.raises(InputError, match=r"\(29, 50\) lines and pixels.*\(30, 50\)"):
+        open_any_stack(copy)
+
+
+@pytest.mark.parametrize("layout", ["isce2", "snap"])
+def test_a_truncated_file_is_named(folders, layout, tmp_path):
+    copy = _copy(folders / layout, tmp_path / "stack")
+    data = sorted(copy.rglob("*.slc.full") if layout == "isce2" else copy.rglob("i_*.img"))[0]
+    data.write_bytes(data.read_bytes()[:-4])
+    with pytest.raises(InputError, match=f"{data.name} has .* truncated"):
+        open_any_stack(copy)
+
+
+def test_a_truncated_hdf5_file_is_named(folders, tmp_path):
+    copy = _copy(folders / "opera", tmp_path / "stack")
+    data = sorted(copy.glob("*CSLC-S1_*.h5"))[0]
+    data.write_bytes(data.read_bytes()[:2000])
+    with pytest.raises(InputError, match=f"{data.name} cannot be opened as HDF5"):
+        open_any_stack(copy)
+
+
+def test_missing_geometry_says_which_option_gives_it(folders, tmp_path):
+    copy = _copy(folders / "isce2", tmp_path / "stack")
+    for each in (copy / "merged" / "geom_reference").iterdir():
+        each.unlink()
+    with pytest.raises(InputError, match=r"geom_reference.*--geometry"):
+        open_any_stack(copy)
+    given = open_any_stack(copy, supplement=Supplement(geometry=folders / "geotiff" / "geometry"))
+    assert np.allclose(given["height"], open_any_stack(folders / "isce2")["height"])
+
+
+def test_static_layers_of_opera_have_no_heights_and_the_option_gives_them(folders, tmp_path):
+    copy = _copy(folders / "opera", tmp_path / "stack")
+    with h5py.File(next(copy.glob("*STATIC*")), "a") as file:
+        height = file["data/z"][()]
+        del file["data/z"]
+    with pytest.raises(InputError, match=r"height.*--height"):
+        open_any_stack(copy)
+    model = _height_model(tmp_path / "model.tif", open_any_stack(folders / "opera"), height)
+    given = open_any_stack(copy, supplement=Supplement(height=model))
+    assert np.nanmax(np.abs(given["height"].values - height)) < 0.05
+
+
+def test_several_bursts_ask_for_a_choice(folders, tmp_path):
+    copy = _copy(folders / "opera", tmp_path / "stack")
+    burst = open_any_stack(copy).attrs["source"].split()[-1].upper().replace("_", "-")
+    other = burst.replace(burst.split("-")[1], "000007")
+    for each in sorted(copy.iterdir()):
+        (copy / each.name.replace(burst, other)).write_bytes(each.read_bytes())
+    with pytest.raises(InputError, match=r"2 bursts.*--burst"):
+        open_any_stack(copy)
+    assert open_any_stack(copy, supplement=Supplement(burst=burst)).sizes["time"] == 4
+
+
+def test_missing_baselines_say_which_option_gives_them(folders, tmp_path):
+    copy = _copy(folders / "geotiff", tmp_path / "stack")
+    table = (copy / "baselines.csv").rename(tmp_path / "baselines.csv")
+    with pytest.raises(InputError, match="--baselines"):
+        open_any_stack(copy)
+    given = open_any_stack(copy, supplement=Supplement(baselines=table))
+    assert np.allclose(
+        given["perpendicular_baseline"], open_any_stack(folders / "isce2")["perpendicular_baseline"], atol=1e-3
+    )
+    table.write_text("\n".join(table.read_text().splitlines()[:-1]))
+    with pytest.raises(InputError, match="no perpendicular baseline of 20"):
+        open_any_stack(copy, supplement=Supplement(baselines=table))
+
+
+def test_missing_attributes_say_which_option_gives_them(folders, tmp_path):
+    copy = _copy(folders / "geotiff", tmp_path / "stack")
+    record = json.loads((copy / "stack.json").read_text())
+    (copy / "stack.json").write_text(json.dumps({name: each for name, each in record.items() if name != "track"}))
+    with pytest.raises(InputError, match=r"nothing of track.*--attributes"):
+        open_any_stack(copy)
+    assert open_any_stack(copy, supplement=Supplement(attributes={"track": 88})).attrs["track"] == 88
+
+
+def test_images_of_snap_without_orbits_cannot_be_flattened(folders, tmp_path):
+    copy = _copy(folders / "snap", tmp_path / "stack")
+    dim = copy / "stack.dim"
+    dim.write_text(dim.read_text().replace("Orbit_State_Vectors", "Nothing"))
+    with pytest.raises(InputError, match=r"topographic phase|look|los_east"):
+        open_any_stack(copy)
+
+
+def test_the_phase_of_the_ranges_is_taken_out_of_images_of_snap(folders):
+    flat = open_any_stack(folders / "snap")
+    rough = open_any_stack(folders / "snap", supplement=Supplement(flattened=True))
+    date = np.abs(flat["perpendicular_baseline"].values).argmax()
+    baseline = float(flat["perpendicular_baseline"][date])
+    reference = int(np.flatnonzero(flat["perpendicular_baseline"].values == 0)[0])
+    assert (rough["slc"].values[reference] == flat["slc"].values[reference]).all()
+    taken = np.angle(flat["slc"].values[date] * rough["slc"].values[date].conj())  # of reference x conj(secondary)
+    taken = np.unwrap(np.unwrap(taken, axis=1), axis=0)
+    lines, pixels = np.meshgrid(flat["y"], flat["x"], indexing="ij")
+    design = [np.ones(taken.size), lines.ravel(), pixels.ravel(), flat["height"].values.ravel()]
+    found = np.linalg.lstsq(np.stack(design, axis=1), taken.ravel(), rcond=None)[0]
+    angle = np.radians(float(flat["incidence"].mean()))
+    per_metre = 4 * np.pi / flat.attrs["wavelength"] * baseline / flat.attrs["slant_range"]
+    assert found[2] == pytest.approx(per_metre / np.tan(angle) * flat.attrs["range_spacing"], rel=0.05)
+
+
+def test_images_of_the_opposite_sign_are_turned(folders):
+    given = open_any_stack(folders / "geotiff", supplement=Supplement(conjugate=True))
+    assert np.allclose(given["slc"], open_any_stack(folders / "geotiff")["slc"].values.conj())
+
+
+def test_no_layout_overwrites(folders):
+    with pytest.raises(InputError, match="is there"):
+        write_any_stack(folders / "snap", open_any_stack(folders / "snap"), "snap")
+
+
+def _copy(source, target):
+    import shutil
+
+    shutil.copytree(source, target)
+    return target
+
+
+def _height_model(path, stack, height):
+    import rasterio
+
+    x, y = stack["easting"].values, stack["northing"].values
+    transform = rasterio.Affine(x[1] - x[0], 0, x[0] - (x[1] - x[0]) / 2, 0, y[1] - y[0], y[0] - (y[1] - y[0]) / 2)
+    profile = {"driver": "GTiff", "count": 1, "dtype": "float32", "height": len(y), "width": len(x)}
+    with rasterio.open(path, "w", crs=stack.attrs["crs"], transform=transform, **profile) as file:
+        file.write(height.astype(np.float32), 1)
+    return path
