@@ -60,5 +60,19 @@ def main(
     logging.getLogger("groundshift").setLevel(logging.WARNING if quiet else logging.INFO)
 
 
-for _name in ("pair", "profile", "stack", "basic", "ortho", "ingest", "info", "demo", "bench", "synth", "train"):
+for _name in (
+    "pair",
+    "profile",
+    "stack",
+    "basic",
+    "ortho",
+    "ingest",
+    "convert",
+    "fields",
+    "info",
+    "demo",
+    "bench",
+    "synth",
+    "train",
+):
     importlib.import_module(f"groundshift.cli.{_name}")

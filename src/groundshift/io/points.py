@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,17 +16,39 @@ from groundshift.model.points import check
 _ROWS = 65_536  # of a row group
 
 
-def write_points(path: str | Path, table: pa.Table) -> None:
+def write_points(path: str | Path, tables: pa.Table | Iterable[pa.Table]) -> None:
     """Write a point set as GeoParquet: the whole file or none. Same table, same bytes.
+
+    Parameters
+    ----------
+    path
+        File to write.
+    tables
+        A point set, or parts of one, which are written one after the other: same columns and metadata. That a name is
+        not in two parts is not checked.
 
     Raises
     ------
     ContractError
-        If it fails :func:`~groundshift.model.points.check`.
+        If a part fails :func:`~groundshift.model.points.check`.
+    InputError
+        If there is no part, or the parts differ in columns or metadata.
     """
-    check(table)
-    with atomic_path(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd", row_group_size=_ROWS)
+    parts = iter([tables] if isinstance(tables, pa.Table) else tables)
+    first = next(parts, None)
+    if first is None:
+        raise InputError("there is no point set to write; expected at least one, perhaps without points")
+    check(first)
+    with (
+        atomic_path(path) as temporary,
+        pq.ParquetWriter(temporary, first.schema, compression="zstd") as writer,
+    ):
+        for part in itertools.chain([first], parts):
+            if part is not first:
+                if not part.schema.equals(first.schema) or part.schema.metadata != first.schema.metadata:
+                    raise InputError("the parts to be written differ in columns, dates or provenance")
+                check(part)
+            writer.write_table(part, row_group_size=_ROWS)
 
 
 def read_points(path: str | Path) -> pa.Table:
@@ -37,11 +61,37 @@ def read_points(path: str | Path) -> pa.Table:
     ContractError
         If it holds no point set.
     """
-    if not Path(path).is_file():
-        raise InputError(f"{path} is no file; expected a point set as GeoParquet: check the path")
     try:
-        table = pq.read_table(path)
+        table = pq.read_table(_existing(path))
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path} cannot be read as Parquet ({error}); it may be truncated: write it again") from error
     check(table)
     return table
+
+
+def read_point_batches(path: str | Path, *, rows: int = _ROWS) -> Iterator[pa.Table]:
+    """Read what :func:`write_points` wrote a part at a time, each checked; one without points if the file has none.
+
+    Raises
+    ------
+    InputError, ContractError
+        See :func:`read_points`.
+    """
+    try:
+        with pq.ParquetFile(_existing(path)) as file:
+            empty = file.schema_arrow.empty_table()
+            check(empty)
+            if not file.metadata.num_rows:
+                yield empty
+            for batch in file.iter_batches(rows, use_threads=False):
+                table = pa.Table.from_batches([batch], empty.schema)
+                check(table)
+                yield table
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{path} cannot be read as Parquet ({error}); it may be truncated: write it again") from error
+
+
+def _existing(path: str | Path) -> str | Path:
+    if not Path(path).is_file():
+        raise InputError(f"{path} is no file; expected a point set as GeoParquet: check the path")
+    return path

@@ -1,0 +1,63 @@
+"""`groundshift convert`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from groundshift.cli.app import app
+
+
+class FormatName(StrEnum):
+    """What `--to` takes."""
+
+    EGMS = "egms"
+    CSV = "csv"
+    GEOPARQUET = "geoparquet"
+    GEOPACKAGE = "geopackage"
+    GEOJSON = "geojson"
+    NETCDF = "netcdf"
+    COG = "cog"
+    EGMS_TIFF = "egms-tiff"
+
+
+class DialectName(StrEnum):
+    """What `--dialect` takes."""
+
+    DOCUMENTED = "documented"
+    NEWER = "newer"
+
+
+class ComponentName(StrEnum):
+    """What `--component` takes."""
+
+    UP = "U"
+    EAST = "E"
+
+
+Source = Annotated[
+    Path,
+    typer.Argument(help="EGMS .zip or .csv, GeoParquet, GeoPackage, GeoJSON, NetCDF, GeoTIFF.", show_default=False),
+]
+OutFile = Annotated[
+    Path, typer.Option("--out", "-o", help="File for the result; a folder for a zip named as EGMS names it.")
+]
+To = Annotated[FormatName | None, typer.Option(help="Format; by the suffix if not given.", show_default=False)]
+Component = Annotated[
+    ComponentName | None, typer.Option(help="Of an L3 file that does not say it.", show_default=False)
+]
+Dialect = Annotated[
+    DialectName | None,
+    typer.Option(help="Columns of EGMS files; those of the source if not given.", show_default=False),
+]
+
+
+@app.command(name="convert")
+def convert(source: Source, out: OutFile, to: To = None, component: Component = None, dialect: Dialect = None) -> None:
+    """Convert measurement points, grids and displacement maps to another format."""
+    from groundshift.io.convert import convert as convert_file
+
+    typer.echo(f"{convert_file(source, out, to=to, component=component, dialect=dialect)} is written")

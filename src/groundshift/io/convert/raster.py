@@ -1,0 +1,145 @@
+"""Rasters of gridded point sets and displacement maps: NetCDF, cloud-optimised GeoTIFF, the GeoTIFF of EGMS."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import rasterio
+import xarray as xr
+from affine import Affine
+from odc.geo.xr import xr_coords
+
+from groundshift.errors import ContractError, InputError
+from groundshift.io.convert.grid import CELL, cell_grid
+from groundshift.io.egms.names import parse_name
+from groundshift.io.files import atomic_path, jsonable
+from groundshift.io.maps import read_map, write_dataset
+from groundshift.io.rasters import georeference, open_raster
+from groundshift.model.displacement import check
+
+_TILE = 1000  # cells: side of a tile of EGMS
+_NODATA = -9999.0  # of the GeoTIFF of EGMS
+_CHUNK = 256  # pixels: side of the parts of a NetCDF file
+_JSON = "json:"
+
+
+def read_raster(path: str | Path) -> xr.Dataset:
+    """Read a displacement map, or a gridded point set, from NetCDF or GeoTIFF; large ones lazily.
+
+    A GeoTIFF of EGMS holds one layer, `mean_velocity` in mm/yr.
+
+    Raises
+    ------
+    InputError
+        If the file is none of these.
+    """
+    path = Path(path)
+    if path.suffix.lower() == ".nc":
+        return _read_netcdf(path)
+    with open_raster(str(path)) as dataset:
+        names, tags, grid = dataset.descriptions, dataset.tags(), georeference(dataset)
+        if "reason" in names:
+            return read_map(path)
+        name = parse_name(path.name)
+        if "groundshift" not in tags and (name is None or name.level != "L3" or dataset.count != 1):
+            raise InputError(
+                f"{path} with the bands {names} is neither a displacement map nor a raster of L3; expected one that "
+                "groundshift writes, or EGMS_L3_E40N28_100km_U_2018_2022_1.tiff"
+            )
+        bands = dataset.read(masked=True).filled(np.nan)
+    layers = names if "groundshift" in tags else ("mean_velocity",)
+    attributes = {"groundshift": tags["groundshift"]} if "groundshift" in tags else {"name": path.stem}
+    variables = {each: (("y", "x"), band) for each, band in zip(layers, bands, strict=True)}
+    return xr.Dataset(variables, xr_coords(grid), attributes)
+
+
+def write_netcdf(path: str | Path, dataset: xr.Dataset) -> None:
+    """Write a displacement map or a gridded point set as NetCDF-4 by the CF conventions: the whole file or none."""
+    sides = {"y": _CHUNK, "x": _CHUNK, "time": 16}
+    encoding = {}
+    for name, layer in dataset.data_vars.items():
+        encoding[name] = {"zlib": True, "complevel": 4}
+        if layer.dtype.kind != "S":  # text gets a dimension more in the file
+            chunks = (min(sides.get(str(dim), size), size) for dim, size in layer.sizes.items())
+            encoding[name]["chunksizes"] = tuple(chunks)
+    plain = dataset.copy()
+    plain.attrs = {"Conventions": "CF-1.11"} | {key: _to_attribute(value) for key, value in dataset.attrs.items()}
+    with atomic_path(path) as temporary:
+        plain.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
+
+
+def write_cog(path: str | Path, dataset: xr.Dataset) -> None:
+    """Write a displacement map, or the fields of a gridded point set without the series, as cloud-optimised GeoTIFF."""
+    if "reason" in dataset:
+        write_dataset(path, dataset)
+        return
+    names = [str(name) for name in dataset.data_vars if name not in ("pid", "displacement")]
+    grid = cell_grid(dataset)
+    profile = {
+        "driver": "COG", "dtype": "float32", "count": len(names), "height": grid.shape.y, "width": grid.shape.x,
+        "nodata": np.nan, "crs": str(grid.crs), "transform": grid.affine, "compress": "deflate", "predictor": "yes",
+    }  # fmt: skip
+    with atomic_path(path) as temporary, rasterio.open(temporary, "w", **profile) as file:
+        file.descriptions = names
+        file.units = [dataset[name].attrs.get("units", "") for name in names]
+        file.update_tags(**dataset.attrs)
+        for band, name in enumerate(names, start=1):
+            file.write(np.asarray(dataset[name].values, np.float32), band)
+
+
+def write_egms_raster(path: str | Path, dataset: xr.Dataset) -> None:
+    """Write the velocity of a gridded point set as EGMS delivers it: 1000 × 1000 cells of 100 m, float32, -9999 where
+    there is none.
+
+    Raises
+    ------
+    InputError
+        If the cells do not lie in one tile of EPSG:3035.
+    """
+    grid = cell_grid(dataset)
+    if "mean_velocity" not in dataset or grid.crs.to_epsg() != 3035:
+        raise InputError(f"a GeoTIFF of EGMS holds velocities in EPSG:3035; this raster is in {grid.crs}")
+    left, bottom, right, top = grid.boundingbox.bbox
+    height, width = grid.shape
+    west, south = (np.floor(each / (_TILE * CELL)) * _TILE * CELL for each in (left, bottom))
+    column, row = round((left - west) / CELL), round((south + _TILE * CELL - top) / CELL)
+    if row < 0 or column + width > _TILE:
+        raise InputError(f"cells between {left:.0f}, {bottom:.0f} and {right:.0f}, {top:.0f} m lie in several tiles")
+    tile = np.full((_TILE, _TILE), _NODATA, np.float32)
+    velocity = dataset["mean_velocity"].values
+    tile[row : row + height, column : column + width] = np.where(np.isnan(velocity), _NODATA, velocity)
+    profile = {
+        "driver": "GTiff", "dtype": "float32", "count": 1, "height": _TILE, "width": _TILE, "nodata": _NODATA,
+        "crs": "EPSG:3035", "transform": Affine(CELL, 0, west, 0, -CELL, south + _TILE * CELL),
+        "compress": "deflate", "predictor": 3, "tiled": True,
+    }  # fmt: skip
+    with atomic_path(path) as temporary, rasterio.open(temporary, "w", **profile) as file:
+        file.write(tile, 1)
+
+
+def _read_netcdf(path: Path) -> xr.Dataset:
+    if not path.is_file():
+        raise InputError(f"{path} is no file; expected a NetCDF file: check the path")
+    try:
+        dataset = xr.open_dataset(path, engine="h5netcdf", decode_coords="all", chunks={})
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{path} cannot be read as NetCDF-4 ({error}): write it again") from error
+    dataset.attrs = {key: _from_attribute(text) for key, text in dataset.attrs.items() if key != "Conventions"}
+    if "reason" in dataset:
+        try:
+            check(dataset.isel(y=slice(1), x=slice(1)))
+        except ContractError as error:
+            raise InputError(f"{path} holds no displacement map: {error}") from error
+    elif "groundshift" not in dataset.attrs:
+        raise InputError(f"{path} holds neither a displacement map nor a gridded point set of groundshift")
+    return dataset
+
+
+def _to_attribute(value: object) -> object:
+    return value if isinstance(value, str) and not value.startswith(_JSON) else _JSON + json.dumps(jsonable(value))
+
+
+def _from_attribute(value: object) -> object:
+    return json.loads(value.removeprefix(_JSON)) if isinstance(value, str) and value.startswith(_JSON) else value
