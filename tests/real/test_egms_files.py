@@ -5,7 +5,7 @@ import zipfile
 import pytest
 
 from groundshift.io.egms import read_egms, write_egms
-from groundshift.kernels.point_codes import cell_codes
+from groundshift.kernels.point_codes import Burst, cell_codes, point_places
 from groundshift.model.points import header
 
 FILES = {
@@ -34,3 +34,14 @@ def test_cells_have_the_codes_of_their_places(shared):
     table = read_egms(shared / "data" / "egms_ustica" / "EGMS_L3_E45N17_100km_U_2020_2024_1.zip")
     codes = cell_codes(table["easting"].to_numpy(), table["northing"].to_numpy(), producer="EGEOS")
     assert codes.tolist() == table["pid"].to_pylist()
+
+
+@pytest.mark.parametrize("burst", [Burst(22, 845, "IW2", "VV"), Burst(117, 227, "IW2", "VV")])
+def test_points_have_the_codes_of_their_lines_and_pixels(shared, burst):
+    name = f"EGMS_L2b_{burst.track:03d}_{burst.cycle:04d}_{burst.swath}_{burst.polarisation}_2020_2024_1.zip"
+    table = read_egms(shared / "data" / "egms_ustica" / name)
+    places = point_places(table["pid"].to_numpy())
+    assert set(places.bursts) == {burst}
+    assert set(places.producers) == {"EGEOS"}
+    assert places.lines.tolist() == table["line"].to_pylist()
+    assert places.pixels.tolist() == table["pixel"].to_pylist()

@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 from groundshift.errors import InputError
-from groundshift.kernels.point_codes import Burst, base62, cell_codes, point_codes
+from groundshift.kernels.point_codes import (
+    Burst,
+    base62,
+    burst_cycle,
+    cell_codes,
+    cell_places,
+    esa_burst,
+    point_codes,
+    point_places,
+)
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
@@ -22,6 +31,8 @@ def decoded(text):
 )
 def test_known_answers(burst, producer, line, pixel, code):
     assert point_codes(np.array([line]), np.array([pixel]), burst, producer=producer).tolist() == [code]
+    places = point_places(np.array([code]))
+    assert (places.producers[0], places.bursts, places.lines[0], places.pixels[0]) == (producer, [burst], line, pixel)
 
 
 def test_each_point_of_a_burst_has_its_own_code():
@@ -55,3 +66,35 @@ def test_what_does_not_fit_is_refused():
         base62(np.array([62]), 1)
     with pytest.raises(InputError, match="negative"):
         cell_codes(np.array([-5.0]), np.array([1.0]))
+
+
+def test_codes_of_many_points_say_where_they_are():
+    random = np.random.default_rng(0)
+    lines, pixels = random.integers(0, 2048, 500), random.integers(0, 65536, 500)
+    burst = Burst(175, 4095, "IW1", "HV")
+    places = point_places(point_codes(lines, pixels, burst, producer="TREA"))
+    np.testing.assert_array_equal(places.lines, lines)
+    np.testing.assert_array_equal(places.pixels, pixels)
+    assert set(places.bursts) == {burst}
+    east, north = random.uniform(0, 7.5e6, 500), random.uniform(0, 5.5e6, 500)
+    producers, left, bottom = cell_places(cell_codes(east, north, producer="GAF"))
+    assert set(producers) == {"GAF"}
+    np.testing.assert_array_equal(left, east // 100 * 100)
+    np.testing.assert_array_equal(bottom, north // 100 * 100)
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [("3ODTn5TNY", "10 characters"), ("3ODTn5TNY-", "is no code"), ("3ODTn5TNYé", "is no code"),
+     ("9ODTn5TNYv", "starts with 9"), ("3zzzz5TNYv", "names say"), ("3ODTnzzzzz", "names say")],
+)  # fmt: skip
+def test_names_that_are_no_codes_are_refused(code, message):
+    with pytest.raises(InputError, match=message):
+        point_places(np.array([code]))
+
+
+def test_the_burst_of_the_product_description_has_its_number():
+    middle = 775.1918283259 + 1508 * 0.0020555563 / 2
+    assert esa_burst(87 * 12 * 86400 / 175 + middle) == 187151
+    assert burst_cycle(88, middle) == 282
+    assert burst_cycle(1, 2.298687 + 0.5 * 2.758273) == 1
