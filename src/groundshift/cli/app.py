@@ -67,6 +67,7 @@ for _name in (
     "basic",
     "ortho",
     "ingest",
+    "assets",
     "convert",
     "fields",
     "info",

@@ -30,12 +30,13 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def save_figure(figure: Figure, path: str | Path, *, dpi: int = 130) -> None:
-    """Write a PNG: all of it or nothing, and the same bytes for the same figure."""
+    """Write a PNG, or a PDF if the name ends so: all of it or nothing, and the same bytes for the same figure."""
     path = Path(path)
+    kind, metadata = ("pdf", {"CreationDate": None}) if path.suffix == ".pdf" else ("png", {"Software": None})
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
-        figure.savefig(temporary, format="png", dpi=dpi, metadata={"Software": None})
+        figure.savefig(temporary, format=kind, dpi=dpi, metadata=metadata)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

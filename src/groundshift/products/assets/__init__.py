@@ -1,0 +1,6 @@
+"""What points say of roads, railways, bridges, buildings and dams: motion, distortion, changes, and whom to warn."""
+
+from groundshift.products.assets.assess import Assessment, assess_assets, assess_files, write_assessment
+from groundshift.products.assets.config import AssetConfig
+
+__all__ = ["Assessment", "AssetConfig", "assess_assets", "assess_files", "write_assessment"]

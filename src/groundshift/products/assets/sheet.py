@@ -1,0 +1,154 @@
+"""What the page of one asset says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import shapely
+
+from groundshift.figures.assets import Curve, SheetContent
+from groundshift.kernels.series_fields import YEAR, seasonal_design
+from groundshift.kernels.series_tests import BEND
+from groundshift.products.assets.judge import LEVEL_NAMES, QUANTITIES, unit_of
+from groundshift.products.assets.units import Units
+
+if TYPE_CHECKING:
+    from groundshift.products.assets.assess import Assessment
+
+_MARGIN = 60.0  # m: around the asset, on the map
+
+
+def sheet_content(assessment: Assessment, rank: int) -> SheetContent:
+    """The page of one asset.
+
+    Parameters
+    ----------
+    assessment
+        Of all assets.
+    rank
+        Row of its table; of an asset that is seen.
+    """
+    row = assessment.table.attributes.slice(rank, 1).to_pylist()[0]
+    asset = int(np.flatnonzero(assessment.assets.identity == row["id"])[0])
+    units, verdict, near = assessment.units, assessment.judgement, assessment.collected.near
+    seen = int(np.searchsorted(units.assets.asset, asset))
+    dates = assessment.collected.header.dates
+    years = (dates[-1] - dates[0]).astype(int) / 365.25
+    mine = near.members.asset == asset
+    own = near.members.point[mine]
+    geometry = assessment.assets.geometry[asset]
+    left, bottom, right, top = shapely.bounds(geometry) + np.array([-1, -1, 1, 1]) * _MARGIN
+    x, y = near.positions.T
+    around = np.flatnonzero((x > left) & (x < right) & (y > bottom) & (y < top))
+    part = np.flatnonzero(units.segments.asset == asset)
+    size = assessment.assets.length[asset] / assessment.assets.segments[asset]
+    segments = np.column_stack([units.segments.along, units.segments.velocity, units.segments.sigma])[part]
+    pairs = np.flatnonzero(units.differences.asset == asset)
+    between = units.differences
+    scale = years / between.apart[pairs]
+    return SheetContent(
+        identity=row["id"],
+        title=f"{row['name'] or row['id']}",
+        subtitle=f"{row['kind']} {row['id']}   ·   rank {row['rank']} of {len(assessment.units.assets)}   ·   "
+        f"{row['points']} points   ·   {dates[0]} to {dates[-1]}, {len(dates)} dates",
+        level=LEVEL_NAMES[int(verdict.level[seen])],
+        facts=_facts(row, years),
+        geometry=geometry,
+        positions=near.positions[around],
+        velocity=near.velocity[around],
+        mine=np.isin(around, own),
+        along=near.members.along[mine],
+        own_velocity=near.velocity[own],
+        own_sigma=np.hypot(near.sigma[own], assessment.collected.noise.scatter),
+        segments=np.column_stack([segments, np.full(len(part), size)]),
+        distortion=np.column_stack(
+            [between.along[pairs], between.velocity[pairs] * scale, between.sigma[pairs] * scale]
+        ),
+        limits=assessment.config.levels.distortion,
+        curves=_curves(assessment, seen, dates),
+        measures=assessment.report["measures"],
+        note=_note(assessment, row),
+    )
+
+
+def _facts(row: dict[str, Any], years: float) -> list[tuple[str, str, str, str]]:
+    facts = [
+        ("velocity", "", _value(row["velocity"], row["velocity_sigma"], "mm/yr"), _chance(row["velocity_chance"])),
+        ("differential velocity", "largest less smallest of segments", _value(row["differential"], None, "mm/yr"), ""),
+    ]
+    if np.isfinite(row["distortion"]):
+        facts.append(
+            ("angular distortion", f"at {row['distortion_along']:.0f} m, over {years:.1f} years",
+             _value(row["distortion"], row["distortion_sigma"], "mrad", decimals=2), _chance(row["distortion_chance"]))
+        )  # fmt: skip
+    facts += [
+        ("acceleration", "", _value(row["acceleration"], row["acceleration_sigma"], "mm/yr²", decimals=2),
+         _chance(row["acceleration_chance"])),
+        ("seasonal amplitude", f"peak on day {row['season_peak_day']:.0f} of the year",
+         _value(row["seasonality"], row["seasonality_sigma"], "mm", sign=""), ""),
+    ]  # fmt: skip
+    if row["change_chance"] < 0.05:
+        name, unit = ("change of velocity", "mm/yr") if row["change_kind"] == "bend" else ("step", "mm")
+        where = row["change_date"] + ("" if row["change_where"] == "whole" else f", at {row['change_along']:.0f} m")
+        value = _value(row["change_size"], row["change_sigma"], unit)
+        facts.append((name, where, value, _chance(row["change_chance"])))
+    else:
+        facts.append(("change of velocity, or step", "", "none found", _chance(row["change_chance"])))
+    return [*facts, ("all of these together", "", "", _chance(row["chance"]))]
+
+
+def _value(value: float, sigma: float | None, unit: str, *, decimals: int = 1, sign: str = "+") -> str:
+    if value is None or not np.isfinite(value):
+        return "not known"
+    spread = "" if sigma is None else f" ± {sigma:.{decimals}f}"
+    return f"{value:{sign}.{decimals}f}{spread} {unit}".replace("-", "−")
+
+
+def _chance(chance: float) -> str:
+    if chance < 1e-6:
+        return "< 1 in a million"
+    return f"1 in {1 / chance:,.0f}" if chance < 0.05 else f"{100 * min(chance, 1):.0f} %"
+
+
+def _curves(assessment: Assessment, seen: int, dates: np.ndarray) -> list[Curve]:
+    units, verdict = assessment.units, assessment.judgement
+    limit = assessment.config.levels.false_alarms[0] / len(QUANTITIES)
+    changed = verdict.change.chance[seen] <= limit
+    kind, row, name = unit_of(units, int(verdict.change.row[seen]))
+    whole = _curve(units.assets, seen, dates, "Whole asset", changed=changed and name == "whole")
+    if changed and name != "whole":
+        title = {"segment": "Segment", "between segments": "Neighbours, later less earlier,"}[name]
+        return [whole, _curve(kind, row, dates, f"{title} at {kind.along[row]:.0f} m", changed=True)]
+    twist = int(verdict.distortion.row[seen])
+    if verdict.distortion.chance[seen] <= limit and twist >= 0:
+        title = f"Neighbours, later less earlier, at {units.differences.along[twist]:.0f} m"
+        return [whole, _curve(units.differences, twist, dates, title, changed=False)]
+    return [whole]
+
+
+def _curve(units: Units, row: int, dates: np.ndarray, title: str, *, changed: bool) -> Curve:
+    years = (dates - dates[0]).astype(float) / YEAR
+    design = seasonal_design(years)[:, :4]
+    date = int(units.tests.change_date[row])
+    if changed:
+        bent = np.maximum(years - years[date], 0) if units.tests.change_kind[row] == BEND else years >= years[date]
+        design = np.column_stack([design, bent])
+    values = units.series[row]
+    fitted = design @ np.linalg.lstsq(design, values, rcond=None)[0]
+    return Curve(title, dates, values - fitted[0], fitted - fitted[0], dates[date] if changed else None)
+
+
+def _note(assessment: Assessment, row: dict[str, Any]) -> list[str]:
+    levels, noise = assessment.config.levels, assessment.collected.noise
+    chances = ", ".join(f"1 in {1 / share:,.0f}" for share in levels.false_alarms)
+    return [
+        f"Levels: notice, watch and alert are reached by assets without motion in no more than {chances} cases; watch "
+        "and alert also need a size. Share of false alarms among assets at least as unlikely: "
+        f"{row['false_share']:.2g}.",
+        "Angular distortion is the difference of velocity of neighbouring segments over their distance, times the time "
+        f"of the series; 1 mrad is 1 mm in 1 m. Sigmas hold {noise.scatter:.2f} mm/yr of scatter between points and "
+        f"{noise.slow:.2f} mm/yr common to all.",
+        f"Points count by their chance of being on the asset, given {assessment.config.location_sigma:g} m of error of "
+        "place. A radar does not see motion across its line of sight. Chances are corrected for the number of tests.",
+    ]

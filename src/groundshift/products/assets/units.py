@@ -1,0 +1,156 @@
+"""Mean series of assets, of their segments and of the differences of neighbours: the units that are judged."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import sparse
+
+from groundshift.kernels.series_tests import SeriesTests, examine_series, pooled_correlation
+from groundshift.products.assets.collect import NearPoints, RateNoise
+from groundshift.products.assets.config import AssetConfig
+from groundshift.products.assets.geometry import Assets
+
+_HUBER = 2.0  # sigmas beyond which a point pulls no more
+_LEAST_APART = 0.3  # of a segment's length: neighbours nearer than this are not compared
+_POOL = 4000  # series, at most, that the correlation in time is found from
+
+
+class Units(NamedTuple):
+    """Means over points, one row each; k of a kind."""
+
+    asset: np.ndarray  # int (k,): row of the asset
+    number: np.ndarray  # int (k,): of the segment in its asset, from 0; for a difference the first of the two
+    along: np.ndarray  # float64 (k,), m: centre of the points on the axis; for a difference the middle between them
+    apart: np.ndarray  # float64 (k,), m: between the two of a difference; 0 else
+    points: np.ndarray  # int (k,): the smaller number for a difference
+    effective: np.ndarray  # float64 (k,): as many points of equal weight would know the mean as well
+    velocity: np.ndarray  # float64 (k,), mm/yr
+    sigma: np.ndarray  # float64 (k,), mm/yr
+    series: np.ndarray  # float64 (k, time), mm
+    tests: SeriesTests  # of the series
+
+    def __len__(self) -> int:
+        return len(self.asset)
+
+
+class AllUnits(NamedTuple):
+    """The three kinds of units."""
+
+    assets: Units
+    segments: Units
+    differences: Units  # the later segment minus the earlier
+    weight: np.ndarray  # float64 (m,): of each pair of point and asset
+    segment: np.ndarray  # int (m,): number of the segment of each pair
+    correlation: float  # of the errors of neighbouring dates
+
+
+def make_units(near: NearPoints, noise: RateNoise, assets: Assets, dates: np.ndarray, config: AssetConfig) -> AllUnits:
+    """Average the points of each asset and segment, and examine the series.
+
+    A point weighs its chance of being on the asset over the variance of its velocity, and less if it is more than 2
+    sigmas away from the median of its segment (Huber). The sigma of a velocity adds, to that from the residuals of the
+    mean series, the scatter of points over the number of effective points, and for assets and segments what is common
+    to the region. In segments and differences it is not below what the scatter of their own points says, about a line
+    through the asset, which is large where some of them are not on it.
+    """
+    members = near.members
+    share = members.along / np.maximum(assets.length[members.asset], 1e-9)
+    number = np.minimum((share * assets.segments[members.asset]).astype(int), assets.segments[members.asset] - 1)
+    first = np.concatenate([[0], np.cumsum(assets.segments)])
+    segment = first[members.asset] + number
+    variance = near.sigma[members.point] ** 2 + noise.scatter**2
+    weight = members.chance / variance * _pull(near.velocity[members.point], segment, np.sqrt(variance))
+
+    every = _Mean(near, weight, members.asset, len(assets))
+    part = _Mean(near, weight, segment, int(first[-1]), _slope(near, weight, every))
+    seen = np.flatnonzero(every.points >= config.least_points)
+    owner = np.repeat(np.arange(len(assets)), assets.segments)
+    place = np.arange(len(owner)) - first[owner]
+    used = np.flatnonzero((part.points >= config.least_points_segment) & np.isin(owner, seen))
+    left, right = _neighbours(used, owner, part.along, assets, config)
+
+    asset_series, segment_series = every.series(seen), part.series(used)
+    row = np.searchsorted(used, [left, right])
+    difference = segment_series[row[1]] - segment_series[row[0]]
+    pool = np.concatenate([asset_series, segment_series])
+    correlation = pooled_correlation(pool[:: max(1, len(pool) // _POOL)], dates) if len(pool) else 0.0
+
+    effective = 1 / (1 / part.effective[left] + 1 / part.effective[right])
+    part_tests, tests = (examine_series(each, dates, correlation=correlation) for each in (segment_series, difference))
+    part_sigma = noise.sigma(part_tests.rate_sigma, part.effective[used], common=True)
+    sigma = noise.sigma(tests.rate_sigma, effective, common=False)
+    every_tests = examine_series(asset_series, dates, correlation=correlation)
+    return AllUnits(
+        Units(seen, np.zeros(len(seen), int), every.along[seen], np.zeros(len(seen)), every.points[seen],
+              every.effective[seen], every.velocity[seen],
+              noise.sigma(every_tests.rate_sigma, every.effective[seen], common=True), asset_series, every_tests),
+        Units(owner[used], place[used], part.along[used], np.zeros(len(used)), part.points[used],
+              part.effective[used], part.velocity[used],
+              np.sqrt(np.maximum(part_sigma**2, part.seen_variance[used] + noise.slow**2)), segment_series, part_tests),
+        Units(owner[left], place[left], (part.along[left] + part.along[right]) / 2,
+              part.along[right] - part.along[left],
+              np.minimum(part.points[left], part.points[right]), effective, part.velocity[right] - part.velocity[left],
+              np.sqrt(np.maximum(sigma**2, part.seen_variance[left] + part.seen_variance[right])), difference, tests),
+        weight, number, correlation,
+    )  # fmt: skip
+
+
+class _Mean:
+    """Weighted means over groups of pairs."""
+
+    def __init__(
+        self, near: NearPoints, weight: np.ndarray, group: np.ndarray, count: int, slope: np.ndarray | None = None
+    ) -> None:
+        total = np.maximum(np.bincount(group, weight, count), 1e-300)
+        self.points = np.bincount(group, minlength=count)
+        self.effective = np.maximum(total**2 / np.maximum(np.bincount(group, weight**2, count), 1e-300), 1e-9)
+        self.velocity = np.bincount(group, weight * near.velocity[near.members.point], count) / total
+        self.along = np.bincount(group, weight * near.members.along, count) / total
+        away = near.velocity[near.members.point] - self.velocity[group]
+        if slope is not None:
+            away -= slope[near.members.asset] * (near.members.along - self.along[group])
+        spread = np.bincount(group, weight * away**2, count) / total
+        self.seen_variance = spread * self.points / np.maximum(self.points - 1, 1) / self.effective
+        shape = (count, len(near.positions))
+        self.matrix = sparse.csr_matrix((weight / total[group], (group, near.members.point)), shape)
+        self.values = near.series
+
+    def series(self, rows: np.ndarray) -> np.ndarray:
+        """Mean series of some groups, float64 (rows, time)."""
+        return np.asarray(self.matrix[rows] @ self.values, np.float64)
+
+
+def _slope(near: NearPoints, weight: np.ndarray, mean: _Mean) -> np.ndarray:
+    """Of the velocities of each asset along its axis, mm/yr/m."""
+    asset = near.members.asset
+    along = near.members.along - mean.along[asset]
+    square = np.bincount(asset, weight * along**2, len(mean.along))
+    product = np.bincount(asset, weight * along * near.velocity[near.members.point], len(mean.along))
+    return product / np.maximum(square, 1e-12)
+
+
+def _pull(velocity: np.ndarray, group: np.ndarray, sigma: np.ndarray) -> np.ndarray:
+    """Huber's weights about the medians of groups; 1 in groups of fewer than three."""
+    order = np.lexsort((velocity, group))
+    sorted_group = group[order]
+    starts = np.flatnonzero(np.diff(sorted_group, prepend=-1))
+    counts = np.diff(np.append(starts, len(group)))
+    middle = (velocity[order][starts + (counts - 1) // 2] + velocity[order][starts + counts // 2]) / 2
+    away = np.empty(len(group))
+    away[order] = np.abs(velocity[order] - np.repeat(middle, counts))
+    size = np.empty(len(group))
+    size[order] = np.repeat(counts, counts)
+    return np.where(size < 3, 1.0, np.minimum(1.0, _HUBER * sigma / np.maximum(away, 1e-12)))
+
+
+def _neighbours(
+    used: np.ndarray, owner: np.ndarray, along: np.ndarray, assets: Assets, config: AssetConfig
+) -> tuple[np.ndarray, np.ndarray]:
+    """Segments that follow each other on an asset, neither too near nor too far for a comparison."""
+    left, right = used[:-1], used[1:]
+    size = assets.length[owner[left]] / assets.segments[owner[left]]
+    apart = along[right] - along[left]
+    good = (owner[left] == owner[right]) & (apart <= config.largest_gap * size) & (apart >= _LEAST_APART * size)
+    return left[good], right[good]

@@ -1,0 +1,115 @@
+"""A simulated town: what is unhealthy is found, what is healthy is not, and sigmas are right."""
+
+import numpy as np
+import pytest
+import shapely
+
+from groundshift.model.points import header, point_set, series
+from groundshift.products.active_areas import AreaConfig, find_areas
+from groundshift.products.assets import AssetConfig, assess_assets
+from groundshift.synth.structures import Errors, simulate_town
+
+NO_SIZES = dict.fromkeys(("velocity", "distortion", "acceleration", "bend", "step"), (0, 0, 0))
+
+
+@pytest.fixture(scope="module")
+def town():
+    return simulate_town(seed=3, blocks=6)
+
+
+@pytest.fixture(scope="module")
+def assessment(town):
+    return assess_assets(town.table, town.assets)
+
+
+def test_unhealthy_structures_are_found_and_healthy_ones_are_not(town, assessment):
+    fault = dict(zip(*(town.truth[name].to_pylist() for name in ("id", "fault")), strict=True))
+    rows = {row["id"]: row for row in assessment.table.attributes.to_pylist()}
+    unhealthy = [each for each, name in fault.items() if name not in ("", "near the bowl")]
+    assert len(unhealthy) == 7
+    found = [each for each in unhealthy if rows[each]["level"] in ("notice", "watch", "alert")]
+    assert len(found) >= 6  # one of the buildings that tilts has half of its 12 points beside it
+    healthy = [each for each, name in fault.items() if not name]
+    raised = [each for each in healthy if rows[each]["level"] in ("notice", "watch", "alert")]
+    assert len(healthy) > 250
+    assert len(raised) <= 0.03 * len(healthy)
+    assert not [each for each in raised if rows[each]["level"] in ("watch", "alert")]
+    pier = next(each for each, name in fault.items() if name == "a pier sinks")
+    assert rows[pier]["level"] == "alert"
+    assert "change" in rows[pier]["reasons"]
+    assert abs(np.datetime64(rows[pier]["change_date"]) - np.datetime64("2021-07-01")) < np.timedelta64(60, "D")
+
+
+def test_noise_raises_no_more_alarms_than_stated():
+    chances, levels = [], []
+    for seed in range(10):
+        town = simulate_town(seed=50 + seed, blocks=5, faults=False)
+        verdict = assess_assets(town.table, town.assets, AssetConfig(levels=NO_SIZES)).judgement
+        chances.append(verdict.chance)
+        levels.append(verdict.level)
+    chances, levels = np.concatenate(chances), np.concatenate(levels)
+    assert len(chances) > 2000
+    assert (levels >= 1).mean() <= 0.01
+    assert (levels >= 2).mean() <= 0.0015
+    assert np.quantile(chances, 0.02) < 0.2  # not by asking for the impossible
+
+
+def test_sigmas_of_velocity_and_distortion_hold():
+    """Errors of place aside, which mix structures with their surroundings."""
+    scores, twists = [], []
+    for seed in range(6):
+        town = simulate_town(seed=80 + seed, blocks=5, faults=False, errors=Errors(slow=0.4, place=0.1))
+        found = assess_assets(town.table, town.assets, AssetConfig(location_sigma=0.5, reference_sigma=0.4))
+        units = found.units
+        scores.append(np.mean((units.assets.velocity / units.assets.sigma) ** 2))
+        twists.append(units.differences.velocity / units.differences.sigma)
+    twists = np.concatenate(twists)
+    assert 0.8 < np.mean(twists**2) < 1.25
+    assert 0.2 < np.mean(scores) < 3  # one common error a town: six draws
+
+
+def test_an_assessment_does_not_depend_on_how_points_come(town):
+    config = AssetConfig(least_rate_scatter=0.2)  # more than is found, from pairs that depend on the parts
+    parts = [town.table.slice(first, 1500) for first in range(0, len(town.table), 1500)]
+    one, other = (
+        assess_assets(each, town.assets, config).table.attributes.sort_by("id") for each in (town.table, parts)
+    )
+    for name in ("velocity", "seasonality", "points", "distortion", "change_size"):
+        np.testing.assert_allclose(one[name].to_numpy(), other[name].to_numpy(), rtol=1e-5, atol=1e-5)
+
+
+def test_angular_distortion_is_that_of_a_beam_that_tilts(town):
+    """Points without error on a beam that tilts by 0.1 mm/yr in a metre."""
+    kinds = town.assets.attributes["kind"].to_pylist()
+    beam = town.assets.take(np.array([kinds.index("bridge")]))
+    table = simulate_town(seed=3, blocks=6, faults=False, errors=Errors(point=0.01, date=0, slow=0, place=0.001)).table
+    record = header(table)
+    place = np.column_stack([table[name].to_numpy() for name in ("easting", "northing")])
+    along = shapely.line_locate_point(beam.geometry[0], shapely.points(place))
+    years = (record.dates - record.dates[0]).astype(float) / 365.0
+    columns = {name: table[name] for name in table.column_names if name not in ("displacement", "geometry")}
+    columns["mean_velocity"] = table["mean_velocity"].to_numpy() + 0.1 * along
+    tilted = point_set(
+        {**columns, "displacement": series(table) + 0.1 * along[:, None] * years},
+        level="L2b", dates=record.dates, crs=record.crs,
+    )  # fmt: skip
+    result = assess_assets(tilted, beam, AssetConfig(location_sigma=0.5))
+    between = result.units.differences
+    np.testing.assert_allclose(between.velocity / between.apart, 0.1, rtol=0.02)
+    row = result.table.attributes.to_pylist()[0]
+    assert row["distortion"] == pytest.approx(0.1 * (record.dates[-1] - record.dates[0]).astype(int) / 365.25, rel=0.02)
+
+
+def test_active_areas_are_the_true_ones_and_none_in_noise(town):
+    found = find_areas(town.table)
+    fast = np.abs(town.true_velocity - np.median(town.true_velocity)) > 2
+    inside = found.member >= 0
+    assert inside[fast].mean() > 0.7
+    assert (np.abs(town.true_velocity[inside]) > 0.3).mean() > 0.9
+    assert 3 <= len(found.areas) <= 9
+    assert (np.diff(found.areas.attributes["weight"].to_numpy()) <= 0).all()
+    false = 0
+    for seed in range(16):
+        quiet = simulate_town(seed=300 + seed, blocks=4, faults=False)
+        false += len(find_areas(quiet.table, AreaConfig(least_velocity=0)).areas)
+    assert false <= 4  # one is expected; five or more have a chance of 0.4 %
