@@ -7,7 +7,8 @@ from reference.radar_points import town
 from groundshift.errors import InputError
 from groundshift.insar.acceptance import acceptance_threshold
 from groundshift.insar.arcs import NetworkConfig, solve_network
-from groundshift.insar.unwrap import attach_points, unwrap_network, wrap
+from groundshift.insar.attach import attach_points
+from groundshift.insar.unwrap import unwrap_network, wrap
 
 
 @pytest.fixture(scope="module")

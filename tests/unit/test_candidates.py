@@ -122,8 +122,8 @@ def test_side_lobes_go_and_scatterers_stay(offset, sensor):
     assert lobes.sum() >= 10
     assert found.side_lobe[lobes].mean() >= 0.9
     assert found.chosen[round(row), round(col)]
-    inner = (across[:, None] < 0.8) & (beside < 0.8)
-    assert np.array_equal(found.chosen[inner], kept_all.chosen[inner])
+    power = (np.abs(slc) ** 2).mean(axis=0)
+    assert found.chosen[power > 0.25 * power.max()].all()
     assert all(found.chosen[y, x] for y, x, _ in others)
 
 

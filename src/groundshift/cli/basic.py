@@ -39,7 +39,8 @@ def basic(
     """Measure how persistent scatterers moved: a radar stack in, points with displacement series out."""
     from groundshift.insar.arcs import NetworkConfig, SearchConfig
     from groundshift.insar.atmosphere import AtmosphereConfig
-    from groundshift.insar.basic import PICTURE_NAME, POINTS_NAME, REPORT_NAME, BasicConfig, make_basic
+    from groundshift.insar.basic import PICTURE_NAME, POINTS_NAME, REPORT_NAME, make_basic
+    from groundshift.insar.basic_config import BasicConfig
     from groundshift.model.points import describe
 
     config = BasicConfig(

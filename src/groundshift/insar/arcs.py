@@ -14,11 +14,13 @@ from scipy.spatial import Delaunay, QhullError, cKDTree
 
 from groundshift.errors import InputError
 from groundshift.insar.geometry import StackGeometry
+from groundshift.insar.season import MOST_COHERENCE, fit_season
 from groundshift.kernels.periodogram import maximise_coherence, search_grid
 
 log = logging.getLogger(__name__)
 
 _CHUNK = 1 << 22  # phasors in memory at a time
+_LEAST_SEASONAL = 0.5  # coherence of arcs that are tried with a yearly season too
 _ABSOLUTE_ROUNDS = 8
 _ROUNDS = 16
 _TUKEY = 4.685
@@ -138,7 +140,14 @@ def estimate_arcs(phases: np.ndarray, ends: np.ndarray, geometry: StackGeometry,
     for start in range(0, len(ends), step):
         part = slice(start, start + step)
         first, second = ends[part].T
-        found = maximise_coherence(series[second] * series[first].conj(), rates, grid)
+        turned = series[second] * series[first].conj()
+        found = maximise_coherence(turned, rates, grid)
+        doubtful = np.flatnonzero((found.coherence > _LEAST_SEASONAL) & (found.coherence < MOST_COHERENCE))
+        if doubtful.size:
+            season = fit_season(turned[doubtful], found.coherence[doubtful], geometry, grid)
+            better = doubtful[season.better]
+            found.parameters[better] = season.parameters[season.better]
+            found.coherence[better] = season.coherence[season.better]
         estimates[part], coherence[part] = found.parameters, found.coherence
     return Arcs(ends, estimates, coherence)
 

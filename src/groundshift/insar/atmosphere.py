@@ -11,11 +11,13 @@ from scipy.optimize import nnls
 
 from groundshift.errors import InputError
 from groundshift.insar.geometry import StackGeometry
+from groundshift.insar.heights import HeightAir, atmosphere_in_heights, drift_columns
 from groundshift.insar.kriging import Interpolation, Variogram, estimate_variogram
 from groundshift.insar.series import motion_projection
 
 _ROUNDS = 2
-_CALMEST = 0.1  # variance that is added to each date's, of the median, so that no date rules
+_CALMEST = 0.5  # variance that is added to each date's, of the median, so that no date rules
+_MOST_CELLS = 1200  # at which atmosphere and height errors are told apart
 _LEVEL_GROUND = 5.0  # standard deviation of height below which no part is linear in height, m
 
 
@@ -29,8 +31,9 @@ class AtmosphereConfig(BaseModel):
     window: float = Field(
         365.0, ge=0, description="whole length of the triangular window whose mean in time is motion, days; 0 is none"
     )
-    rough_heights: bool = Field(
-        True, description="height errors are rough in space: what is smooth in them is atmosphere that looks like it"
+    split_heights: bool = Field(
+        True,
+        description="tell atmosphere from height errors by how both vary in space; if not, all stays in the heights",
     )
     stratified: bool = Field(True, description="a part of each date is linear in height")
     cell: float = Field(200.0, gt=0, description="side of the cells whose points are averaged first, m")
@@ -108,8 +111,10 @@ def estimate_atmosphere(
     From each series a polynomial, a season and a height error are taken off, then its mean in a triangular window in
     time: what is left changes from image to image. Of that, the part linear in height is taken first; the rest is
     averaged in cells, and a variogram pooled over all dates says how much of it is smooth in space, which is what
-    kriging then interpolates. The smooth part of the height errors is put back. All of it is done twice: the second
-    time, dates weigh by how calm their atmosphere was the first time.
+    kriging then interpolates. What the atmosphere added to the height errors is put back
+    (:mod:`groundshift.insar.heights`). Height errors are found twice: the second time, dates weigh by how calm their
+    atmosphere was the first time. Velocities are not weighed so: weights that come from the same residuals made them
+    worse in simulations.
 
     Parameters
     ----------
@@ -136,36 +141,68 @@ def estimate_atmosphere(
         )
     heights = np.asarray(heights, float)
     displacement = displacement - np.median(displacement, axis=1, keepdims=True)
-    weights, doubt = np.ones(len(displacement)), 0.0
+    per_metre, unit = geometry.height_to_mm, np.eye(len(displacement))
+    motion, _ = motion_projection(geometry, np.ones(len(unit)), degree=config.degree, seasonal=config.seasonal)
+    steady = motion - _time_mean(geometry.days, config.window) @ motion
+    weights = np.ones(len(unit))
     for _ in range(_ROUNDS):
-        rest, height = motion_projection(geometry, weights, degree=config.degree, seasonal=config.seasonal)
-        rough = rest - _time_mean(geometry.days, weights, config.window) @ rest
+        _, height = motion_projection(geometry, weights, degree=config.degree, seasonal=config.seasonal)
+        rough = steady @ (unit - np.outer(per_metre, height))
         noise = np.maximum((rough @ displacement).std(axis=0), 1e-6)
         cells, counts, means = _cell_means(positions, np.vstack([displacement, heights]), noise**-2, config.cell)
         if len(cells) < 4:
             raise InputError(f"points fill {len(cells)} cells of {config.cell} m; give four or more, or smaller cells")
         values, above = means[:-1], means[-1] - means[-1].mean()
-        taken, errors = rough @ values, height @ values
-        if config.rough_heights:
-            rough = rough + np.outer(geometry.height_to_mm, height)
-            smooth, doubt = _smooth(cells, counts, errors, config)
-            taken = taken + np.outer(geometry.height_to_mm, smooth)
-        taken = taken - taken.mean(axis=1, keepdims=True)
+        seen = rough + np.outer(per_metre, height) if config.split_heights else rough
         # the variances that the filter would turn into those that it shows
-        variance = nnls(rough**2, taken.var(axis=1))[0]
+        variance = nnls(seen**2, (seen @ values).var(axis=1))[0]
         weights = 1 / (variance + _CALMEST * np.median(variance) + 1e-9)
+    taken, doubt = rough @ values, 0.0
+    if config.split_heights:
+        air = _air_in_heights(cells, counts, above, height @ values, taken, rough, height, config)
+        taken, doubt = taken + np.outer(per_metre, air.values), air.variance
+    taken -= taken.mean(axis=1, keepdims=True)
     slope = np.zeros(len(values))
     if config.stratified and above.std() > _LEVEL_GROUND:
         slope = taken @ above / (above @ above)
-        taken = taken - np.outer(slope, above)
+        taken -= np.outer(slope, above)
     scale = np.maximum(taken.std(axis=1), 1e-9)
     variogram = estimate_variogram(cells, counts, taken / scale[:, None])
-    kept = np.eye(len(rough)) - rough
+    kept = unit - seen
     share = variogram.sill / (variogram.sill + variogram.nugget * np.mean(1 / counts))  # that is not noise of cells
-    left = kept * (share * variance) @ kept.T + doubt * np.outer(geometry.height_to_mm, geometry.height_to_mm)
+    left = kept * (share * variance) @ kept.T + doubt * np.outer(per_metre, per_metre)
     return Atmosphere(
         cells, counts, taken, slope, float(means[-1].mean()), variogram, scale, left, config
     )  # fmt: skip
+
+
+def _air_in_heights(
+    cells: np.ndarray,
+    counts: np.ndarray,
+    above: np.ndarray,
+    errors: np.ndarray,
+    shown: np.ndarray,
+    rough: np.ndarray,
+    height: np.ndarray,
+    config: AtmosphereConfig,
+) -> HeightAir:
+    """What the atmosphere adds to height errors (k,), from what it shows beside them (time, k)."""
+    fine, size = cells, 1
+    while len(cells) > _MOST_CELLS:
+        size *= 2
+        layers = np.vstack([above, errors, shown])
+        cells, counts, (above, errors, *rows) = _cell_means(cells, layers, counts, config.cell * size)
+        shown = np.array(rows)
+    drift = drift_columns(cells, above, _LEVEL_GROUND)
+    shown = shown - (shown @ drift) @ drift.T
+    scale = np.maximum(shown.std(axis=1), 1e-9)
+    variogram = estimate_variogram(cells, counts, shown / scale[:, None])
+    power = float(height**2 @ nnls(rough**2, scale**2)[0])
+    found = atmosphere_in_heights(cells, counts, drift, errors, variogram, power)
+    if size == 1:
+        return found
+    between = Interpolation(cells, counts, variogram._replace(nugget=0.0), config.neighbours)
+    return found._replace(values=between.apply(found.values[None], fine)[0])
 
 
 def _interpolation(
@@ -174,15 +211,6 @@ def _interpolation(
     return Interpolation(
         cells, counts, variogram, config.neighbours, config.cell if config.method == "inverse-distance" else None
     )
-
-
-def _smooth(
-    cells: np.ndarray, counts: np.ndarray, values: np.ndarray, config: AtmosphereConfig
-) -> tuple[np.ndarray, float]:
-    """Part of values (k,) that is smooth in space, at the same cells, and the variance of its mean error."""
-    scale = max(values.std(), 1e-9)
-    kriging = Interpolation(cells, counts, estimate_variogram(cells, counts, values[None] / scale), config.neighbours)
-    return kriging.apply(values[None], cells)[0], float(np.mean((scale * kriging.sigma(cells)) ** 2))
 
 
 class FilterEffect(NamedTuple):
@@ -236,11 +264,11 @@ def filter_effect(
     return rows[0], rows[1]
 
 
-def _time_mean(days: np.ndarray, weights: np.ndarray, window: float) -> np.ndarray:
-    """Matrix of weighted means in a triangular window in time, (time, time); zero without a window."""
+def _time_mean(days: np.ndarray, window: float) -> np.ndarray:
+    """Matrix of means in a triangular window in time, (time, time); zero without a window."""
     if window <= 0:
         return np.zeros((len(days), len(days)))
-    weight = np.maximum(1 - 2 * np.abs(days[:, None] - days) / window, 0) * weights
+    weight = np.maximum(1 - 2 * np.abs(days[:, None] - days) / window, 0)
     return weight / weight.sum(axis=1, keepdims=True)
 
 

@@ -20,6 +20,7 @@ class Candidates(NamedTuple):
     side_lobe: np.ndarray  # bool: what was left out as side lobe
     dispersion: np.ndarray  # float32, standard deviation of amplitude over its mean; NaN without data on some date
     signal_to_clutter: np.ndarray  # float32, dB; NaN where not known, -inf where darker than the clutter
+    foreign: np.ndarray  # float32: intensity that brighter scatterers have here by their responses, over that found
 
 
 def calibration_gains(slc: np.ndarray) -> np.ndarray:
@@ -90,8 +91,11 @@ def find_candidates(slc: np.ndarray, gains: np.ndarray, *, config: CandidateConf
     steady = dispersion < config.max_dispersion
     bright = (dispersion < config.steady_dispersion) & (ratio > config.min_signal_to_clutter)
     chosen = steady | bright
-    side_lobe = _side_lobes(power, chosen, config) if config.side_lobe_reach else np.zeros(chosen.shape, bool)
-    return Candidates(chosen & ~side_lobe, side_lobe, dispersion, ratio)
+    foreign = np.zeros(power.shape, np.float32)
+    if config.side_lobe_reach:
+        foreign = np.nan_to_num(_responses(power, chosen, config) / power)
+    side_lobe = chosen & (foreign > 10 ** (-config.side_lobe_margin / 10))
+    return Candidates(chosen & ~side_lobe, side_lobe, dispersion, ratio, foreign)
 
 
 def halo(config: CandidateConfig) -> tuple[int, int]:
@@ -106,12 +110,11 @@ def _reach(config: CandidateConfig) -> tuple[int, int]:
     return int(config.side_lobe_reach * azimuth), int(config.side_lobe_reach * across)
 
 
-def _side_lobes(power: np.ndarray, chosen: np.ndarray, config: CandidateConfig) -> np.ndarray:
-    """Which candidates are side lobes, bool (y, x)."""
+def _responses(power: np.ndarray, chosen: np.ndarray, config: CandidateConfig) -> np.ndarray:
+    """Intensity by the responses of brighter candidates, float32 (y, x)."""
     response = config.response
     y, x = (
         amplitude.point_response(resolution, taper, config.side_lobe_reach, _TOLERANCE)
         for resolution, taper in zip(response.resolution, response.taper, strict=True)
     )
-    margin = 10 ** (config.side_lobe_margin / 10)
-    return amplitude.side_lobes(power, chosen, *y, *x, *_reach(config), margin)
+    return amplitude.responses(power, chosen, *y, *x, *_reach(config))

@@ -82,7 +82,7 @@ class CandidateConfig(BaseModel):
     response: PointResponseConfig = Field(PointResponseConfig(), description="the sensor's response to a point")
     side_lobe_reach: int = Field(25, ge=0, le=100, description="farthest side lobe, resolution cells; 0 keeps them all")
     side_lobe_margin: float = Field(
-        3.0, ge=0, le=20, description="how far above the sinc response a side lobe may be, dB"
+        6.0, ge=0, le=20, description="how far above the responses of brighter scatterers a side lobe may be, dB"
     )
 
     @field_validator("clutter_window")

@@ -59,11 +59,12 @@ def basic_points(
     height_error: np.ndarray,
     dispersion: np.ndarray,
     cluster: np.ndarray,
+    area: np.ndarray,
     crs: str,
     producer: str,
     provenance: Mapping[str, Any],
 ) -> pa.Table:
-    """Point set of level L2a of persistent scatterers.
+    """Point set of level L2a.
 
     `height`, above the geoid, is NaN: no model of the geoid is at hand.
 
@@ -85,6 +86,8 @@ def basic_points(
         Amplitude dispersion, (n,).
     cluster
         Clusters, int (n,).
+    area
+        Effective area of distributed scatterers, m²; 0 for persistent ones; (n,).
     crs
         Of easting and northing.
     producer
@@ -104,7 +107,7 @@ def basic_points(
         {
             "pid": point_codes(line, pixel, burst, producer=producer),
             "cluster_label": cluster,
-            "mp_type": np.zeros(len(line), np.int32),
+            "mp_type": np.rint(area).astype(np.int32),
             "latitude": latitude,
             "longitude": longitude,
             "easting": easting,

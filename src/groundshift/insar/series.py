@@ -95,7 +95,7 @@ def displacement_series(
     atmosphere: np.ndarray | None = None,
     left: np.ndarray | None = None,
     cluster: np.ndarray | None = None,
-    reference: Literal["mean", "mode"] = "mean",
+    reference: Literal["mean", "mode"] | np.ndarray = "mean",
 ) -> DisplacementSeries:
     """Displacements of points from their unwrapped phases.
 
@@ -118,7 +118,7 @@ def displacement_series(
     cluster
         Cluster of each point, int (n,); all one if not given. Points of cluster -1 are left out.
     reference
-        Virtual reference in space, see :func:`virtual_reference`.
+        Virtual reference in space, see :func:`virtual_reference`; or one that is known, mm, float (time,).
 
     Returns
     -------
@@ -133,10 +133,13 @@ def displacement_series(
         values -= atmosphere
     cluster = np.zeros(values.shape[1], int) if cluster is None else np.asarray(cluster)
     values[:, cluster < 0] = np.nan
-    for label in range(cluster.max(initial=-1) + 1):
-        inside = cluster == label
-        if np.isfinite(values[:, inside]).any():
-            values[:, inside] -= virtual_reference(values[:, inside], reference)[:, None]
+    if isinstance(reference, np.ndarray):
+        values -= reference[:, None]
+    else:
+        for label in range(cluster.max(initial=-1) + 1):
+            inside = cluster == label
+            if np.isfinite(values[:, inside]).any():
+                values[:, inside] -= virtual_reference(values[:, inside], reference)[:, None]
     out, sigma = np.full((2, *values.shape), np.nan, np.float32)
     velocity, velocity_sigma, height, height_sigma, noise = np.full((5, values.shape[1]), np.nan)
     for dates, points in _by_gaps(values):

@@ -1,4 +1,4 @@
-"""Unwrapping: whole cycles of the phases of points, date by date, after the model of the network is taken off."""
+"""Unwrapping: whole cycles of the phases of a network, date by date, after its model is taken off."""
 
 from __future__ import annotations
 
@@ -15,14 +15,12 @@ from scipy.spatial import cKDTree
 from groundshift.errors import InputError, RunError
 from groundshift.insar.arcs import (
     Network,
-    SearchConfig,
     arc_numbers,
     edges_of,
     phase_sigma,
     triangulate,
 )
 from groundshift.insar.geometry import StackGeometry
-from groundshift.kernels.periodogram import Periodogram, maximise_coherence, search_grid
 
 log = logging.getLogger(__name__)
 
@@ -40,16 +38,6 @@ class Unwrapped(NamedTuple):
     coherence: np.ndarray  # float64 (n,): temporal coherence of a point with the points around it
     residues: np.ndarray  # int (time,): triangles around which the wrapped phase does not close
     corrected: np.ndarray  # float64 (time,): share of arcs that needed a cycle
-
-
-class Attached(NamedTuple):
-    """Points that were joined to a network that had been unwrapped before."""
-
-    phase: np.ndarray  # float32 (time, m), radians, unwrapped
-    velocity: np.ndarray  # float64 (m,), mm/yr, in the datum of the network
-    height: np.ndarray  # float64 (m,), height error, m
-    coherence: np.ndarray  # float64 (m,), against the points around
-    nearest: np.ndarray  # int (m,): the nearest point of the network, whose cluster is the point's
 
 
 def wrap(phase: np.ndarray) -> np.ndarray:
@@ -205,73 +193,3 @@ def _sum_along_tree(gradient: np.ndarray, edges: np.ndarray, cost: np.ndarray) -
         here = child[first:last]
         total[:, here] = total[:, before[here]] + sign[first:last] * gradient[:, number[first:last]]
     return total
-
-
-def attach_points(
-    positions: np.ndarray,
-    phases: np.ndarray,
-    geometry: StackGeometry,
-    network_positions: np.ndarray,
-    network: Network,
-    unwrapped: Unwrapped,
-    *,
-    search: SearchConfig | None = None,
-    neighbours: int = 8,
-) -> Attached:
-    """Velocity, height error and unwrapped phase of further points, against the points of a network around them.
-
-    What the network's nearest points have beside their velocity and height error (atmosphere, common non-linear
-    motion) is averaged, weighted by coherence and inverse distance, and taken off; the rest is a periodogram of one
-    point.
-
-    Parameters
-    ----------
-    positions, phases
-        Of the further points: float (m, 2), m, and complex64 (time, m); 0 or NaN is no data.
-    geometry
-        The stack.
-    network_positions, network, unwrapped
-        Points of the network, float (n, 2), what :func:`~groundshift.insar.arcs.solve_network` made of them, and their
-        phases by :func:`unwrap_network`.
-    search
-        What velocities and height errors are looked for, in the datum of the network.
-    neighbours
-        Points of the network that are averaged; all of the cluster of the nearest one.
-
-    Returns
-    -------
-    :class:`Attached`, for every point whatever its coherence; see :mod:`groundshift.insar.acceptance`.
-    """
-    search = search or SearchConfig()
-    inside = np.flatnonzero(network.cluster >= 0)
-    if not inside.size:
-        raise InputError("the network has no unwrapped point; lower its min_coherence or give more candidates")
-    grid = search_grid(geometry.rates, (search.max_velocity, search.max_height))
-    nearest = inside[cKDTree(network_positions[inside]).query(positions)[1]]
-    phase = np.empty(phases.shape, np.float32)
-    values, coherence = np.empty((len(positions), 2)), np.empty(len(positions))
-    step = max(1, _CHUNK // (len(geometry.days) * neighbours))
-    for label in range(network.cluster.max() + 1):
-        members = np.flatnonzero(network.cluster == label)
-        tree, field = cKDTree(network_positions[members]), unwrapped.residual[:, members].T
-        quality = unwrapped.coherence[members] ** 2 / np.maximum(1 - unwrapped.coherence[members] ** 2, 1e-3)
-        mine = np.flatnonzero(network.cluster[nearest] == label)
-        for part in np.array_split(mine, max(1, -(-mine.size // step))):
-            distance, near = tree.query(positions[part], [*range(1, min(neighbours, members.size) + 1)])
-            weight = quality[near] / np.maximum(distance, 1.0)
-            weight /= weight.sum(axis=1, keepdims=True)
-            around = np.einsum("mk,mkt->mt", weight, field[near])
-            found = _attach(phases[:, part].T, around, geometry.rates, grid)
-            phase[:, part] = found.phase.T
-            values[part], coherence[part] = found.parameters, found.coherence
-    return Attached(phase, values[:, 0], values[:, 1], coherence, nearest)
-
-
-def _attach(phases: np.ndarray, around: np.ndarray, rates: np.ndarray, grid: np.ndarray) -> Periodogram:
-    """Periodogram of phases (m, time) against those around; with the unwrapped phases (m, time) as its phase."""
-    phasors = phases * np.exp(-1j * around)
-    found = maximise_coherence(phasors, rates, grid)
-    model = found.parameters @ rates + found.phase[:, None]
-    rest = np.angle(phasors * np.exp(-1j * model))
-    rest[~(np.abs(phasors) > 0)] = np.nan
-    return found._replace(phase=around + model + rest)

@@ -98,7 +98,6 @@ class PointResponse(NamedTuple):
 
     values: np.ndarray  # at distances of 0, 1/40, 2/40 … pixels from the peak
     highest: np.ndarray  # highest within the tolerance of each distance
-    main_lobe: float  # half its width, pixels
 
 
 def point_response(resolution: float, taper: float, reach: float, tolerance: float) -> PointResponse:
@@ -122,11 +121,7 @@ def point_response(resolution: float, taper: float, reach: float, tolerance: flo
     amplitude = np.sinc(u) + (1 - taper) / (2 * taper) * (np.sinc(u - 1) + np.sinc(u + 1))
     values = amplitude**2
     near = int(np.ceil(tolerance * _STEPS))
-    return PointResponse(
-        values,
-        ndimage.maximum_filter1d(values, 2 * near + 1, mode="nearest"),
-        float(np.argmax(amplitude <= 0)) / _STEPS,
-    )
+    return PointResponse(values, ndimage.maximum_filter1d(values, 2 * near + 1, mode="nearest"))
 
 
 @numba.njit(cache=True, nogil=True)
@@ -144,13 +139,12 @@ def _peak_offset(before, peak, after, values):
 
 
 @numba.njit(cache=True, nogil=True)
-def side_lobes(power, candidates, values_y, highest_y, main_y, values_x, highest_x, main_x, reach_y, reach_x, margin):
-    """Candidates that are no brighter than the side lobes of a brighter candidate make them.
+def responses(power, candidates, values_y, highest_y, values_x, highest_x, reach_y, reach_x):
+    """Intensity that the responses of brighter scatterers add up to at each pixel.
 
     A scatterer's response is that in azimuth times that in range; where it peaks between the pixels is found from
-    the pixel and its next ones. A candidate outside the main lobe is a side lobe if its mean intensity is below
-    `margin` times the response at its place: scatterers between the lobes, or brighter than them, stay. Only
-    candidates that are the brightest of their four next pixels have side lobes.
+    the pixel and its next ones. Only candidates that are the brightest of their four next pixels have responses, and
+    their eight next pixels are left out, because a scatterer cannot be told from another one there.
 
     Parameters
     ----------
@@ -158,19 +152,18 @@ def side_lobes(power, candidates, values_y, highest_y, main_y, values_x, highest
         float32 (y, x): mean intensity over time.
     candidates
         bool (y, x).
-    values_y, highest_y, main_y, values_x, highest_x, main_x
+    values_y, highest_y, values_x, highest_x
         The responses along both axes: parts of a :class:`PointResponse`.
     reach_y, reach_x
         Farthest side lobe, pixels, within the tables.
-    margin
-        A factor of intensity.
 
     Returns
     -------
-    bool (y, x).
+    float32 (y, x).
     """
     height, width = power.shape
-    out = np.zeros((height, width), np.bool_)
+    out = np.zeros((height, width), np.float32)
+    along_x = np.empty(2 * reach_x + 1)
     for y in range(1, height - 1):
         for x in range(1, width - 1):
             own = power[y, x]
@@ -181,16 +174,11 @@ def side_lobes(power, candidates, values_y, highest_y, main_y, values_x, highest
                 continue
             at_y, at_x = _peak_offset(up, own, down, values_y), _peak_offset(left, own, right, values_x)
             own_y, own_x = values_y[abs(at_y)], values_x[abs(at_x)]
+            for j in range(-reach_x, reach_x + 1):
+                along_x[j + reach_x] = 1.0 if j == 0 else highest_x[abs(j * _STEPS - at_x)] / own_x
             for i in range(max(0, y - reach_y), min(height, y + reach_y + 1)):
-                off_y = abs((i - y) * _STEPS - at_y)
-                ratio_y = 1.0 if i == y else highest_y[off_y] / own_y
+                at_line = own * (1.0 if i == y else highest_y[abs((i - y) * _STEPS - at_y)] / own_y)
                 for j in range(max(0, x - reach_x), min(width, x + reach_x + 1)):
-                    if not candidates[i, j] or power[i, j] >= own:
-                        continue
-                    off_x = abs((j - x) * _STEPS - at_x)
-                    if off_y < main_y * _STEPS and off_x < main_x * _STEPS:
-                        continue
-                    ratio_x = 1.0 if j == x else highest_x[off_x] / own_x
-                    if power[i, j] < margin * own * ratio_y * ratio_x:
-                        out[i, j] = True
+                    if power[i, j] < own and (abs(i - y) > 1 or abs(j - x) > 1):
+                        out[i, j] += at_line * along_x[j - x + reach_x]
     return out

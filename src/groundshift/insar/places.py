@@ -1,0 +1,66 @@
+"""Where the pixels of a stack are, how they were seen, and their phases: between the stack and plain arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from pyproj import Transformer
+
+from groundshift.insar.config import ReferenceConfig
+from groundshift.insar.geometry import StackGeometry
+from groundshift.insar.reference import choose_reference
+
+_EVERY = 16  # lines and pixels, to find the middle
+
+
+def stack_geometry(stack: xr.Dataset, config: ReferenceConfig) -> tuple[StackGeometry, int]:
+    """Geometry against the reference image with the highest expected coherence, and the index of that image."""
+    days = (stack["time"].values - stack["time"].values[0]) / np.timedelta64(1, "D")
+    baselines = stack["perpendicular_baseline"].values.astype(np.float64)
+    reference = choose_reference(days, baselines, config=config)
+    middle = float(np.radians(np.nanmedian(stack["incidence"].values)))
+    sine = float(stack.attrs["slant_range"]) * np.sin(middle)
+    return StackGeometry(days, baselines - baselines[reference], sine, 1000 * stack.attrs["wavelength"]), reference
+
+
+def range_sine(stack: xr.Dataset, columns: np.ndarray, incidence: np.ndarray) -> np.ndarray:
+    """Slant range times sine of the incidence (degrees) of points in given columns, m; float64 (n,)."""
+    away = (columns - (stack.sizes["x"] - 1) / 2) * stack.attrs["range_spacing"]
+    return (stack.attrs["slant_range"] + away) * np.sin(np.radians(incidence))
+
+
+def pixel_area(stack: xr.Dataset) -> float:
+    """Ground that a pixel in the middle of the stack covers, m²."""
+    middle = np.radians(float(np.nanmedian(stack["incidence"].isel(_thin(stack)).values)))
+    return float(stack.attrs["range_spacing"] * stack.attrs["azimuth_spacing"] / np.sin(middle))
+
+
+def local_plane(stack: xr.Dataset) -> Transformer:
+    """From longitude and latitude to metres east and north of the middle of the stack."""
+    middle = [float(np.nanmedian(stack[name].isel(_thin(stack)).values)) for name in ("latitude", "longitude")]
+    plane = f"+proj=aeqd +lat_0={middle[0]:.6f} +lon_0={middle[1]:.6f} +ellps=WGS84"
+    return Transformer.from_crs("EPSG:4326", plane, always_xy=True)
+
+
+def local_positions(stack: xr.Dataset, plane: Transformer, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Positions of pixels by the height model, metres on a local plane, float64 (n, 2)."""
+    place = layers_at(stack, ("longitude", "latitude"), rows, columns)
+    return np.column_stack(plane.transform(place["longitude"], place["latitude"]))
+
+
+def layers_at(
+    stack: xr.Dataset, names: tuple[str, ...], rows: np.ndarray, columns: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Layers of the stack at points, each (n,)."""
+    place = {"y": xr.DataArray(rows, dims="point"), "x": xr.DataArray(columns, dims="point")}
+    return {name: stack[name].isel(place).values for name in names}
+
+
+def phasors(slc: np.ndarray, reference: int) -> np.ndarray:
+    """Phasors of reference × conj(secondary), complex64 (time, n); 0 without data."""
+    product = np.nan_to_num(slc[reference] * slc.conj())
+    return (product / np.maximum(np.abs(product), 1e-30)).astype(np.complex64)
+
+
+def _thin(stack: xr.Dataset) -> dict[str, slice]:
+    return {"y": slice(None, None, _EVERY), "x": slice(None, None, _EVERY)}

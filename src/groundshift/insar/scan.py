@@ -1,0 +1,136 @@
+"""The first pass: pixels that may be measurement points, and their phases. The images are read here, once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+from scipy import ndimage
+
+from groundshift.engine import TileStore
+from groundshift.grid.tiles import Tile
+from groundshift.insar.basic_config import BasicConfig, DistributedConfig
+from groundshift.insar.candidates import Candidates, calibration_gains, find_candidates, halo
+from groundshift.insar.link import link_phases
+from groundshift.insar.places import phasors
+
+_GAIN_PIXELS = 100_000  # that the gains are found from, about
+_ROUNDS = 4
+
+
+class Pixels(NamedTuple):
+    """Pixels that may be measurement points."""
+
+    rows: np.ndarray  # int (n,): place in the arrays of the stack
+    columns: np.ndarray
+    phases: np.ndarray  # complex64 (time, n): phasors of reference × conj(secondary), 0 without data
+    in_network: np.ndarray  # bool (n,): steady enough to be points of the network
+    neighbours: np.ndarray  # int32 (n,): pixels of a distributed scatterer; 0 for a persistent one
+    dispersion: np.ndarray  # float32 (n,): amplitude dispersion
+
+
+@dataclass(frozen=True)
+class ScanTile:
+    """Step over tiles: the :class:`Pixels` of each, by name; first persistent scatterers, then distributed ones."""
+
+    stack: xr.Dataset
+    gains: np.ndarray
+    days: np.ndarray
+    reference: int
+    config: BasicConfig
+
+    def __call__(self, tile: Tile) -> dict[str, np.ndarray]:
+        around, inner = self._boxes(tile)
+        slc = self.stack["slc"][:, *around].values
+        found = find_candidates(slc, self.gains, config=self.config.candidates)
+        parts = [self._persistent(slc, found, inner)]
+        if self.config.distributed is not None:
+            parts.append(self._distributed(slc, found, inner, self.config.distributed))
+        joined = Pixels(*(np.concatenate(each, axis=-1) for each in zip(*parts, strict=True)))
+        top, left = (each.start for each in around)
+        return joined._replace(rows=joined.rows + top, columns=joined.columns + left)._asdict()
+
+    def _persistent(self, slc: np.ndarray, found: Candidates, inner: tuple[slice, slice]) -> Pixels:
+        ratio = np.where(found.chosen & np.isfinite(found.signal_to_clutter), found.signal_to_clutter, -np.inf)
+        highest = spread(ratio, self.config.apart, rounds=1) & (found.dispersion < self.config.network_dispersion)
+        rows, columns = _inside(spread(ratio, self.config.apart), inner)
+        return Pixels(
+            rows, columns, phasors(slc[:, rows, columns], self.reference), highest[rows, columns],
+            np.zeros(len(rows), np.int32), found.dispersion[rows, columns],
+        )  # fmt: skip
+
+    def _distributed(
+        self, slc: np.ndarray, found: Candidates, inner: tuple[slice, slice], config: DistributedConfig
+    ) -> Pixels:
+        slc = np.where(found.chosen | (found.foreign > config.max_foreign), np.complex64(0), slc)
+        linked = link_phases(slc, self.days, reference=self.reference, config=config.link, area=inner)
+        sigma = np.median(linked.sigma, axis=0)
+        i, j = np.nonzero(sigma < config.max_sigma)
+        rows, columns = linked.rows[i], linked.cols[j]
+        return Pixels(
+            rows, columns, linked.phase[:, i, j].conj(), sigma[i, j] < config.network_sigma,
+            linked.neighbours[i, j], found.dispersion[rows, columns],
+        )  # fmt: skip
+
+    def _boxes(self, tile: Tile) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+        """The tile with a halo in the stack, and the tile in that."""
+        reach = [2 * _ROUNDS * each for each in self.config.apart]
+        if self.config.distributed is not None:
+            reach = [max(each) for each in zip(reach, self.config.distributed.link.halo, strict=True)]
+        margin = [each + more for each, more in zip(halo(self.config.candidates), reach, strict=True)]
+        core = tile.box.slices
+        around = tuple(
+            slice(max(0, each.start - more), min(self.stack.sizes[name], each.stop + more))
+            for each, more, name in zip(core, margin, ("y", "x"), strict=True)
+        )
+        return around, tuple(slice(c.start - a.start, c.stop - a.start) for c, a in zip(core, around, strict=True))
+
+
+def spread(ratio: np.ndarray, apart: tuple[int, int], *, rounds: int = _ROUNDS) -> np.ndarray:
+    """Pixels of which none are within `apart` of each other, the brightest first, bool (y, x).
+
+    In each round those that are the highest around them stay, and drop their neighbours, so that a pixel beside one
+    that was dropped has its turn in the next. After four rounds 99.9 % of candidates stay, or are beside one that does.
+
+    Parameters
+    ----------
+    ratio
+        Signal-to-clutter ratio, float (y, x); -inf where there is no candidate.
+    apart
+        Lines and pixels to each side.
+    rounds
+        How many; results of a tile depend on twice as many times `apart` around it.
+    """
+    window = [2 * each + 1 for each in apart]
+    left, kept = ratio.copy(), np.zeros(ratio.shape, bool)
+    for _ in range(rounds):
+        highest = np.isfinite(left) & (left == ndimage.maximum_filter(left, window, mode="nearest"))
+        kept |= highest
+        left[ndimage.maximum_filter(highest, window, mode="constant")] = -np.inf
+    return kept
+
+
+def gather_network(store: TileStore, tiles: Iterable[Tile]) -> Pixels:
+    """Pixels of all tiles that may be points of the network, in the order of their lines and pixels."""
+    parts = []
+    for tile in tiles:
+        made = Pixels(**store.read(tile.index))
+        parts.append(Pixels(*(each[..., made.in_network] for each in made)))
+    whole = Pixels(*(np.concatenate(each, axis=-1) for each in zip(*parts, strict=True)))
+    order = np.lexsort((whole.columns, whole.rows))
+    return Pixels(*(each[..., order] for each in whole))
+
+
+def stack_gains(stack: xr.Dataset) -> np.ndarray:
+    """Gains of the images, float64 (time,), from every so many lines and pixels of the whole."""
+    step = int(np.ceil(np.sqrt(stack.sizes["y"] * stack.sizes["x"] / _GAIN_PIXELS)))
+    return calibration_gains(stack["slc"][:, ::step, ::step].values)
+
+
+def _inside(mask: np.ndarray, inner: tuple[slice, slice]) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of a mask that are within a part of it."""
+    rows, columns = np.nonzero(mask[inner])
+    return rows + inner[0].start, columns + inner[1].start

@@ -1,0 +1,123 @@
+"""The second pass: pixels held against the network; those that noise would not reach become series."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+from pyproj import Transformer
+
+from groundshift.engine import TileStore
+from groundshift.grid.tiles import Tile
+from groundshift.insar.arcs import Network, SearchConfig
+from groundshift.insar.attach import attach_points
+from groundshift.insar.clusters import Frame, framed_series
+from groundshift.insar.geometry import StackGeometry
+from groundshift.insar.places import layers_at, range_sine
+from groundshift.insar.scan import Pixels
+from groundshift.insar.unwrap import Unwrapped
+from groundshift.model.radar_stack import LAYERS
+
+
+class SolvedNetwork(NamedTuple):
+    """A network, where its points are, and how well they hold against each other."""
+
+    numbers: np.ndarray  # int64 (n,), ascending: line × width + pixel of each point
+    positions: np.ndarray  # float64 (n, 2), m
+    network: Network
+    unwrapped: Unwrapped
+    coherence: np.ndarray  # float64 (n,): of :func:`held_against_others`
+
+
+def held_against_others(
+    positions: np.ndarray,
+    phases: np.ndarray,
+    geometry: StackGeometry,
+    network: Network,
+    unwrapped: Unwrapped,
+    search: SearchConfig,
+) -> np.ndarray:
+    """Temporal coherence of the network's points with other points of it, float64 (n,); NaN for dropped points.
+
+    Each half of the points is held against the other half, as pixels of the second pass are against all: a point's own
+    noise must not be in what it is compared with.
+    """
+    coherence = np.full(len(positions), np.nan)
+    inside = network.cluster >= 0
+    half = np.arange(len(positions)) % 2 == 0
+    for one in (half, ~half):
+        others = network._replace(cluster=np.where(one, -1, network.cluster))
+        mine = np.flatnonzero(one & inside)
+        for label in np.unique(network.cluster[mine]):
+            part = mine[network.cluster[mine] == label]
+            same = others._replace(cluster=np.where(others.cluster == label, 0, -1))
+            if (same.cluster == 0).any():
+                coherence[part] = attach_points(
+                    positions[part], phases[:, part], geometry, positions, same, unwrapped, search=search
+                ).coherence
+    return coherence
+
+
+@dataclass(frozen=True)
+class PointTile:
+    """Step over tiles of the first pass: points that are accepted, what was measured, and the stack's layers there.
+
+    Named arrays of n points: `rows`, `columns`, `cluster`, `neighbours`, `dispersion`; the fields of
+    :class:`~groundshift.insar.series.DisplacementSeries`, with heights of the point itself, not of the middle of the
+    scene; and all of :data:`~groundshift.model.radar_stack.LAYERS`.
+    """
+
+    stack: xr.Dataset
+    pixels: TileStore
+    plane: Transformer
+    geometry: StackGeometry
+    solved: SolvedNetwork
+    frames: list[Frame | None]
+    search: SearchConfig
+    threshold: float  # of temporal coherence
+    reach: float  # farthest that a point may be from the network, m
+
+    def __call__(self, tile: Tile) -> dict[str, np.ndarray]:
+        pixels = Pixels(**self.pixels.read(tile.index))
+        layers = layers_at(self.stack, tuple(LAYERS), pixels.rows, pixels.columns)
+        places = np.column_stack(self.plane.transform(layers["longitude"], layers["latitude"]))
+        phase, cluster = self._unwrapped(pixels, places)
+        kept = np.flatnonzero(cluster >= 0)
+        layers = {name: values[kept] for name, values in layers.items()}
+        series = framed_series(
+            places[kept], layers["height"], phase[:, kept], cluster[kept], self.geometry, self.frames
+        )
+        ratio = range_sine(self.stack, pixels.columns[kept], layers["incidence"]) / self.geometry.range_sine
+        series = series._replace(height=series.height * ratio, height_sigma=series.height_sigma * ratio)
+        return {
+            "rows": pixels.rows[kept],
+            "columns": pixels.columns[kept],
+            "cluster": cluster[kept],
+            "neighbours": pixels.neighbours[kept],
+            "dispersion": pixels.dispersion[kept],
+            **series._asdict(),
+            **{f"layer_{name}": values for name, values in layers.items()},
+        }
+
+    def _unwrapped(self, pixels: Pixels, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Unwrapped phases (time, n) and clusters (n,), -1 for pixels that are not accepted."""
+        solved = self.solved
+        phase = np.full(pixels.phases.shape, np.nan, np.float32)
+        cluster, coherence = np.full(len(places), -1), np.full(len(places), np.nan)
+        own = np.flatnonzero(pixels.in_network)
+        at = np.searchsorted(solved.numbers, pixels.rows[own] * self.stack.sizes["x"] + pixels.columns[own])
+        phase[:, own], cluster[own] = solved.unwrapped.phase[:, at], solved.network.cluster[at]
+        coherence[own] = solved.coherence[at]
+        others = np.flatnonzero(~pixels.in_network & np.isfinite(places).all(axis=1))
+        if others.size:
+            joined = attach_points(
+                places[others], pixels.phases[:, others], self.geometry, solved.positions, solved.network,
+                solved.unwrapped, search=self.search, least=self.threshold,
+            )  # fmt: skip
+            near = np.hypot(*(places[others] - solved.positions[joined.nearest]).T) <= self.reach
+            phase[:, others], coherence[others] = joined.phase, np.where(near, joined.coherence, np.nan)
+            cluster[others] = solved.network.cluster[joined.nearest]
+        framed = np.array([frame is not None for frame in self.frames] + [False])  # the last is for -1
+        return phase, np.where((coherence > self.threshold) & framed[cluster], cluster, -1)
