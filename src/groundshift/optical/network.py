@@ -160,6 +160,7 @@ NETWORK = Method(
     summary="every pixel, by a trained network that refines phase correlation, sharp at faults",
     source="after Montagnon et al.; Teed & Deng 2020; Ronneberger et al. 2015",
     dense=True,
+    alike=25,
     block=_BLOCK,
     reach=_reach,
     measure=_measure,

@@ -32,7 +32,7 @@ from groundshift.optical.coregister import coarse_shift
 from groundshift.optical.measure import MeasureTile
 from groundshift.optical.network import CARD, WEIGHTS
 from groundshift.optical.registration import Registration, fit_registration
-from groundshift.optical.registry import resolved
+from groundshift.optical.registry import METHODS, resolved
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -190,6 +190,8 @@ def _plan(
         "source_pre": pre.name, "source_post": post.name,
         "software": f"groundshift {__version__}", "configuration_hash": key,
     }  # fmt: skip
+    if alike := METHODS[config.method].alike:
+        attributes["errors_alike_m"] = alike * common.grid.resolution.x
     tiles = tile_plan(tuple(grid.shape), max(1, config.tile // config.step))
     return _Plan(step, grid, tiles, key, run_record(inputs, decided, __version__), attributes, lines)
 

@@ -69,8 +69,8 @@ def swath_profile(
 ) -> Profile:
     """Stack a displacement map across a fault and measure the offset.
 
-    Neighbouring pixels are correlated, so the lines are fitted to means over cells that are wider than the
-    correlation. Errors of the offset come from the scatter of these means or from the map's own sigmas, each cell
+    Neighbouring pixels are correlated, so the lines are fitted to means over cells: as large as the map says that its
+    errors are alike (`errors_alike_m`), and wider than the correlation that is seen in it. Errors of the offset come from the scatter of these means or from the map's own sigmas, each cell
     being one measurement, whichever is larger: a few cells scatter little by chance. A mean over a bin counts one
     measurement a cell.
 
@@ -137,7 +137,7 @@ class _Points:
     parallel_sigma: np.ndarray
     perpendicular_sigma: np.ndarray
     pixel: float  # metres
-    cell: float  # metres over which neighbours are correlated
+    cell: float  # metres over which errors count as one
     trace_length: float
 
 
@@ -164,7 +164,8 @@ def _positions(dataset: xr.Dataset, trace: np.ndarray, length: float) -> _Points
     )
     use = valid & (np.abs(distance) <= margin) & np.isfinite(along)
     pixel = float(abs(x[1] - x[0])) if len(x) > 1 else 1.0
-    cell = 1.5 * pixel * _correlated_pixels(np.where(use, parallel, np.nan), distance)
+    seen = 1.5 * pixel * _correlated_pixels(np.where(use, parallel, np.nan), distance)
+    cell = max(seen, dataset.attrs.get("errors_alike_m", 0.0))
     layers = (along, distance, parallel, perpendicular, parallel_sigma, perpendicular_sigma)
     return _Points(*(each[use] for each in layers), pixel, cell, total)
 
