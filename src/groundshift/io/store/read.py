@@ -107,6 +107,7 @@ class PointStore:
         -------
         The columns, and `part` (name, a dictionary column) and `row`, which :meth:`series` takes.
         """
+        columns = tuple(dict.fromkeys(columns))
         tables = []
         for part in self._parts(bounds, sets, by):
             table, rows = self._rows(part, bounds, tuple(dict.fromkeys((*columns, *by))), by)
@@ -166,6 +167,17 @@ class PointStore:
             table = file.read_row_group(group, use_threads=False).slice(row - starts[group], 1)
         attributes = {name: table[name][0].as_py() for name in table.column_names if name != "geometry"}
         return Point(found, row, attributes, self.manifest.sets[found.set], values)
+
+    def attributes(self, part: str) -> pa.Table:
+        """All columns of all points of a part, without geometry."""
+        with self._open(self.part(part), "attributes") as file:
+            return file.read(columns=[name for name in file.schema_arrow.names if name != "geometry"])
+
+    def head(self, part: str, columns: tuple[str, ...]) -> pa.Table:
+        """Columns of the first points of a part, up to 16,384; those that it does not have are null."""
+        with self._open(self.part(part), "attributes") as file:
+            present = [name for name in columns if name in file.schema_arrow.names]
+            return _with_columns(file.read_row_group(0, columns=present), columns)
 
     def find(self, pid: str) -> list[tuple[str, int]]:
         """Part and row of every point of that name; reads all names, so it takes a while in a large store."""

@@ -1,0 +1,131 @@
+"""What the explorer shows: sources on disk, opened as layers."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from groundshift.errors import InputError
+from groundshift.explore.ingest import ingest
+from groundshift.explore.points import PointLayer, open_layers
+from groundshift.explore.rasters import ImageLayer, MapLayer
+from groundshift.explore.vectors import FeatureLayer, StationLayer
+from groundshift.io.store.manifest import NAME
+from groundshift.io.web import open_web_raster
+
+Layer = PointLayer | MapLayer | ImageLayer | FeatureLayer | StationLayer
+
+_RASTERS = (".tif", ".tiff", ".vrt", ".jp2")
+_VECTORS = (".geojson", ".json", ".gpkg", ".fgb", ".shp")
+_TABLES = (".csv", ".gz", ".xz")
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Layers by name, in the order of drawing."""
+
+    layers: dict[str, Layer]
+    titles: dict[str, str]
+    scratch: tempfile.TemporaryDirectory | None = field(default=None, repr=False)  # goes with the catalog
+
+    def describe(self) -> list[dict[str, Any]]:
+        """What the page needs to know of all layers; stores that have changed are looked at again."""
+        for store in {
+            id(each.store): each.store for each in self.layers.values() if isinstance(each, PointLayer)
+        }.values():
+            store.refresh()
+        return [layer.describe() | {"title": self.titles[name]} for name, layer in self.layers.items()]
+
+
+def open_catalog(paths: Iterable[str | Path], *, frame: str | None = None) -> Catalog:
+    """Open stores, point files, displacement maps, images, stations, lines and areas.
+
+    Files with points that are in no store are brought into one in a temporary folder first. `frame` is that of the
+    velocities of stations whose file does not say it.
+
+    Raises
+    ------
+    InputError
+        If a source does not exist or is of no known kind, or there is none.
+    """
+    found: list[tuple[str, Path]] = [each for path in paths for each in _sorted_out(Path(path))]
+    if not found:
+        raise InputError(
+            "nothing to show was given; pass a store, points, displacement maps, images, stations or lines"
+        )
+    layers: dict[str, Layer] = {}
+    titles: dict[str, str] = {}
+
+    def add(layer: Layer, title: str) -> None:
+        layers[layer.name], titles[layer.name] = layer, title
+
+    files = [path for kind, path in found if kind == "points"]
+    scratch = tempfile.TemporaryDirectory(prefix="groundshift-", ignore_cleanup_errors=True) if files else None
+    stores = [(path.resolve().name, path) for kind, path in found if kind == "store"]
+    if scratch is not None:
+        ingest(files, Path(scratch.name) / "store", executor="serial" if len(files) < 4 else "processes")
+        stores.append(("points", Path(scratch.name) / "store"))
+    for kind, path in found:
+        name = _free(path.name.split(".")[0], layers)
+        if kind == "raster":
+            raster = open_web_raster(path)
+            add(MapLayer(name, raster) if raster.is_map else ImageLayer(name, raster), path.stem)
+        elif kind == "features":
+            add(FeatureLayer(name, path), path.stem)
+        elif kind == "stations":
+            add(StationLayer(name, path, frame), path.name.split(".")[0])
+    for title, root in stores:
+        for layer in open_layers(root, _free(title, layers)):
+            add(layer, title)
+    return Catalog(layers, titles, scratch)
+
+
+def _sorted_out(path: Path) -> list[tuple[str, Path]]:
+    """Kind and path of a source, or of the files of a folder."""
+    if not path.exists():
+        raise InputError(f"{path} does not exist; check the path")
+    if path.is_dir():
+        if (path / NAME).is_file():
+            return [("store", path)]
+        files = sorted(each for each in path.iterdir() if each.is_file() and not each.name.startswith("."))
+        known = [(kind, each) for each in files if (kind := _kind(each)) is not None]
+        if not known:
+            raise InputError(f"{path} is neither a store nor a folder with points, maps, images, stations or lines")
+        return known
+    kind = _kind(path)
+    if kind is None:
+        raise InputError(f"{path} is of no known kind; expected a store, .zip, .parquet, .tif, .geojson, .gpkg or .csv")
+    return [(kind, path)]
+
+
+def _kind(path: Path) -> str | None:
+    suffix = path.suffix.lower()
+    if suffix in _RASTERS:
+        return "raster"
+    if suffix in _VECTORS:
+        return "features"
+    if suffix == ".parquet":
+        try:
+            return "points" if b"groundshift" in (pq.read_schema(path).metadata or {}) else "features"
+        except (OSError, pa.ArrowInvalid) as error:
+            raise InputError(f"{path} cannot be read as Parquet ({error}): write it again") from error
+    if suffix == ".zip" or (suffix == ".csv" and path.name.upper().startswith("EGMS")):
+        return "points"
+    return "stations" if suffix in _TABLES and ".csv" in path.name.lower() else None
+
+
+def _free(text: str, layers: dict[str, Layer]) -> str:
+    """A name for a layer: letters, digits, - and _ only, and of no other layer."""
+    name = wanted = re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-") or "layer"
+    number = 1
+    while any(each == name or each.startswith(f"{name}-L") for each in layers):
+        number += 1
+        name = f"{wanted}-{number}"
+    return name

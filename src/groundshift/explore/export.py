@@ -1,0 +1,148 @@
+"""The explorer without a server: the page and its data as files that any web server can host."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from groundshift.errors import InputError
+from groundshift.explore.catalog import open_catalog
+from groundshift.explore.mercator import to_centimetres
+from groundshift.explore.points import PointLayer, point_record
+from groundshift.explore.rasters import ImageLayer, MapLayer
+from groundshift.explore.server import PAGE, catalog_record
+from groundshift.explore.tiles import TILE_POINTS
+from groundshift.io.files import jsonable
+from groundshift.io.store.encode import CELL_ZOOM, HALF_WORLD
+from groundshift.io.store.read import Point
+
+MAX_POINTS = 2_000_000
+CHUNK = 256  # points of a file of series
+_MAP_ZOOM = 16
+
+
+def export_page(
+    sources: Iterable[str | Path], out: str | Path, *, title: str = "groundshift", basemap: str | None = None,
+    frame: str | None = None,
+) -> int:  # fmt: skip
+    """Write the page with all that it asks for: the whole folder or none. Areas, profiles and downloads need a server.
+
+    Points are coloured by velocity. Tiles go to the zoom at which each point is drawn.
+
+    Parameters
+    ----------
+    out
+        A folder that is not there yet.
+    sources, title, basemap, frame
+        See :func:`groundshift.explore.server.create_app`.
+
+    Returns
+    -------
+    How many files were written.
+
+    Raises
+    ------
+    InputError
+        If a source cannot be opened, the folder is there already, or there are more than two million points.
+    """
+    out = Path(out)
+    if out.exists():
+        raise InputError(f"{out} is there already; give a new folder")
+    catalog = open_catalog(sources, frame=frame)
+    record = catalog_record(catalog, basemap=basemap, title=title, static=True)
+    points = sum(layer.get("points", 0) for layer in record["layers"])
+    if points > MAX_POINTS:
+        raise InputError(f"the sources hold {points} points; an export takes {MAX_POINTS}: use groundshift explore")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
+        root = Path(folder) / "page"
+        shutil.copytree(PAGE, root)
+        for entry in record["layers"]:
+            layer = catalog.layers[entry["id"]]
+            at = root / "api" / "layers" / entry["id"]
+            if isinstance(layer, PointLayer):
+                entry["fields"] = {"mean_velocity": entry["fields"]["mean_velocity"]}
+                entry["max_zoom"] = _point_tiles(layer, at)
+                entry["parts"] = _series(layer, at)
+            elif isinstance(layer, MapLayer | ImageLayer):
+                entry["max_zoom"] = _pictures(layer, entry, at)
+            else:
+                _write(at / "features.geojson", layer.geojson())
+        record["limits"]["chunk"] = CHUNK
+        _write(root / "api" / "catalog.json", json.dumps(jsonable(record)).encode())
+        files = sum(each.is_file() for each in root.rglob("*"))
+        root.rename(out)
+    return files
+
+
+def _point_tiles(layer: PointLayer, at: Path) -> int:
+    """Write the tiles that have points; return the zoom of the finest."""
+    for z in range(CELL_ZOOM + 1):
+        fullest = 0
+        for x, y in layer.tiles_of(z):
+            _write(at / "tiles" / str(z) / str(x) / f"{y}.bin", layer.tile(z, x, y, "mean_velocity"))
+            fullest = max(fullest, layer.points_in(z, x, y))
+        if fullest <= TILE_POINTS and z >= 8:
+            return z
+    return CELL_ZOOM
+
+
+def _series(layer: PointLayer, at: Path) -> list[str]:
+    """Write the points with their series, some to a file; return the names of the parts."""
+    names = []
+    parts = [part for part in layer.store.manifest.parts if part.set in layer.sets]
+    for number, part in enumerate(parts):
+        names.append(part.name)
+        attributes, record = layer.store.attributes(part.name), layer.store.manifest.sets[part.set]
+        for start in range(0, part.points, CHUNK):
+            rows = np.arange(start, min(start + CHUNK, part.points))
+            series = layer.store.series(part.name, rows)
+            chosen = attributes.slice(start, len(rows)).to_pylist()
+            found = [
+                point_record(Point(part, int(row), each, record, values))
+                for row, each, values in zip(rows, chosen, series, strict=True)
+            ]
+            for each in found:
+                del each["dates"]
+            block = {"dates": list(record.dates), "points": found}
+            _write(at / "points" / f"{number}-{start // CHUNK}.json", json.dumps(block, separators=(",", ":")).encode())
+    return names
+
+
+def _pictures(layer: MapLayer | ImageLayer, entry: dict, at: Path) -> int:
+    """Write pictures from the zoom at which the layer is a tile wide to five beyond; return the last."""
+    west, south, east, north = entry["bounds"]
+    widest = max((east - west) / 360, (north - south) / 360, 1e-9)
+    first = int(np.clip(np.floor(-np.log2(widest)), 0, _MAP_ZOOM))
+    last = min(first + 5, _MAP_ZOOM)
+    field = "magnitude"
+    for z in range(last + 1):
+        for x, y in _covering(entry["bounds"], z):
+            if isinstance(layer, MapLayer):
+                low, high = entry["fields"][field]
+                made = layer.picture(z, x, y, field, palette="viridis", limits=(low, high))
+            else:
+                made = layer.picture(z, x, y)
+            _write(at / "tiles" / str(z) / str(x) / f"{y}.png", made)
+    if isinstance(layer, MapLayer):
+        entry["fields"], entry["components"] = {field: entry["fields"][field]}, []
+    return last
+
+
+def _covering(bounds: list[float], z: int) -> Iterator[tuple[int, int]]:
+    west, south, east, north = bounds
+    x, y = to_centimetres(np.array([west, east]), np.array([south, north]))
+    size = 2**z / (2 * HALF_WORLD)
+    left, right = (int(np.clip((v + HALF_WORLD) * size, 0, 2**z - 1)) for v in x)
+    bottom, top = (int(np.clip((HALF_WORLD - v) * size, 0, 2**z - 1)) for v in y)
+    yield from ((i, j) for i in range(left, right + 1) for j in range(top, bottom + 1))
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)

@@ -1,0 +1,55 @@
+"""The explorer as a process: until it is stopped."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import uvicorn
+
+from groundshift.errors import ConfigurationError
+from groundshift.explore.server import LOCAL, create_app
+
+
+def serve(
+    sources: Iterable[str | Path],
+    *,
+    host: str = LOCAL[0],
+    port: int = 8520,
+    names: Sequence[str] = (),
+    title: str = "groundshift",
+    basemap: str | None = None,
+    frame: str | None = None,
+    say: Callable[[str], object] = lambda text: None,
+) -> None:
+    """Serve the explorer until the process is interrupted.
+
+    Parameters
+    ----------
+    host
+        Address to listen on; by default this machine alone can ask.
+    port
+        0 for one that is free.
+    names
+        Other names under which the server may be asked.
+    say
+        Called with a line that tells the address.
+    sources, title, basemap, frame
+        See :func:`groundshift.explore.server.create_app`.
+
+    Raises
+    ------
+    InputError
+        If a source cannot be opened.
+    ConfigurationError
+        If the port is taken.
+    """
+    app = create_app(sources, hosts=[*LOCAL, host, *names], title=title, basemap=basemap, frame=frame)
+    try:
+        listening = socket.create_server((host, port))
+    except OSError as error:
+        raise ConfigurationError(f"cannot listen on {host}:{port} ({error}); choose another with --port") from error
+    with listening:
+        say(f"http://{host}:{listening.getsockname()[1]}/ (Ctrl-C ends it)")
+        uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listening])

@@ -1,0 +1,152 @@
+/** Charts: series of points, distributions, profiles. */
+
+import uPlot from "uplot";
+import "uplot/dist/uPlot.min.css";
+import type { AreaRecord, PointRecord, ProfileRecord } from "./api";
+import { SERIES } from "./color";
+import { current, number, t, unit } from "./i18n";
+
+const FONT = "11px system-ui, sans-serif";
+const GRID = { stroke: "#e4e8ea", width: 1 };
+const TICKS = { stroke: "#c9d1d5", width: 1, size: 4 };
+const axis = (label?: string, size = 46): uPlot.Axis => ({ stroke: "#52626b", font: FONT, grid: GRID, ticks: TICKS, label, labelFont: FONT, labelSize: 16, size });
+
+const seconds = (date: string): number => Date.parse(date) / 1000;
+const YEAR = 365 * 86400;
+
+/** The model of a point at times in seconds: cubic and yearly season. */
+export function model(record: PointRecord, times: number[]): (number | null)[] {
+  const fit = record.fit;
+  if (!fit) return times.map(() => null);
+  const first = seconds(record.dates[0]);
+  const last = seconds(record.dates[record.dates.length - 1]);
+  const [c0, c1, cc, cs, c2, c3] = fit.coefficients;
+  return times.map((time) => {
+    if (time < first || time > last) return null;
+    const y = (time - first) / YEAR;
+    return c0 + c1 * y + cc * Math.cos(2 * Math.PI * y) + cs * Math.sin(2 * Math.PI * y) + (c2 * y * y) / 2 + c3 * y ** 3;
+  });
+}
+
+const localDate = (): uPlot.Options["tzDate"] => (time) => uPlot.tzDate(new Date(time * 1000), "Etc/UTC");
+
+function dates(): uPlot.Axis {
+  return {
+    ...axis(undefined, 28),
+    values: (_, splits, __, ___, step) =>
+      splits.map((time) => {
+        const day = new Date(time * 1000);
+        const month = step < 300 * 86400;
+        return day.toLocaleDateString(current(), month ? { month: "short", year: day.getUTCMonth() === 0 ? "numeric" : undefined, timeZone: "UTC" } : { year: "numeric", timeZone: "UTC" });
+      }),
+  };
+}
+
+function place(host: HTMLElement, options: Omit<uPlot.Options, "width" | "height">, data: uPlot.AlignedData): uPlot {
+  const size = (): { width: number; height: number } => ({ width: Math.max(160, host.clientWidth), height: Math.max(120, host.clientHeight) });
+  const chart = new uPlot({ ...options, ...size(), legend: { show: false }, cursor: { drag: { x: true, y: false }, points: { size: 6 } } } as uPlot.Options, data, host);
+  const watch = new ResizeObserver(() => {
+    if (host.isConnected) chart.setSize(size());
+    else watch.disconnect();
+  });
+  watch.observe(host);
+  return chart;
+}
+
+/** Series of points: dots, their models, and for a single point the band of one standard deviation of the residuals. */
+export function seriesChart(host: HTMLElement, records: PointRecord[], readout: (text: string) => void): uPlot {
+  const tables: uPlot.AlignedData[] = records.map((record) => [record.dates.map(seconds), record.displacement as number[]]);
+  const joined = tables.length > 1 ? uPlot.join(tables) : tables[0];
+  const times = joined[0] as number[];
+  const data: (number | null | undefined)[][] = [times];
+  const series: uPlot.Series[] = [{}];
+  const bands: uPlot.Band[] = [];
+  records.forEach((record, i) => {
+    const colour = SERIES[i % SERIES.length];
+    const fitted = model(record, times);
+    if (records.length === 1 && record.fit) {
+      const rmse = record.fit.rmse;
+      data.push(fitted.map((v) => (v === null ? null : v + rmse)), fitted.map((v) => (v === null ? null : v - rmse)));
+      series.push({ stroke: "transparent", points: { show: false } }, { stroke: "transparent", points: { show: false } });
+      bands.push({ series: [1, 2], fill: `${colour}22` });
+    }
+    data.push(fitted, joined[i + 1] as (number | null)[]);
+    series.push({ stroke: colour, width: 1.8, points: { show: false }, spanGaps: true });
+    series.push({ stroke: colour, width: 0, paths: () => null, points: { show: true, size: records.length > 3 ? 3.5 : 4.5, fill: colour, stroke: colour, width: 0 } });
+  });
+  const step = records.length === 1 && records[0].fit ? 4 : 2;
+  return place(
+    host,
+    {
+      tzDate: localDate(),
+      series,
+      bands,
+      axes: [dates(), axis(t("displacement"), 44)],
+      hooks: {
+        setCursor: [
+          (chart) => {
+            const i = chart.cursor.idx;
+            if (i === null || i === undefined) return readout("");
+            const day = new Date(times[i] * 1000).toLocaleDateString(current(), { year: "numeric", month: "short", day: "numeric", timeZone: "UTC" });
+            const values = records.map((_, k) => `${letter(k)} ${number(data[step === 4 ? 4 : 2 * k + 2][i] as number)} mm`);
+            readout(`${day} · ${values.join(" · ")}`);
+          },
+        ],
+      },
+    },
+    data as uPlot.AlignedData,
+  );
+}
+
+export const letter = (i: number): string => String.fromCharCode(65 + i);
+
+export function meanChart(host: HTMLElement, area: AreaRecord): void {
+  if (!area.series) return;
+  place(
+    host,
+    {
+      tzDate: localDate(),
+      series: [{}, { stroke: SERIES[0], width: 1.6, points: { show: true, size: 4, fill: SERIES[0] }, spanGaps: true }],
+      axes: [dates(), axis(t("displacement"), 44)],
+    },
+    [area.series.dates.map(seconds), area.series.mean as number[]],
+  );
+}
+
+export function distributionChart(host: HTMLElement, area: AreaRecord, label: string): void {
+  const { counts, edges } = area.histogram;
+  const middles = counts.map((_, i) => (edges[i] + edges[i + 1]) / 2);
+  place(
+    host,
+    {
+      scales: { x: { time: false }, y: { range: (_, __, high) => [0, high * 1.05] } },
+      series: [{}, { stroke: SERIES[0], fill: `${SERIES[0]}55`, width: 1, paths: uPlot.paths.bars!({ size: [0.95, Infinity] }), points: { show: false } }],
+      axes: [axis(`${label}${area.unit ? `, ${unit(area.unit)}` : ""}`, 30), axis(t("count"), 46)],
+    },
+    [middles, counts],
+  );
+}
+
+export function profileChart(host: HTMLElement, record: ProfileRecord, label: string): void {
+  const axes = [axis(t("distance"), 30), axis(`${label}, ${unit(record.unit)}`, 46)];
+  const scales = { x: { time: false } };
+  if (record.value) {
+    const dots: uPlot.Series = { stroke: SERIES[0], width: 0, paths: () => null, points: { show: true, size: 4, fill: `${SERIES[0]}aa`, stroke: "transparent", width: 0 } };
+    place(host, { scales, axes, series: [{}, dots] }, [record.distance, record.value as number[]]);
+    return;
+  }
+  const names = Object.keys(record.values!).filter((name) => !name.endsWith("_sigma"));
+  const data: (number | null)[][] = [record.distance];
+  const series: uPlot.Series[] = [{}];
+  const bands: uPlot.Band[] = [];
+  names.forEach((name, i) => {
+    const colour = SERIES[i % SERIES.length];
+    const values = record.values![name];
+    const sigma = record.values![`${name}_sigma`] ?? values.map(() => 0);
+    const shift = (sign: number): (number | null)[] => values.map((v, k) => (v === null || sigma[k] === null ? null : v + sign * sigma[k]!));
+    data.push(shift(1), shift(-1), values);
+    series.push({ stroke: "transparent", points: { show: false } }, { stroke: "transparent", points: { show: false } }, { label: name, stroke: colour, width: 1.8, points: { show: false } });
+    bands.push({ series: [3 * i + 1, 3 * i + 2], fill: `${colour}26` });
+  });
+  place(host, { scales, axes, series, bands }, data as uPlot.AlignedData);
+}

@@ -1,0 +1,64 @@
+/** Colours of values, from the palettes of the server. */
+
+import type { TileData } from "./api";
+
+export type Rgb = [number, number, number];
+
+export class Scale {
+  private readonly table: Uint8Array;
+
+  constructor(
+    readonly stops: string[],
+    readonly low: number,
+    readonly high: number,
+  ) {
+    this.table = new Uint8Array(256 * 3);
+    const colours = stops.map(parse);
+    for (let i = 0; i < 256; i++) {
+      const place = (i / 255) * (colours.length - 1);
+      const first = Math.min(Math.floor(place), colours.length - 2);
+      for (let c = 0; c < 3; c++) {
+        this.table[3 * i + c] = Math.round(colours[first][c] + (colours[first + 1][c] - colours[first][c]) * (place - first));
+      }
+    }
+  }
+
+  /** Where a value lies in the table. */
+  private index(value: number): number {
+    const scaled = ((value - this.low) / (this.high - this.low || 1)) * 255;
+    return Math.max(0, Math.min(255, Math.round(scaled)));
+  }
+
+  css(value: number): string {
+    const i = 3 * this.index(value);
+    return `rgb(${this.table[i]} ${this.table[i + 1]} ${this.table[i + 2]})`;
+  }
+
+  gradient(): string {
+    return `linear-gradient(to right, ${this.stops.join(", ")})`;
+  }
+
+  /** Colours of a tile; points that are not measured, or outside the filter, are transparent. */
+  paint(tile: TileData, least: number, largest: number): Uint8Array {
+    const out = new Uint8Array(4 * tile.length);
+    for (let i = 0; i < tile.length; i++) {
+      const value = tile.value[i];
+      const velocity = tile.velocity[i];
+      if (Number.isNaN(value) || velocity < least || velocity > largest) continue;
+      const from = 3 * this.index(value);
+      out[4 * i] = this.table[from];
+      out[4 * i + 1] = this.table[from + 1];
+      out[4 * i + 2] = this.table[from + 2];
+      out[4 * i + 3] = 255;
+    }
+    return out;
+  }
+}
+
+function parse(hex: string): Rgb {
+  const value = Number.parseInt(hex.slice(1), 16);
+  return [value >> 16, (value >> 8) & 255, value & 255];
+}
+
+/** Of the series in a chart; distinct for the colour-blind (Okabe and Ito, 2008). */
+export const SERIES = ["#0f5f73", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a6a00", "#444444"];

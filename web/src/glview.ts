@@ -1,0 +1,213 @@
+/** The map in WebGL: MapLibre draws ground, pictures and lines, deck.gl the points. */
+
+import { ScatterplotLayer } from "@deck.gl/layers";
+import { MapboxOverlay } from "@deck.gl/mapbox";
+import maplibregl from "maplibre-gl";
+import "maplibre-gl/dist/maplibre-gl.css";
+import type { LayerInfo } from "./api";
+import { t } from "./i18n";
+import type { Camera, Drawn, Mark, Picture, Style, View } from "./view";
+import { COLOURS, type World } from "./world";
+
+const ATTRIBUTION = "groundshift · Natural Earth";
+
+export class GlView implements View {
+  readonly gl = true;
+  readonly map: maplibregl.Map;
+  private readonly overlay = new MapboxOverlay({ interleaved: false, layers: [] });
+  private markers: maplibregl.Marker[] = [];
+  private bottom = 0;
+
+  constructor(container: HTMLElement, world: World, basemap: string | null) {
+    this.map = new maplibregl.Map({
+      container,
+      style: baseStyle(world, basemap),
+      center: [10, 45],
+      zoom: 3,
+      maxZoom: 20,
+      minZoom: 0,
+      attributionControl: false,
+      dragRotate: false,
+      pitchWithRotate: false,
+      touchPitch: false,
+      renderWorldCopies: false,
+      doubleClickZoom: false,
+      fadeDuration: 0,
+    });
+    this.map.touchZoomRotate.disableRotation();
+    this.map.keyboard.disableRotation();
+    this.map.addControl(new maplibregl.NavigationControl({ showCompass: false }), "top-right");
+    this.map.addControl(new maplibregl.ScaleControl({ maxWidth: 120 }), "bottom-right");
+    this.map.addControl(new maplibregl.AttributionControl({ compact: false, customAttribution: ATTRIBUTION }), "bottom-right");
+    this.map.addControl(this.overlay as unknown as maplibregl.IControl);
+    this.map.getCanvas().setAttribute("aria-label", t("map"));
+  }
+
+  ready(): Promise<void> {
+    return new Promise((resolve) => (this.map.loaded() ? resolve() : this.map.once("load", () => resolve())));
+  }
+
+  camera(): Camera {
+    const middle = this.map.getCenter();
+    return { longitude: middle.lng, latitude: middle.lat, zoom: this.map.getZoom() };
+  }
+
+  bounds(): [number, number, number, number] {
+    const box = this.map.getBounds();
+    return [box.getWest(), box.getSouth(), box.getEast(), box.getNorth()];
+  }
+
+  go(camera: Camera): void {
+    this.map.jumpTo({ center: [camera.longitude, camera.latitude], zoom: camera.zoom });
+  }
+
+  fit(bounds: [number, number, number, number]): void {
+    const side = Math.min(this.map.getContainer().clientWidth, this.map.getContainer().clientHeight);
+    const padding = Math.max(8, Math.min(56, side / 8));
+    this.map.fitBounds(bounds, { padding: { top: padding, left: padding, right: padding, bottom: padding + this.bottom }, animate: false, maxZoom: 15 });
+  }
+
+  onMove(moved: () => void): void {
+    this.map.on("moveend", moved);
+    this.map.on("zoom", moved);
+  }
+
+  onClick(clicked: (longitude: number, latitude: number, event: MouseEvent) => void): void {
+    this.map.on("click", (event) => clicked(event.lngLat.lng, event.lngLat.lat, event.originalEvent));
+  }
+
+  onDoubleClick(clicked: () => void): void {
+    this.map.on("dblclick", (event) => {
+      event.preventDefault();
+      clicked();
+    });
+  }
+
+  onHover(moved: (longitude: number, latitude: number, x: number, y: number) => void): void {
+    this.map.on("mousemove", (event) => moved(event.lngLat.lng, event.lngLat.lat, event.point.x, event.point.y));
+  }
+
+  project(longitude: number, latitude: number): [number, number] {
+    const place = this.map.project([longitude, latitude]);
+    return [place.x, place.y];
+  }
+
+  points(drawn: Drawn[], style: Style): void {
+    const zoom = this.map.getZoom();
+    const layers = drawn.flatMap(({ layer, tiles }) =>
+      tiles.map((tile, index) => {
+        const cells = tile.kind === "cells";
+        return new ScatterplotLayer({
+          id: `${layer.id}/${index}`,
+          data: {
+            length: tile.length,
+            attributes: {
+              getPosition: { value: tile.places, size: 2 },
+              getFillColor: { value: style.scale.paint(tile, style.least, style.largest), size: 4, normalized: true },
+            },
+          } as never,
+          radiusUnits: cells ? "common" : "pixels",
+          getRadius: cells ? (0.54 * 512) / 2 ** tile.z / tile.side : pointRadius(zoom, layer.level === "L3"),
+          radiusMinPixels: cells ? 1 : 0,
+          stroked: !cells && zoom > 11,
+          lineWidthUnits: "pixels",
+          getLineWidth: 0.6,
+          getLineColor: [25, 40, 50, 110],
+          antialiasing: !cells,
+          parameters: { depthCompare: "always" },
+          pickable: false,
+        });
+      }),
+    );
+    this.overlay.setProps({ layers });
+  }
+
+  pictures(pictures: Picture[]): void {
+    const wanted = new Map(pictures.map((picture) => [`picture-${picture.id}`, picture]));
+    for (const { id } of this.map.getStyle().layers) {
+      if (!id.startsWith("picture-")) continue;
+      const source = this.map.getSource(id) as maplibregl.RasterTileSource | undefined;
+      if (wanted.has(id) && source?.tiles?.[0] === wanted.get(id)!.url) continue;
+      this.map.removeLayer(id);
+      this.map.removeSource(id);
+    }
+    const above = this.map.getStyle().layers.find(({ id }) => id.startsWith("shape-") || id.startsWith("outline"))?.id;
+    for (const [id, { layer, url, size }] of wanted) {
+      if (this.map.getSource(id)) continue;
+      this.map.addSource(id, { type: "raster", tiles: [url], tileSize: size, bounds: layer.bounds, maxzoom: 18 });
+      this.map.addLayer({ id, type: "raster", source: id, paint: { "raster-resampling": "nearest", "raster-fade-duration": 0 } }, above);
+    }
+  }
+
+  shapes(id: string, layer: LayerInfo | null, data: GeoJSON.FeatureCollection | null): void {
+    const name = `shape-${id}`;
+    for (const suffix of ["", "-fill", "-circle"]) if (this.map.getLayer(name + suffix)) this.map.removeLayer(name + suffix);
+    if (this.map.getSource(name)) this.map.removeSource(name);
+    if (!layer || !data) return;
+    this.map.addSource(name, { type: "geojson", data });
+    const colour = layer.kind === "stations" || id.endsWith("arrows") ? "#1d2b33" : "#7a3b69";
+    this.map.addLayer({ id: `${name}-fill`, type: "fill", source: name, filter: ["==", ["geometry-type"], "Polygon"], paint: { "fill-color": colour, "fill-opacity": 0.12 } });
+    this.map.addLayer({ id: name, type: "line", source: name, filter: ["!=", ["geometry-type"], "Point"], paint: { "line-color": colour, "line-width": ["case", ["has", "width"], ["get", "width"], 1.6] } });
+    this.map.addLayer({ id: `${name}-circle`, type: "circle", source: name, filter: ["==", ["geometry-type"], "Point"], paint: { "circle-radius": 3.2, "circle-color": "#ffffff", "circle-stroke-color": colour, "circle-stroke-width": 1.6 } });
+  }
+
+  outline(vertices: [number, number][], closed: boolean): void {
+    const line = closed && vertices.length > 2 ? [...vertices, vertices[0]] : vertices;
+    const features: GeoJSON.Feature[] = vertices.map((place) => ({ type: "Feature", properties: {}, geometry: { type: "Point", coordinates: place } }));
+    if (line.length > 1) features.push({ type: "Feature", properties: {}, geometry: { type: "LineString", coordinates: line } });
+    const data: GeoJSON.FeatureCollection = { type: "FeatureCollection", features };
+    const source = this.map.getSource("outline") as maplibregl.GeoJSONSource | undefined;
+    if (source) {
+      source.setData(data);
+      return;
+    }
+    this.map.addSource("outline", { type: "geojson", data });
+    this.map.addLayer({ id: "outline-case", type: "line", source: "outline", paint: { "line-color": "#ffffff", "line-width": 5 } });
+    this.map.addLayer({ id: "outline", type: "line", source: "outline", paint: { "line-color": "#0f5f73", "line-width": 2.2 } });
+    this.map.addLayer({ id: "outline-dot", type: "circle", source: "outline", filter: ["==", ["geometry-type"], "Point"], paint: { "circle-radius": 4, "circle-color": "#0f5f73", "circle-stroke-color": "#fff", "circle-stroke-width": 1.5 } });
+  }
+
+  marks(marks: Mark[]): void {
+    for (const marker of this.markers) marker.remove();
+    this.markers = marks.map(({ longitude, latitude, label, colour }) => {
+      const element = document.createElement("div");
+      element.className = "mark";
+      element.style.setProperty("--mark", colour);
+      element.textContent = label;
+      return new maplibregl.Marker({ element }).setLngLat([longitude, latitude]).addTo(this.map);
+    });
+  }
+
+  cursor(name: string): void {
+    this.map.getCanvas().style.cursor = name;
+  }
+
+  padding(bottom: number): void {
+    this.bottom = bottom;
+    this.map.getContainer().style.setProperty("--drawer", `${bottom}px`);
+  }
+}
+
+export function baseStyle(world: World | null, basemap: string | null): maplibregl.StyleSpecification {
+  const style: maplibregl.StyleSpecification = { version: 8, sources: {}, layers: [] };
+  if (!world) return style;
+  style.sources.land = { type: "geojson", data: world.land as GeoJSON.GeoJSON, maxzoom: 9, tolerance: 0.2 };
+  style.sources.borders = { type: "geojson", data: { type: "Feature", properties: {}, geometry: world.borders }, maxzoom: 9 };
+  style.layers.push(
+    { id: "sea", type: "background", paint: { "background-color": COLOURS.sea } },
+    { id: "land", type: "fill", source: "land", paint: { "fill-color": COLOURS.land } },
+    { id: "coast", type: "line", source: "land", paint: { "line-color": COLOURS.coast, "line-width": 0.8 } },
+    { id: "borders", type: "line", source: "borders", paint: { "line-color": COLOURS.border, "line-width": 0.8, "line-dasharray": [3, 2] } },
+  );
+  if (basemap) {
+    style.sources.basemap = { type: "raster", tiles: [basemap], tileSize: 256 };
+    style.layers.push({ id: "basemap", type: "raster", source: "basemap" });
+  }
+  return style;
+}
+
+/** Radius of a point, pixels. */
+function pointRadius(zoom: number, grid: boolean): number {
+  const radius = Math.max(1.6, Math.min(7, 1.6 + (zoom - 9.5) * 0.6));
+  return grid ? radius * 1.5 : radius;
+}

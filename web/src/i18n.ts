@@ -1,0 +1,121 @@
+/** What the page says, in English and French. */
+
+const words = {
+  skip: ["Skip to the map", "Aller à la carte"],
+  fold: ["Show or hide the panel", "Afficher ou masquer le panneau"],
+  language: ["Passer en français", "Switch to English"],
+  share: ["Copy a link to this view", "Copier un lien vers cette vue"],
+  copied: ["The link is in the clipboard", "Le lien est dans le presse-papiers"],
+  help: ["Help and keys", "Aide et touches"],
+  layers: ["Layers", "Couches"],
+  colour: ["Colour of points", "Couleur des points"],
+  field: ["Field", "Champ"],
+  palette: ["Scale", "Échelle"],
+  range: ["From – to", "De – à"],
+  low: ["Lower end of the scale", "Borne basse de l’échelle"],
+  high: ["Upper end of the scale", "Borne haute de l’échelle"],
+  filter: ["Velocities in view", "Vitesses affichées"],
+  least: ["Least velocity shown, mm/yr", "Vitesse minimale affichée, mm/an"],
+  largest: ["Largest velocity shown, mm/yr", "Vitesse maximale affichée, mm/an"],
+  reset: ["Show all", "Tout afficher"],
+  tools: ["Tools", "Outils"],
+  area: ["Area", "Zone"],
+  profile: ["Profile", "Profil"],
+  compare: ["Compare", "Comparer"],
+  swipe: ["Before / after", "Avant / après"],
+  map: ["Map. Arrow keys move it, plus and minus zoom, Enter asks the point in the middle.", "Carte. Les flèches la déplacent, plus et moins zooment, Entrée interroge le point du milieu."],
+  divider: ["Divider between the image before and the image after", "Séparation entre l’image avant et l’image après"],
+  close: ["Close", "Fermer"],
+  points: ["points", "points"],
+  cells: ["means of cells", "moyennes de mailles"],
+  ascending: ["ascending", "ascendante"],
+  descending: ["descending", "descendante"],
+  track: ["track", "trace"],
+  LOS: ["line of sight", "ligne de visée"],
+  U: ["vertical", "vertical"],
+  E: ["east–west", "est–ouest"],
+  L2a: ["Basic", "Basic"],
+  L2b: ["Calibrated", "Calibrated"],
+  L3: ["Ortho", "Ortho"],
+  "sign-LOS": ["away from satellite|toward satellite", "s’éloigne du satellite|s’approche du satellite"],
+  "sign-U": ["down|up", "vers le bas|vers le haut"],
+  "sign-E": ["west|east", "vers l’ouest|vers l’est"],
+  "sign-east": ["west|east", "vers l’ouest|vers l’est"],
+  "sign-north": ["south|north", "vers le sud|vers le nord"],
+  "sign-up": ["down|up", "vers le bas|vers le haut"],
+  east: ["Displacement to the east", "Déplacement vers l’est"],
+  north: ["Displacement to the north", "Déplacement vers le nord"],
+  up: ["Displacement upward", "Déplacement vers le haut"],
+  magnitude: ["Length of the displacement", "Norme du déplacement"],
+  "map-kind": ["displacement map", "carte de déplacement"],
+  "image-kind": ["image", "image"],
+  "features-kind": ["features", "objets"],
+  "stations-kind": ["GNSS stations", "stations GNSS"],
+  arrows: ["Arrows", "Flèches"],
+  "draw-area": ["Click the corners; Enter or a double click ends, Esc cancels.", "Cliquez les sommets ; Entrée ou un double clic termine, Échap annule."],
+  "draw-line": ["Click along the line; Enter or a double click ends, Esc cancels.", "Cliquez le long de la ligne ; Entrée ou un double clic termine, Échap annule."],
+  comparing: ["Click points to compare them; a click on one more adds it.", "Cliquez des points pour les comparer ; chaque clic en ajoute un."],
+  "no-point": ["No point here", "Pas de point ici"],
+  "no-points": ["No points inside", "Aucun point à l’intérieur"],
+  displacement: ["Displacement, mm", "Déplacement, mm"],
+  mean: ["Mean", "Moyenne"],
+  median: ["Median", "Médiane"],
+  spread: ["Standard deviation", "Écart type"],
+  middle: ["5 % to 95 %", "5 % à 95 %"],
+  extremes: ["Least to largest", "Minimum à maximum"],
+  count: ["Points", "Points"],
+  download: ["Download", "Télécharger"],
+  "mean-series": ["Mean series of the area", "Série moyenne de la zone"],
+  distribution: ["Distribution", "Distribution"],
+  distance: ["Distance, m", "Distance, m"],
+  model: ["fit", "ajustement"],
+  "no-webgl": ["This browser has no WebGL: the map is drawn as pictures by the server.", "Ce navigateur n’a pas WebGL : la carte est dessinée en images par le serveur."],
+  "no-webgl-static": ["This browser has no WebGL, which an exported map needs.", "Ce navigateur n’a pas WebGL, nécessaire pour une carte exportée."],
+  "static-only": ["An exported map has no server: areas, profiles and downloads are not there.", "Une carte exportée n’a pas de serveur : zones, profils et téléchargements sont absents."],
+  failed: ["The server did not answer as it should", "Le serveur n’a pas répondu comme prévu"],
+  natural: ["Base map: Natural Earth", "Fond de carte : Natural Earth"],
+  uncertain: ["The spread of velocities is not the uncertainty of their mean: neighbouring points share errors.", "La dispersion des vitesses n’est pas l’incertitude de leur moyenne : les points voisins partagent des erreurs."],
+  "help-title": ["How to use the map", "Utiliser la carte"],
+  "help-text": [
+    "Click a point: its displacement series appears, with the model fitted to it (a cubic and a yearly season) and one standard deviation of the residuals. <b>Compare</b>, or Shift and a click, adds points. <b>Area</b> gives the statistics and the mean series inside an outline, and files to take away. <b>Profile</b> gives what lies along a line. Where there are too many points to draw, dots are means of cells: zoom in for single points.|Arrow keys move the map|+ and − zoom|Enter: the point in the middle of the map, or a corner there while drawing|A, P, C: area, profile, compare|Esc: cancel or close",
+    "Cliquez un point : sa série de déplacement apparaît, avec le modèle ajusté (un polynôme cubique et une saison annuelle) et un écart type des résidus. <b>Comparer</b>, ou Maj et un clic, ajoute des points. <b>Zone</b> donne les statistiques et la série moyenne à l’intérieur d’un contour, et des fichiers à emporter. <b>Profil</b> donne ce qui se trouve le long d’une ligne. Où les points sont trop nombreux, les pastilles sont des moyennes de mailles : zoomez pour voir les points.|Les flèches déplacent la carte|+ et − zooment|Entrée : le point au milieu de la carte, ou un sommet pendant un tracé|A, P, C : zone, profil, comparer|Échap : annuler ou fermer",
+  ],
+} as const;
+
+export type Word = keyof typeof words;
+export type Language = "en" | "fr";
+
+let language: Language = navigator.language.startsWith("fr") ? "fr" : "en";
+
+export const current = (): Language => language;
+
+export function t(word: Word): string {
+  return words[word][language === "fr" ? 1 : 0];
+}
+
+/** A word that is only known at run time; itself if there is none. */
+export function say(word: string): string {
+  return word in words ? t(word as Word) : word;
+}
+
+export function setLanguage(wanted: Language): void {
+  language = wanted;
+  document.documentElement.lang = wanted;
+  for (const element of document.querySelectorAll<HTMLElement>("[data-t]")) element.textContent = say(element.dataset.t!);
+  for (const element of document.querySelectorAll<HTMLElement>("[data-l]")) {
+    element.setAttribute("aria-label", say(element.dataset.l!));
+    if (element instanceof HTMLButtonElement) element.title = say(element.dataset.l!);
+  }
+}
+
+/** Numbers as the language writes them. */
+export function number(value: number | null | undefined, digits = 1): string {
+  if (value === null || value === undefined || !Number.isFinite(value)) return "–";
+  const text = new Intl.NumberFormat(language, { maximumFractionDigits: digits, minimumFractionDigits: digits }).format(value);
+  return text.replace("-", "−");
+}
+
+export const whole = (value: number): string => new Intl.NumberFormat(language).format(value);
+
+/** Units as the language writes them. */
+export const unit = (text: string): string => (language === "fr" ? text.replace("/yr", "/an") : text);

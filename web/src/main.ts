@@ -1,0 +1,449 @@
+/** The page: what the map shows, and what happens when it is touched. */
+
+import "./style.css";
+import * as api from "./api";
+import { SERIES, Scale } from "./color";
+import * as drawer from "./drawer";
+import { FlatView } from "./flatview";
+import { GlView } from "./glview";
+import { current, number, setLanguage, t, unit } from "./i18n";
+import { Panel, name } from "./panel";
+import { type State, initial, read, write } from "./state";
+import { Swipe } from "./swipe";
+import { PointTiles } from "./tiles";
+import { Pencil } from "./tools";
+import { type Picture, type View, metresPerPixel } from "./view";
+import { world } from "./world";
+
+const MOST_COMPARED = 8;
+const get = <T extends HTMLElement>(id: string): T => document.getElementById(id) as T;
+
+const hasWebgl = (): boolean => {
+  try {
+    return document.createElement("canvas").getContext("webgl2") !== null;
+  } catch {
+    return false;
+  }
+};
+
+let noticeTimer = 0;
+function notice(text: string, lasting = false): void {
+  const box = get("notice");
+  box.textContent = text;
+  box.hidden = !text;
+  window.clearTimeout(noticeTimer);
+  if (text && !lasting) noticeTimer = window.setTimeout(() => (box.hidden = true), 6000);
+}
+
+const failed = (error: Error): void => notice(`${t("failed")}: ${error.message}`);
+
+class Explorer {
+  private readonly tiles = new Map<string, PointTiles>();
+  private readonly shapes = new Map<string, GeoJSON.FeatureCollection>();
+  private readonly panel: Panel;
+  private readonly pencil: Pencil;
+  private readonly swipe: Swipe | null;
+  private comparing = false;
+  private frame = 0;
+  private drawnShape: { kind: "area" | "profile"; vertices: [number, number][] } | null = null;
+
+  constructor(
+    private readonly catalog: api.Catalog,
+    private readonly state: State,
+    private readonly view: View,
+  ) {
+    this.panel = new Panel(catalog, state, (what) => this.change(what), (layer) => this.view.fit(layer.bounds));
+    this.pencil = new Pencil(view, catalog.limits.vertices, (kind, vertices) => void this.drawn(kind, vertices), () => this.press());
+    this.swipe = view instanceof GlView ? new Swipe(view) : null;
+    this.tools();
+    view.onMove(() => this.moved());
+    view.onClick((longitude, latitude, event) => void this.click(longitude, latitude, event.shiftKey));
+    view.onDoubleClick(() => this.pencil.finish());
+    view.onHover((longitude, latitude, x, y) => this.hover(longitude, latitude, x, y));
+    this.change("layers");
+  }
+
+  private get scale(): Scale {
+    return new Scale(this.catalog.palettes[this.state.palette], this.state.low, this.state.high);
+  }
+
+  private shown(...kinds: api.LayerInfo["kind"][]): api.LayerInfo[] {
+    return this.catalog.layers.filter((layer) => kinds.includes(layer.kind) && this.state.visible.has(layer.id));
+  }
+
+  private question(): api.Question {
+    return { field: this.state.field, least: this.state.least, largest: this.state.largest };
+  }
+
+  private change(what: "layers" | "colour" | "filter"): void {
+    if (what === "layers") void this.changeShapes();
+    const wanted = new Set(this.view.gl ? this.shown("points").map((layer) => layer.id) : []);
+    for (const [id, tiles] of this.tiles) {
+      if (wanted.has(id) && tiles.field === this.state.field) continue;
+      tiles.stop();
+      this.tiles.delete(id);
+    }
+    for (const layer of this.shown("points")) {
+      if (this.view.gl && !this.tiles.has(layer.id)) this.tiles.set(layer.id, new PointTiles(layer, this.state.field, () => this.redraw(), failed));
+    }
+    this.changePictures();
+    this.panel.legend(this.shown("points").length ? this.scale : null, this.shown("map").at(-1) ?? null);
+    this.moved();
+  }
+
+  private changePictures(): void {
+    const pictures: Picture[] = this.shown("image").map((layer) => ({ id: layer.id, layer, url: api.pictures(layer, {}), size: 256 }));
+    for (const layer of this.shown("map")) {
+      const field = this.state.components.get(layer.id)!;
+      const [low, high] = layer.fields![field];
+      pictures.push({ id: layer.id, layer, url: api.pictures(layer, { field, palette: field === "magnitude" ? "viridis" : "motion", low, high }), size: 256 });
+    }
+    if (!this.view.gl) {
+      const { field, palette, low, high, least, largest } = this.state;
+      for (const layer of this.shown("points")) pictures.push({ id: layer.id, layer, url: api.pictures(layer, { field, palette, low, high, least, largest }), size: 512 });
+    }
+    this.view.pictures(pictures);
+  }
+
+  private async changeShapes(): Promise<void> {
+    for (const layer of this.catalog.layers) {
+      if (layer.kind !== "features" && layer.kind !== "stations") continue;
+      if (!this.state.visible.has(layer.id)) {
+        this.view.shapes(layer.id, null, null);
+        continue;
+      }
+      try {
+        if (!this.shapes.has(layer.id)) {
+          const data = await api.features(layer);
+          this.shapes.set(layer.id, layer.kind === "stations" ? withArrows(data) : data);
+        }
+        if (this.state.visible.has(layer.id)) this.view.shapes(layer.id, layer, this.shapes.get(layer.id)!);
+      } catch (error) {
+        failed(error as Error);
+      }
+    }
+  }
+
+  private moved(): void {
+    for (const tiles of this.tiles.values()) tiles.look(this.view);
+    this.redraw();
+    history.replaceState(null, "", write(this.state, this.view.camera()));
+  }
+
+  private redraw(): void {
+    if (this.frame) return;
+    this.frame = requestAnimationFrame(() => {
+      this.frame = 0;
+      const drawn = [...this.tiles.values()].map((tiles) => ({ layer: tiles.layer, tiles: tiles.drawn() }));
+      const { field, palette, least, largest } = this.state;
+      this.view.points(drawn, { field, palette, scale: this.scale, least, largest });
+      this.panel.histogram(drawn.flatMap(({ tiles }) => tiles), this.scale);
+      document.body.dataset.waiting = String([...this.tiles.values()].some((tiles) => tiles.waiting));
+      document.body.dataset.drawn = String(drawn.reduce((sum, { tiles }) => sum + tiles.reduce((s, tile) => s + tile.length, 0), 0));
+    });
+  }
+
+  /** The point drawn nearest to a place, within some pixels. */
+  private under(longitude: number, latitude: number, reach: number): { layer: api.LayerInfo; tile: api.TileData; index: number } | null {
+    const camera = this.view.camera();
+    const pixel = 360 / (512 * 2 ** camera.zoom);
+    const squeeze = 1 / Math.cos((latitude * Math.PI) / 180);
+    let best: { layer: api.LayerInfo; tile: api.TileData; index: number } | null = null;
+    let least = (reach * pixel) ** 2;
+    for (const tiles of this.tiles.values()) {
+      for (const tile of tiles.drawn()) {
+        const wide = tile.kind === "cells" ? Math.max(reach, (0.7 * 512 * 2 ** (camera.zoom - tile.z)) / tile.side) * pixel : reach * pixel;
+        for (let i = 0; i < tile.length; i++) {
+          const dx = tile.places[2 * i] - longitude;
+          if (dx > wide || dx < -wide) continue;
+          const dy = (tile.places[2 * i + 1] - latitude) * squeeze;
+          const distance = dx * dx + dy * dy;
+          const velocity = tile.velocity[i];
+          if (distance < Math.max(least, best ? 0 : wide * wide) && velocity >= this.state.least && velocity <= this.state.largest) {
+            least = distance;
+            best = { layer: tiles.layer, tile, index: i };
+          }
+        }
+      }
+    }
+    return best;
+  }
+
+  private hover(longitude: number, latitude: number, x: number, y: number): void {
+    const tip = get("tip");
+    const found = this.pencil.active ? null : this.under(longitude, latitude, 6);
+    tip.hidden = !found;
+    if (!this.pencil.active) this.view.cursor(found ? "pointer" : "");
+    if (!found) return;
+    const { tile, index, layer } = found;
+    const units = unit(this.catalog.fields[this.state.field].unit);
+    const many = tile.count ? ` · ${t("mean")}, ${tile.count[index]} ${t("points")}` : "";
+    tip.textContent = `${number(tile.value[index], 1)} ${units}${many}${this.tiles.size > 1 ? ` · ${name(layer)}` : ""}`;
+    tip.style.transform = `translate(${x + 12}px, ${y + 12}px)`;
+  }
+
+  private async click(longitude: number, latitude: number, shift: boolean): Promise<void> {
+    if (this.pencil.active) return this.pencil.add(longitude, latitude);
+    const found = this.under(longitude, latitude, 9);
+    try {
+      if (found && found.tile.row && found.tile.part) {
+        const { layer, tile, index } = found;
+        await this.pick(layer, tile.parts[tile.part![index]], tile.row![index], shift);
+      } else if ((found || !this.view.gl) && !this.catalog.static && this.shown("points").length) {
+        await this.pickNearest(longitude, latitude, shift);
+      } else if (this.shown("map").length && !this.catalog.static) {
+        const layer = this.shown("map").at(-1)!;
+        drawer.showValues(layer.title, await api.value(layer, longitude, latitude), (key) => (key === "quality" ? "" : "m"));
+      } else {
+        this.pickShape(longitude, latitude);
+      }
+    } catch (error) {
+      if (/^no point|^404/.test((error as Error).message)) notice(t("no-point"));
+      else failed(error as Error);
+    }
+  }
+
+  private pickShape(longitude: number, latitude: number): void {
+    const reach = (8 * 360) / (512 * 2 ** this.view.camera().zoom);
+    for (const layer of this.shown("stations", "features").reverse()) {
+      const hit = this.shapes.get(layer.id)?.features.find((feature) => near(feature.geometry, longitude, latitude, reach));
+      if (hit) {
+        const { width: _, ...properties } = hit.properties ?? {};
+        const heading = String(properties.name ?? layer.title);
+        drawer.showValues(heading, properties, () => (layer.kind === "stations" ? "mm/yr" : ""));
+        return;
+      }
+    }
+  }
+
+  private async pickNearest(longitude: number, latitude: number, add: boolean): Promise<void> {
+    const radius = 12 * metresPerPixel(this.view.camera());
+    for (const layer of this.shown("points").reverse()) {
+      try {
+        const record = await api.nearest(layer, longitude, latitude, radius);
+        return this.select(layer, record, add);
+      } catch (error) {
+        if (!/^no point/.test((error as Error).message)) throw error;
+      }
+    }
+    notice(t("no-point"));
+  }
+
+  async pick(layer: api.LayerInfo, part: string, row: number, add: boolean): Promise<void> {
+    this.select(layer, await api.point(layer, part, row), add);
+  }
+
+  private select(layer: api.LayerInfo, record: api.PointRecord, add: boolean): void {
+    const picked = this.state.picked;
+    if (picked.some((each) => each.record.part === record.part && each.record.row === record.row)) return;
+    if (!(add || this.comparing)) picked.length = 0;
+    if (picked.length >= MOST_COMPARED) picked.shift();
+    picked.push({ layer, record });
+    this.showPicked();
+  }
+
+  private showPicked(): void {
+    const picked = this.state.picked;
+    const label = (i: number): string => (picked.length > 1 ? String.fromCharCode(65 + i) : "");
+    this.view.marks(picked.map(({ record }, i) => ({ longitude: record.longitude, latitude: record.latitude, label: label(i), colour: SERIES[i] })));
+    this.drawnShape = null;
+    this.view.outline([], false);
+    if (picked.length) {
+      drawer.showPoints(picked.map(({ record }) => record), (i) => {
+        picked.splice(i, 1);
+        this.showPicked();
+      });
+    } else drawer.close();
+    this.afterDrawer();
+    history.replaceState(null, "", write(this.state, this.view.camera()));
+  }
+
+  private afterDrawer(): void {
+    this.view.padding(drawer.isOpen() ? drawer.HEIGHT : 0);
+    document.body.classList.toggle("open", drawer.isOpen());
+  }
+
+  private async drawn(kind: "area" | "profile", vertices: [number, number][]): Promise<void> {
+    this.drawnShape = { kind, vertices };
+    this.view.outline(vertices, kind === "area");
+    this.view.marks([]);
+    this.state.picked.length = 0;
+    const layer = kind === "profile" ? (this.shown("points").at(-1) ?? this.shown("map").at(-1)) : this.shown("points").at(-1);
+    if (!layer) return;
+    try {
+      if (kind === "area") {
+        const area = await api.statistics(layer, vertices, this.question());
+        drawer.showArea(area, this.catalog, this.state.field, current(), name(layer), (format) => void this.take(layer, vertices, format));
+      } else {
+        const width = Math.max(20, Math.min(100_000, 24 * metresPerPixel(this.view.camera())));
+        const label = layer.kind === "map" ? t("map-kind") : this.catalog.fields[this.state.field].label[current()];
+        drawer.showProfile(await api.profile(layer, vertices, width, this.question()), label, name(layer));
+      }
+    } catch (error) {
+      failed(error as Error);
+    }
+    this.afterDrawer();
+  }
+
+  private async take(layer: api.LayerInfo, polygon: [number, number][], format: string): Promise<void> {
+    try {
+      const file = await api.selection(layer, polygon, format, this.question());
+      const link = document.createElement("a");
+      link.href = URL.createObjectURL(file);
+      link.download = `${layer.id}.${format}`;
+      link.click();
+      window.setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+    } catch (error) {
+      failed(error as Error);
+    }
+  }
+
+  private toggle(tool: string): void {
+    if (tool === "area" || tool === "profile") {
+      if (this.pencil.active === tool) this.pencil.cancel();
+      else if (this.catalog.static) notice(t("static-only"));
+      else this.pencil.start(tool);
+    } else if (tool === "compare") {
+      this.comparing = !this.comparing;
+      if (this.comparing) notice(t("comparing"));
+    } else if (this.swipe) {
+      if (this.swipe.active) this.swipe.stop();
+      else {
+        const images = this.catalog.layers.filter((layer) => layer.kind === "image");
+        this.state.visible.add(images[0].id);
+        this.panel.render();
+        this.change("layers");
+        this.view.fit(images[1].bounds);
+        this.swipe.start(images[0], images[1]);
+      }
+    }
+    this.press();
+  }
+
+  private press(): void {
+    const pressed: Record<string, boolean> = { area: this.pencil.active === "area", profile: this.pencil.active === "profile", compare: this.comparing, swipe: this.swipe?.active ?? false };
+    for (const [id, on] of Object.entries(pressed)) get(id).setAttribute("aria-pressed", String(on));
+  }
+
+  private tools(): void {
+    for (const tool of ["area", "profile", "compare", "swipe"]) get(tool).addEventListener("click", () => this.toggle(tool));
+    get("swipe").hidden = !this.swipe || this.catalog.layers.filter((layer) => layer.kind === "image").length < 2;
+    get("close").addEventListener("click", () => this.shut());
+    get("fold").addEventListener("click", () => {
+      const folded = document.body.classList.toggle("folded");
+      get("fold").setAttribute("aria-expanded", String(!folded));
+    });
+    get("share").addEventListener("click", () => {
+      history.replaceState(null, "", write(this.state, this.view.camera()));
+      navigator.clipboard?.writeText(location.href).then(() => notice(t("copied")), () => notice(location.href));
+    });
+    get("language").addEventListener("click", () => {
+      setLanguage(current() === "en" ? "fr" : "en");
+      this.panel.render();
+      this.change("colour");
+      if (this.state.picked.length) this.showPicked();
+      else if (this.drawnShape) void this.drawn(this.drawnShape.kind, this.drawnShape.vertices);
+    });
+    get("help").addEventListener("click", () => showHelp());
+    document.addEventListener("keydown", (event) => this.key(event));
+  }
+
+  private shut(): void {
+    this.state.picked.length = 0;
+    this.showPicked();
+  }
+
+  private key(event: KeyboardEvent): void {
+    if ((event.target as HTMLElement).closest("input, select, dialog") || event.ctrlKey || event.metaKey || event.altKey) return;
+    const tools: Record<string, string> = { a: "area", p: "profile", c: "compare" };
+    if (event.key === "Escape") {
+      if (this.pencil.active) this.pencil.cancel();
+      else this.shut();
+    } else if (event.key === "Enter" && (event.target as HTMLElement).closest("#map")) {
+      const { longitude, latitude } = this.view.camera();
+      if (this.pencil.active && event.shiftKey === false && this.pencilHas(longitude, latitude)) this.pencil.finish();
+      else void this.click(longitude, latitude, event.shiftKey);
+    } else if (event.key === "Enter" && this.pencil.active) this.pencil.finish();
+    else if (tools[event.key]) this.toggle(tools[event.key]);
+  }
+
+  private lastCentre: [number, number] | null = null;
+
+  /** Whether Enter was pressed twice at one place, which ends a drawing made with the keyboard. */
+  private pencilHas(longitude: number, latitude: number): boolean {
+    const same = this.lastCentre?.[0] === longitude && this.lastCentre[1] === latitude;
+    this.lastCentre = [longitude, latitude];
+    return same;
+  }
+}
+
+/** Stations with a line for their horizontal velocity: 1 mm/yr is a twentieth of a degree. */
+function withArrows(data: GeoJSON.FeatureCollection): GeoJSON.FeatureCollection {
+  const arrows: GeoJSON.Feature[] = [];
+  for (const { geometry, properties } of data.features) {
+    if (geometry.type !== "Point" || properties?.east === undefined || properties.north === undefined) continue;
+    const [x, y] = geometry.coordinates;
+    const wide = 0.05 / Math.cos((y * Math.PI) / 180);
+    arrows.push({ type: "Feature", properties: { ...properties, width: 1.4 }, geometry: { type: "LineString", coordinates: [[x, y], [x + properties.east * wide, y + properties.north * 0.05]] } });
+  }
+  return { type: "FeatureCollection", features: [...arrows, ...data.features] };
+}
+
+function near(geometry: GeoJSON.Geometry, x: number, y: number, reach: number): boolean {
+  if (geometry.type === "GeometryCollection") return geometry.geometries.some((each) => near(each, x, y, reach));
+  const lines = (value: unknown): number[][][] => {
+    const list = value as number[][];
+    if (typeof list[0] === "number") return [[list as unknown as number[]]];
+    return typeof list[0][0] === "number" ? [list] : (value as unknown[]).flatMap(lines);
+  };
+  return lines(geometry.coordinates).some((line) => line.some((place, i) => distance(place, line[i + 1] ?? place, x, y) < reach));
+}
+
+function distance(a: number[], b: number[], x: number, y: number): number {
+  const [dx, dy] = [b[0] - a[0], b[1] - a[1]];
+  const along = Math.max(0, Math.min(1, ((x - a[0]) * dx + (y - a[1]) * dy) / (dx * dx + dy * dy || 1)));
+  return Math.hypot(a[0] + along * dx - x, a[1] + along * dy - y);
+}
+
+function showHelp(): void {
+  const dialog = get<HTMLDialogElement>("help-dialog");
+  const [text, ...keys] = t("help-text").split("|");
+  dialog.innerHTML = `<h2 id="help-title">${t("help-title")}</h2><p>${text}</p><ul>${keys.map((key) => `<li>${key}</li>`).join("")}</ul><form method="dialog"><button class="primary">${t("close")}</button></form>`;
+  dialog.showModal();
+}
+
+async function start(): Promise<void> {
+  const link = read(location.hash);
+  setLanguage(link.language ?? current());
+  const [catalog, ground] = await Promise.all([api.catalog(), world()]);
+  document.title = catalog.title;
+  const state = initial(catalog);
+  const known = new Set(catalog.layers.map((layer) => layer.id));
+  if (link.visible) state.visible = new Set(link.visible.filter((id) => known.has(id)));
+  if (link.field && catalog.fields[link.field]) state.field = link.field;
+  if (link.palette && catalog.palettes[link.palette]) state.palette = link.palette;
+  if (link.range) [state.low, state.high] = link.range;
+  if (link.keep) [state.least, state.largest] = link.keep;
+  const webgl = hasWebgl() && !new URLSearchParams(location.search).has("pictures");
+  let view: View;
+  if (webgl) {
+    const made = new GlView(get("map"), ground, catalog.basemap);
+    await made.ready();
+    view = made;
+  } else {
+    notice(t(catalog.static ? "no-webgl-static" : "no-webgl"), true);
+    view = new FlatView(get("map"), ground);
+  }
+  const points = catalog.layers.filter((layer) => layer.kind === "points");
+  const target = points.filter((layer) => state.visible.has(layer.id))[0] ?? points[0] ?? catalog.layers.find((layer) => state.visible.has(layer.id)) ?? catalog.layers[0];
+  if (link.camera) view.go(link.camera);
+  else view.fit(target.bounds);
+  const explorer = new Explorer(catalog, state, view);
+  for (const { layer, part, row } of link.picked) {
+    const found = catalog.layers.find((each) => each.id === layer);
+    if (found) await explorer.pick(found, part, row, true).catch(failed);
+  }
+  document.body.dataset.ready = "true";
+}
+
+start().catch((error: Error) => notice(`${t("failed")}: ${error.message}`, true));

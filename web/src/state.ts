@@ -1,0 +1,89 @@
+/** What the page shows, and the link that brings it back. */
+
+import type { Catalog, LayerInfo, PointRecord } from "./api";
+import { type Language, current } from "./i18n";
+import type { Camera } from "./view";
+
+export const NO_LIMIT = 1e6;
+
+export interface State {
+  visible: Set<string>;
+  field: string;
+  palette: string;
+  low: number;
+  high: number;
+  least: number;
+  largest: number;
+  components: Map<string, string>; // of displacement maps
+  picked: { layer: LayerInfo; record: PointRecord }[];
+}
+
+export interface Link {
+  camera: Camera | null;
+  visible: string[] | null;
+  field: string | null;
+  palette: string | null;
+  range: [number, number] | null;
+  keep: [number, number] | null;
+  picked: { layer: string; part: string; row: number }[];
+  language: Language | null;
+}
+
+export function initial(catalog: Catalog): State {
+  const points = catalog.layers.filter((layer) => layer.kind === "points");
+  const first = points[0] ?? catalog.layers.find((layer) => layer.kind === "map") ?? catalog.layers[0];
+  const visible = new Set([first.id, ...catalog.layers.filter((layer) => layer.kind === "features" || layer.kind === "stations").map((layer) => layer.id)]);
+  const state: State = { visible, field: "mean_velocity", palette: "motion", low: -10, high: 10, least: -NO_LIMIT, largest: NO_LIMIT, components: new Map(), picked: [] };
+  for (const layer of catalog.layers) if (layer.components) state.components.set(layer.id, layer.components.includes("up") ? "up" : "magnitude");
+  choose(state, catalog, state.field);
+  return state;
+}
+
+/** Colour by a field, in the scale and range that suit it. */
+export function choose(state: State, catalog: Catalog, field: string): void {
+  state.field = field;
+  state.palette = catalog.fields[field].palette;
+  const ranges = catalog.layers.filter((layer) => layer.kind === "points" && layer.fields?.[field]).map((layer) => layer.fields![field]);
+  const shown = catalog.layers.filter((layer) => layer.kind === "points" && state.visible.has(layer.id) && layer.fields?.[field]).map((layer) => layer.fields![field]);
+  const used = shown.length ? shown : ranges;
+  if (!used.length) return;
+  state.low = Math.min(...used.map(([low]) => low));
+  state.high = Math.max(...used.map(([, high]) => high));
+}
+
+export function write(state: State, camera: Camera): string {
+  const parts = [
+    `m=${camera.zoom.toFixed(2)}/${camera.latitude.toFixed(5)}/${camera.longitude.toFixed(5)}`,
+    `l=${[...state.visible].map(encodeURIComponent).join(",")}`,
+    `f=${state.field}`,
+    `c=${state.palette}`,
+    `r=${state.low},${state.high}`,
+    `lang=${current()}`,
+  ];
+  if (state.least > -NO_LIMIT || state.largest < NO_LIMIT) parts.push(`k=${state.least},${state.largest}`);
+  if (state.picked.length) parts.push(`p=${state.picked.map(({ layer, record }) => [layer.id, record.part, record.row].map((v) => encodeURIComponent(String(v))).join("~")).join(",")}`);
+  return `#${parts.join("&")}`;
+}
+
+export function read(hash: string): Link {
+  const values = new Map(hash.replace(/^#/, "").split("&").map((part) => part.split("=", 2) as [string, string]));
+  const pair = (name: string): [number, number] | null => {
+    const found = (values.get(name) ?? "").split(",").map(Number);
+    return found.length === 2 && found.every(Number.isFinite) ? [found[0], found[1]] : null;
+  };
+  const place = (values.get("m") ?? "").split("/").map(Number);
+  const language = values.get("lang");
+  return {
+    camera: place.length === 3 && place.every(Number.isFinite) ? { zoom: place[0], latitude: place[1], longitude: place[2] } : null,
+    visible: values.has("l") ? values.get("l")!.split(",").filter(Boolean).map(decodeURIComponent) : null,
+    field: values.get("f") ?? null,
+    palette: values.get("c") ?? null,
+    range: pair("r"),
+    keep: pair("k"),
+    picked: (values.get("p") ?? "").split(",").filter(Boolean).map((text) => {
+      const [layer, part, row] = text.split("~").map(decodeURIComponent);
+      return { layer, part, row: Number(row) };
+    }),
+    language: language === "en" || language === "fr" ? language : null,
+  };
+}

@@ -1,0 +1,111 @@
+/** Tiles of points: those in view are fetched, and until they are there coarser ones stand in. */
+
+import { type LayerInfo, type TileData, tile as fetchTile } from "./api";
+import type { Camera, View } from "./view";
+
+const KEPT = 160;
+const MAX_ZOOM = 16;
+
+interface Entry {
+  data: TileData | null;
+  abort: AbortController;
+  used: number;
+}
+
+export class PointTiles {
+  private readonly entries = new Map<string, Entry>();
+  private needed: [number, number, number][] = [];
+  private clock = 0;
+
+  constructor(
+    readonly layer: LayerInfo,
+    readonly field: string,
+    private readonly changed: () => void,
+    private readonly failed: (error: Error) => void,
+  ) {}
+
+  /** Fetch what is in view; leave what is not. */
+  look(view: View): void {
+    this.needed = covering(view.bounds(), view.camera(), this.layer);
+    const wanted = new Set(this.needed.map(name));
+    for (const [key, entry] of this.entries) {
+      if (entry.data === null && !wanted.has(key)) {
+        entry.abort.abort();
+        this.entries.delete(key);
+      }
+    }
+    for (const place of this.needed) if (!this.entries.has(name(place))) void this.fetch(place);
+    this.forget();
+  }
+
+  /** What can be drawn now. */
+  drawn(): TileData[] {
+    const found = new Map<string, TileData>();
+    for (const [z, x, y] of this.needed) {
+      for (let up = 0; up <= z; up++) {
+        const key = name([z - up, x >> up, y >> up]);
+        const entry = this.entries.get(key);
+        if (entry?.data) {
+          entry.used = ++this.clock;
+          found.set(key, entry.data);
+          break;
+        }
+      }
+    }
+    return [...found.values()];
+  }
+
+  get waiting(): boolean {
+    return this.needed.some((place) => !this.entries.get(name(place))?.data);
+  }
+
+  stop(): void {
+    for (const entry of this.entries.values()) entry.abort.abort();
+    this.entries.clear();
+  }
+
+  private async fetch(place: [number, number, number]): Promise<void> {
+    const entry: Entry = { data: null, abort: new AbortController(), used: ++this.clock };
+    this.entries.set(name(place), entry);
+    try {
+      entry.data = await fetchTile(this.layer, ...place, this.field, entry.abort.signal);
+      this.changed();
+    } catch (error) {
+      if (entry.abort.signal.aborted) return;
+      this.entries.delete(name(place));
+      this.failed(error as Error);
+    }
+  }
+
+  private forget(): void {
+    if (this.entries.size <= KEPT) return;
+    const old = [...this.entries].filter(([, entry]) => entry.data).sort((a, b) => a[1].used - b[1].used);
+    for (const [key] of old.slice(0, this.entries.size - KEPT)) this.entries.delete(key);
+  }
+}
+
+const name = ([z, x, y]: [number, number, number]): string => `${z}/${x}/${y}`;
+
+/** Numbers of the tiles that cover what is both in view and in the layer. */
+export function covering(view: [number, number, number, number], camera: Camera, layer: LayerInfo): [number, number, number][] {
+  const [west, south, east, north] = [0, 1, 2, 3].map((i) =>
+    i < 2 ? Math.max(view[i], layer.bounds[i]) : Math.min(view[i], layer.bounds[i]),
+  );
+  if (west > east || south > north) return [];
+  const z = Math.max(0, Math.min(layer.max_zoom ?? MAX_ZOOM, Math.floor(camera.zoom + 0.25)));
+  const [left, top] = fraction(west, north).map((v) => Math.floor(v * 2 ** z));
+  const [right, bottom] = fraction(east, south).map((v) => Math.floor(v * 2 ** z));
+  const tiles: [number, number, number][] = [];
+  for (let x = left; x <= right; x++) for (let y = top; y <= bottom; y++) tiles.push([z, x, y]);
+  return tiles.slice(0, 64);
+}
+
+/** Parts of the world from its north-west corner. */
+export function fraction(longitude: number, latitude: number): [number, number] {
+  const sine = Math.sin((Math.max(-85.05, Math.min(85.05, latitude)) * Math.PI) / 180);
+  return [(longitude + 180) / 360, 0.5 - Math.log((1 + sine) / (1 - sine)) / (4 * Math.PI)];
+}
+
+export function degrees(x: number, y: number): [number, number] {
+  return [x * 360 - 180, (Math.atan(Math.sinh(Math.PI * (1 - 2 * y))) * 180) / Math.PI];
+}

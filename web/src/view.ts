@@ -1,0 +1,63 @@
+/** What the rest of the page needs of a map, whoever draws it. */
+
+import type { LayerInfo, TileData } from "./api";
+import type { Scale } from "./color";
+
+export interface Camera {
+  longitude: number;
+  latitude: number;
+  zoom: number; // of tiles of 512 pixels
+}
+
+export interface Style {
+  field: string;
+  palette: string;
+  scale: Scale;
+  least: number;
+  largest: number;
+}
+
+export interface Drawn {
+  layer: LayerInfo;
+  tiles: TileData[];
+}
+
+export interface Mark {
+  longitude: number;
+  latitude: number;
+  label: string;
+  colour: string;
+}
+
+export interface Picture {
+  id: string;
+  layer: LayerInfo;
+  url: string;
+  size: number;
+}
+
+export interface View {
+  readonly gl: boolean;
+  camera(): Camera;
+  bounds(): [number, number, number, number];
+  go(camera: Camera): void;
+  fit(bounds: [number, number, number, number]): void;
+  onMove(moved: () => void): void;
+  onClick(clicked: (longitude: number, latitude: number, event: MouseEvent) => void): void;
+  onDoubleClick(clicked: () => void): void;
+  onHover(moved: (longitude: number, latitude: number, x: number, y: number) => void): void;
+  /** Pixels from the corner of the map. */
+  project(longitude: number, latitude: number): [number, number];
+  points(drawn: Drawn[], style: Style): void;
+  pictures(pictures: Picture[]): void;
+  shapes(id: string, layer: LayerInfo | null, data: GeoJSON.FeatureCollection | null): void;
+  outline(vertices: [number, number][], closed: boolean): void;
+  marks(marks: Mark[]): void;
+  cursor(name: string): void;
+  padding(bottom: number): void;
+}
+
+/** Length of a pixel on the ground, metres. */
+export function metresPerPixel(camera: Camera): number {
+  return (40075016.686 * Math.cos((camera.latitude * Math.PI) / 180)) / (512 * 2 ** camera.zoom);
+}

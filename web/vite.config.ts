@@ -1,0 +1,43 @@
+import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { type Plugin, defineConfig } from "vite";
+
+/** NOTICE.txt: the licences of all packages of which something is in the page. */
+function notice(): Plugin {
+  const packages = new Map<string, string>();
+  const add = (file: string): void => {
+    let folder = dirname(file.split("?")[0].replace(/^\0/, ""));
+    while (folder.includes("node_modules") && !(existsSync(join(folder, "package.json")) && JSON.parse(readFileSync(join(folder, "package.json"), "utf8")).version)) {
+      folder = dirname(folder);
+    }
+    if (!folder.includes("node_modules")) return;
+    const { name, version, license } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+    const file_ = readdirSync(folder).find((each) => /^(licen[cs]e|copying)/i.test(each));
+    const text = file_ ? readFileSync(join(folder, file_), "utf8").trim() : `Licence: ${license}`;
+    packages.set(name, `${name} ${version} (${license})\n\n${text}`);
+  };
+  return {
+    name: "notice",
+    generateBundle(_, bundle) {
+      for (const chunk of Object.values(bundle)) if (chunk.type === "chunk") for (const id of chunk.moduleIds) add(id);
+      add(join(import.meta.dirname, "node_modules/world-atlas/countries-50m.json"));
+      const rule = `\n\n${"-".repeat(78)}\n\n`;
+      const head = "The page of the groundshift explorer holds parts of these packages. The outlines of\nland and countries are made from Natural Earth (public domain).";
+      this.emitFile({ type: "asset", fileName: "NOTICE.txt", source: [head, ...[...packages.keys()].sort().map((name) => packages.get(name))].join(rule) + "\n" });
+    },
+  };
+}
+
+export default defineConfig({
+  base: "./",
+  plugins: [notice()],
+  build: {
+    outDir: "../src/groundshift/explore/page",
+    emptyOutDir: true,
+    target: "es2022",
+    chunkSizeWarningLimit: 2500,
+    assetsInlineLimit: 0,
+    rollupOptions: { output: { entryFileNames: "assets/[name].js", chunkFileNames: "assets/[name].js", assetFileNames: "assets/[name][extname]" } },
+  },
+  server: { proxy: { "/api": "http://127.0.0.1:8520" } },
+});
