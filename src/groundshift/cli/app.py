@@ -65,6 +65,8 @@ for _name in (
     "profile",
     "stack",
     "basic",
+    "calibrate",
+    "gnss",
     "invert",
     "ortho",
     "ingest",

@@ -1,0 +1,223 @@
+"""How a station moved: rate, seasons, steps, relaxation after earthquakes; with a sigma that holds in coloured noise.
+
+Sources: Bevis & Brown (2014), trajectory models, doi:10.1007/s00190-013-0685-5; for the noise see
+:mod:`groundshift.geodesy.noise`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from groundshift.errors import InputError
+from groundshift.geodesy.midas import midas_rate
+from groundshift.geodesy.noise import Noise, coloured_fit
+from groundshift.kernels.robust import nmad, robust_fit
+from groundshift.model.stations import COMPONENTS, StationSeries, StationVelocities, build_velocities
+
+YEAR = 365.25
+"""Days."""
+
+_DECAYS = np.geomspace(5, 1000, 12)  # days that are tried
+_SPAN = 180  # days to each side of a possible step
+_LEAST_SPAN = 40  # days with data on each side
+_MOST_STEPS = 10
+
+
+class Relaxation(BaseModel):
+    """Motion after an earthquake: a log(1 + Δt/τ), or a (1 − exp(−Δt/τ))."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    day: str = Field(description="of the earthquake, as 2009-04-06")
+    kind: Literal["log", "exp"] = Field("log", description="its course")
+    decay: float | None = Field(None, gt=0, description="τ in days; estimated if null")
+
+
+class TrajectoryConfig(BaseModel):
+    """What a trajectory has."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    annual: bool = Field(True, description="a yearly season")
+    semiannual: bool = Field(True, description="a half-yearly season")
+    steps: tuple[str, ...] = Field((), description="days of steps, as 2009-04-06: of equipment or earthquakes")
+    detect: float | None = Field(None, gt=3, description="find more steps, this many sigmas large; null for none")
+    relaxation: tuple[Relaxation, ...] = Field((), description="motion after earthquakes")
+    index: float | None = Field(None, ge=-2, le=0, description="spectral index of the noise; estimated if null")
+    least_years: float = Field(1.0, gt=0, description="shortest series that is fitted, years")
+
+
+class Trajectory(NamedTuple):
+    """The trajectory of one component."""
+
+    rate: float  # mm/yr
+    sigma: float  # mm/yr, in the noise that was found
+    names: tuple[str, ...]  # of the coefficients
+    coefficients: np.ndarray  # float64 (p,): mm, mm/yr for the rate
+    covariance: np.ndarray  # float64 (p, p)
+    model: np.ndarray  # float64 (t,), mm: at the days of the series
+    weight: np.ndarray  # float64 (t,): 0 for outliers to 1; 0 where there is no value
+    noise: Noise
+    steps: tuple[np.datetime64, ...]  # given and found
+    decays: tuple[float, ...]  # days, of each relaxation
+
+
+def fit_trajectory(series: StationSeries, component: str, config: TrajectoryConfig | None = None) -> Trajectory:
+    """Fit a trajectory to one component of a series.
+
+    Outliers are found by a robust fit and left out. Steps are looked for where medians of half a year before and after
+    differ most; each that stands out is added, and all is fitted again. Decays of relaxations that are not given are
+    those of twelve that fit best.
+
+    Raises
+    ------
+    InputError
+        If the series is too short for its model.
+    """
+    config = config or TrajectoryConfig()
+    values, sigma = (each[:, COMPONENTS.index(component)] for each in (series.displacement, series.sigma))
+    there = np.isfinite(values)
+    days = (series.days - np.datetime64(0, "D")).astype(float)
+    if there.sum() < 30 or np.ptp(days[there]) < config.least_years * YEAR:
+        raise InputError(
+            f"series of station {series.name} has {there.sum()} days over "
+            f"{np.ptp(days[there]) / YEAR if there.any() else 0:.1f} years of {component}; a trajectory needs "
+            f"{config.least_years:g} years"
+        )
+    first, last = days[there][0], days[there][-1]
+    given = {_day(each) for each in config.steps} | {_day(each.day) for each in config.relaxation}
+    steps = [each for each in sorted(given) if first < each <= last]
+    weights = 1 / (sigma[there] ** 2 + np.median(sigma[there]) ** 2)
+    while True:
+        decays = _decays(days[there], values[there], weights, steps, config)
+        names, design = trajectory_design(days, days[there].mean(), steps, decays, config)
+        fit = robust_fit(design[there], values[there], weights)
+        more = None
+        if config.detect and len(steps) - len(given) < _MOST_STEPS:
+            more = _find_step(days[there], values[there] - design[there] @ fit.coefficients, steps, config.detect)
+        if more is None:
+            break
+        steps = sorted([*steps, more])
+    good = fit.weights > 0.1
+    rows = np.flatnonzero(there)[good]
+    found = coloured_fit(days[rows], design[rows], values[rows], index=config.index)
+    weight = np.zeros(len(days))
+    weight[there] = fit.weights
+    rate = names.index("rate")
+    return Trajectory(
+        float(found.coefficients[rate]), float(np.sqrt(found.covariance[rate, rate])), names, found.coefficients,
+        found.covariance, design @ found.coefficients, weight, found.noise,
+        tuple(np.datetime64(int(each), "D") for each in steps), tuple(decays),
+    )  # fmt: skip
+
+
+def trajectory_design(
+    days: np.ndarray, middle: float, steps: Sequence[float], decays: Sequence[float], config: TrajectoryConfig
+) -> tuple[tuple[str, ...], np.ndarray]:
+    """Names and columns of a trajectory at days since 1970, float64 (t, p)."""
+    years = (days - middle) / YEAR
+    angle = 2 * np.pi * days / YEAR
+    columns: dict[str, Any] = {"offset": np.ones_like(years), "rate": years}
+    if config.annual:
+        columns |= {"annual_cos": np.cos(angle), "annual_sin": np.sin(angle)}
+    if config.semiannual:
+        columns |= {"semiannual_cos": np.cos(2 * angle), "semiannual_sin": np.sin(2 * angle)}
+    for step in steps:
+        columns[f"step_{np.datetime64(int(step), 'D')}"] = (days >= step).astype(float)
+    for each, decay in zip(config.relaxation, decays, strict=True):
+        since = np.maximum(days - _day(each.day), 0) / decay
+        columns[f"{each.kind}_{each.day}"] = np.log1p(since) if each.kind == "log" else 1 - np.exp(-since)
+    return tuple(columns), np.stack(list(columns.values()), 1)
+
+
+def velocities_of(
+    series: Sequence[StationSeries],
+    *,
+    method: Literal["trajectory", "midas"] = "trajectory",
+    config: TrajectoryConfig | None = None,
+) -> StationVelocities:
+    """Velocities of stations from their series, all in one frame.
+
+    Parameters
+    ----------
+    method
+        `trajectory`, or `midas` (see :mod:`groundshift.geodesy.midas`), which needs no steps; with those given, no pair
+        spans them.
+
+    Raises
+    ------
+    InputError
+        If there is no series, their frames differ, or one is too short.
+    """
+    config = config or TrajectoryConfig()
+    if not series or len({each.frame for each in series}) > 1:
+        raise InputError(f"{len(series)} series in the frames {sorted({e.frame for e in series})}; expected one frame")
+    rates = np.empty((len(series), 3, 2))
+    for number, each in enumerate(series):
+        for k, component in enumerate(COMPONENTS):
+            if method == "midas":
+                years = (each.days - np.datetime64(0, "D")).astype(float) / YEAR
+                found = midas_rate(years, each.displacement[:, k], [_day(day) / YEAR for day in config.steps])
+            else:
+                found = fit_trajectory(each, component, config)
+            rates[number, k] = found.rate, found.sigma
+    if not np.isfinite(rates).all():
+        short = [each.name for each, rate in zip(series, rates, strict=True) if not np.isfinite(rate).all()]
+        raise InputError(f"series of stations {short} are too short for a rate; leave them out")
+    return build_velocities(
+        [each.name for each in series], [each.latitude for each in series], [each.longitude for each in series],
+        rates[..., 0], sigma=rates[..., 1], height=[each.height for each in series], frame=series[0].frame,
+        source=f"{method} rates of {len(series)} series",
+    )  # fmt: skip
+
+
+def _day(text: str) -> float:
+    return float((np.datetime64(text, "D") - np.datetime64(0, "D")).astype(int))
+
+
+def _decays(
+    days: np.ndarray, values: np.ndarray, weights: np.ndarray, steps: Sequence[float], config: TrajectoryConfig
+) -> list[float]:
+    """Decays in days: those given, and of the others, one after the other, those that fit best."""
+    out = [each.decay or 30.0 for each in config.relaxation]
+    for number, each in enumerate(config.relaxation):
+        if each.decay is not None:
+            continue
+        misfit = []
+        for decay in _DECAYS:
+            tried = [*out[:number], float(decay), *out[number + 1 :]]
+            design = trajectory_design(days, days.mean(), steps, tried, config)[1]
+            root = np.sqrt(weights)
+            rest = values - design @ np.linalg.lstsq(design * root[:, None], values * root, rcond=None)[0]
+            misfit.append(nmad(rest * root))
+        out[number] = float(_DECAYS[int(np.argmin(misfit))])
+    return out
+
+
+def _find_step(days: np.ndarray, residual: np.ndarray, steps: Sequence[float], sigmas: float) -> float | None:
+    """The day before which medians differ most from those after it, if by enough sigmas of such differences."""
+    best, found, every = 0.0, None, []
+    for row in range(_LEAST_SPAN, len(days) - _LEAST_SPAN, 3):
+        before = residual[max(0, np.searchsorted(days, days[row] - _SPAN)) : row]
+        after = residual[row : np.searchsorted(days, days[row] + _SPAN)]
+        if min(len(before), len(after)) < _LEAST_SPAN or any(abs(days[row] - each) < _LEAST_SPAN for each in steps):
+            continue
+        apart = float(np.median(after) - np.median(before))
+        every.append(apart)
+        if abs(apart) > best:
+            best, found = abs(apart), row
+    if found is None or best < sigmas * max(nmad(np.array(every)), 1e-9):
+        return None
+    around = range(max(_LEAST_SPAN, found - 30), min(len(days) - _LEAST_SPAN, found + 31))
+    near = slice(max(0, found - _SPAN), found + _SPAN)
+    misfit = [
+        np.abs(
+            np.concatenate([part - np.median(part) for part in (residual[near.start : k], residual[k : near.stop])])
+        ).sum()
+        for k in around
+    ]
+    return float(days[around[int(np.argmin(misfit))]])

@@ -1,0 +1,253 @@
+"""Velocity of the ground everywhere, from stations: a plate that turns, and what varies smoothly on it.
+
+East, north and up at all stations are one vector of observations. Its covariance is that of the stations, of local
+motion of each (white, estimated), of a smooth field for each component (Matérn, ν = 3/2, estimated), and of a
+rotation of the plate and a common velocity upward, of which nothing is known beforehand. Length, size and local motion
+of each component maximise the likelihood (scikit-learn); prediction and leave-one-out come from the one covariance:
+least-squares collocation (Moritz 1980, Advanced Physical Geodesy), or Gaussian-process regression with basis functions
+(Rasmussen & Williams 2006, Gaussian Processes for Machine Learning, 2.7 and 5.4.2).
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+from scipy.linalg import cho_factor, cho_solve
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
+
+from groundshift.errors import InputError
+from groundshift.geodesy.frames import Pole, estimate_pole, to_frame
+from groundshift.kernels.rotation import geocentric, rotation_design
+from groundshift.model.stations import COMPONENTS, StationVelocities
+
+log = logging.getLogger(__name__)
+
+_VAGUE = 30.0  # standard deviation of rotation (mas/yr) and of the common velocity upward (mm/yr) beforehand
+_ROUNDS = 4
+_LEAST = 5  # stations
+
+
+class Velocity(NamedTuple):
+    """Velocities at places."""
+
+    velocity: np.ndarray  # float64 (n, 3), mm/yr: east, north, up
+    covariance: np.ndarray  # float64 (n, 3, 3), (mm/yr)²
+
+
+class VelocityField(Protocol):
+    """What gives the velocity of the ground at any place: a model of stations, or a grid."""
+
+    frame: str
+    source: str
+
+    def at(self, latitude: np.ndarray, longitude: np.ndarray) -> Velocity:
+        """Velocities at places in degrees (n,); NaN where there is none."""
+        ...
+
+    def joint_covariance(self, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
+        """Covariance of the velocities at all places together, float64 (3n, 3n): the components of a place adjoin."""
+        ...
+
+
+class VelocityModelConfig(BaseModel):
+    """How stations become a velocity model."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    shortest: float = Field(20.0, gt=0, description="least length over which velocities are alike, km")
+    longest: float = Field(2000.0, gt=0, description="largest such length, km")
+    outlier: float = Field(
+        2.5, gt=1, description="leave-one-out error over its sigma above which a station counts for less"
+    )
+
+
+class Field3(NamedTuple):
+    """The smooth field of one component."""
+
+    size: float  # mm/yr, standard deviation
+    length: float  # km, of the Matérn covariance
+    local: float  # mm/yr, standard deviation of what each station has for itself
+
+
+class LeaveOneOut(NamedTuple):
+    """How well every station is predicted from all others."""
+
+    error: np.ndarray  # float64 (n, 3), mm/yr: station less prediction; NaN where not measured
+    sigma: np.ndarray  # float64 (n, 3), mm/yr: what was expected of it, station and local motion included
+    weight: np.ndarray  # float64 (n, 3): of the station in the model, 0 for outliers to 1
+
+
+@dataclass(frozen=True, eq=False)
+class VelocityModel:
+    """A model of the velocity of the ground; see :func:`fit_velocity_model`."""
+
+    stations: StationVelocities
+    fields: tuple[Field3, Field3, Field3]
+    pole: Pole  # that removed the rotation while lengths were estimated
+    inflation: np.ndarray  # float64 (n, 3), (mm/yr)²: added to the variance of stations that do not fit
+    frame: str
+    source: str
+
+    def at(self, latitude: np.ndarray, longitude: np.ndarray) -> Velocity:
+        """Velocities of the smooth field and the plate, not of what single stations have for themselves."""
+        latitude, longitude = (np.atleast_1d(np.asarray(each, float)) for each in (latitude, longitude))
+        velocity, covariance = np.empty((len(latitude), 3)), np.empty((len(latitude), 3, 3))
+        for start in range(0, len(latitude), 1000):
+            part = slice(start, start + 1000)
+            near, prior = self._towards(latitude[part], longitude[part]), self._prior(latitude[part], longitude[part])
+            velocity[part] = (near @ self._solved).reshape(-1, 3)
+            explained = cho_solve(self._factor, near.T).T.reshape(-1, 3, near.shape[1])
+            covariance[part] = prior - explained @ near.reshape(-1, 3, near.shape[1]).transpose(0, 2, 1)
+        return Velocity(velocity, (covariance + covariance.transpose(0, 2, 1)) / 2)
+
+    def joint_covariance(self, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
+        """See :class:`VelocityField`."""
+        near = self._towards(latitude, longitude)
+        prior = _smooth(self.fields, latitude, longitude, latitude, longitude)
+        basis = _basis(latitude, longitude)
+        out = prior + _VAGUE**2 * basis @ basis.T - near @ cho_solve(self._factor, near.T)
+        return (out + out.T) / 2
+
+    def leave_one_out(self) -> LeaveOneOut:
+        """Errors of stations predicted from all others; the judged station has the sigma that it came with."""
+        there = np.isfinite(self.stations.velocity)
+        rows = np.repeat(np.arange(len(there)), there.sum(axis=1))
+        inverse = cho_solve(self._factor, np.eye(len(rows)))
+        error, variance = np.full(there.shape, np.nan), np.full(there.shape, np.nan)
+        for station in range(len(there)):
+            mine = np.flatnonzero(rows == station)
+            block = np.linalg.inv(inverse[np.ix_(mine, mine)])
+            error[station, there[station]] = block @ self._solved[mine]
+            variance[station, there[station]] = np.diag(block)
+        variance -= np.where(there, self.inflation, 0)
+        return LeaveOneOut(error, np.sqrt(variance), np.where(there, variance / (variance + self.inflation), np.nan))
+
+    def __post_init__(self) -> None:
+        there = np.isfinite(self.stations.velocity).ravel()
+        latitude, longitude = self.stations.latitude, self.stations.longitude
+        basis = _basis(latitude, longitude)
+        total = _smooth(self.fields, latitude, longitude, latitude, longitude) + _VAGUE**2 * basis @ basis.T
+        local = np.array([each.local**2 for each in self.fields])
+        for row, (covariance, more) in enumerate(zip(self.stations.covariance, self.inflation, strict=True)):
+            part = slice(3 * row, 3 * row + 3)
+            total[part, part] += np.nan_to_num(covariance) + np.diag(local + more)
+        factor = cho_factor(total[np.ix_(there, there)], lower=True)
+        object.__setattr__(self, "_there", there)
+        object.__setattr__(self, "_factor", factor)
+        object.__setattr__(self, "_solved", cho_solve(factor, self.stations.velocity.ravel()[there]))
+
+    def _towards(self, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
+        """Covariance of places with what stations measured, float64 (3m, k)."""
+        stations = self.stations
+        out = _smooth(self.fields, latitude, longitude, stations.latitude, stations.longitude)
+        out += _VAGUE**2 * _basis(latitude, longitude) @ _basis(stations.latitude, stations.longitude).T
+        return out[:, self._there]
+
+    def _prior(self, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
+        basis = _basis(latitude, longitude).reshape(-1, 3, 4)
+        sizes = np.diag([each.size**2 for each in self.fields])
+        return sizes + _VAGUE**2 * basis @ basis.transpose(0, 2, 1)
+
+
+def fit_velocity_model(
+    stations: StationVelocities, config: VelocityModelConfig | None = None, *, frame: str | None = None
+) -> VelocityModel:
+    """Estimate how velocities vary in space, and make the model.
+
+    A station whose leave-one-out error is more than `outlier` sigmas counts for less, by a variance added to its own
+    that brings it there (as Huber's weights do), and all is estimated again.
+
+    Parameters
+    ----------
+    stations
+        Five or more; not all need all components.
+    config
+        The options.
+    frame
+        Of the model; that of the stations if not given. See :func:`~groundshift.geodesy.frames.to_frame`.
+
+    Raises
+    ------
+    InputError
+        If there are too few stations.
+    ConfigurationError
+        If the frame is not known.
+    """
+    config = config or VelocityModelConfig()
+    if len(stations) < _LEAST:
+        raise InputError(f"{len(stations)} stations; a velocity model needs {_LEAST} or more")
+    stations = to_frame(stations, frame or stations.frame)
+    for number, each in enumerate(COMPONENTS):
+        if np.isfinite(stations.velocity[:, number]).sum() < _LEAST:
+            raise InputError(f"fewer than {_LEAST} stations have a velocity {each}; a model needs that many of each")
+    inflation = np.zeros(stations.velocity.shape)
+    pole = estimate_pole(stations)
+    for number in range(_ROUNDS):
+        fields = _estimate(stations, pole, inflation, config)
+        model = VelocityModel(stations, fields, pole, inflation, stations.frame, stations.source)
+        if number == _ROUNDS - 1:
+            break
+        left = model.leave_one_out()
+        beyond = np.nan_to_num((left.error / left.sigma / config.outlier) ** 2)
+        inflation = np.where(beyond > 1, left.sigma**2 * (beyond - 1), 0.0)
+    log.debug(
+        "velocity model of %d stations: %s", len(stations),
+        ", ".join(f"{name} {each.size:.2f} mm/yr over {each.length:.0f} km, {each.local:.2f} mm/yr of each station"
+                  for name, each in zip(COMPONENTS, model.fields, strict=True)),
+    )  # fmt: skip
+    return model
+
+
+def _estimate(
+    stations: StationVelocities, pole: Pole, inflation: np.ndarray, config: VelocityModelConfig
+) -> tuple[Field3, Field3, Field3]:
+    """Size, length and local motion of each component, of the greatest likelihood."""
+    rest = stations.velocity - rotation_design(stations.latitude, stations.longitude) @ pole.rotation
+    places = geocentric(stations.latitude, stations.longitude) / 1000
+    out = []
+    for number in range(3):
+        there = np.isfinite(rest[:, number])
+        noise = stations.sigma[there, number] ** 2 + inflation[there, number]
+        values = rest[there, number] - np.average(rest[there, number], weights=1 / (noise + np.median(noise)))
+        spread = max(float(np.var(values)), 1e-4)
+        kernel = ConstantKernel(spread, (1e-4 * spread, 100 * spread)) * Matern(
+            min(150.0, config.longest), (config.shortest, config.longest), nu=1.5
+        ) + WhiteKernel(0.1 * spread, (1e-5 * spread, 10 * spread))
+        process = GaussianProcessRegressor(kernel, alpha=noise, n_restarts_optimizer=2, random_state=0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # a length at its limit is an answer
+            process.fit(places[there], values)
+        found = process.kernel_
+        size, local = np.sqrt(found.k1.k1.constant_value), np.sqrt(found.k2.noise_level)
+        out.append(Field3(float(size), float(found.k1.k2.length_scale), float(local)))
+    return out[0], out[1], out[2]
+
+
+def _smooth(
+    fields: tuple[Field3, Field3, Field3],
+    latitude: np.ndarray,
+    longitude: np.ndarray,
+    other_latitude: np.ndarray,
+    other_longitude: np.ndarray,
+) -> np.ndarray:
+    """Covariance of the smooth fields between places, float64 (3n, 3m)."""
+    one, two = geocentric(latitude, longitude) / 1000, geocentric(other_latitude, other_longitude) / 1000
+    out = np.zeros((len(one), 3, len(two), 3))
+    for number, field in enumerate(fields):
+        out[:, number, :, number] = field.size**2 * Matern(field.length, nu=1.5)(one, two)
+    return out.reshape(3 * len(one), 3 * len(two))
+
+
+def _basis(latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
+    """What is not known beforehand: rotation about three axes, mm/yr for a mas/yr, and upward; float64 (3n, 4)."""
+    out = np.zeros((len(latitude), 3, 4))
+    out[:, :2, :3] = rotation_design(latitude, longitude)[:, :2]
+    out[:, 2, 3] = 1
+    return out.reshape(-1, 4)

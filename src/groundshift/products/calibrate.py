@@ -1,0 +1,275 @@
+"""From relative points to absolute ones: the *Calibrated* product, tied to satellite navigation (GNSS).
+
+The points of each burst are put together in cells of a few kilometres; surfaces of all bursts are estimated from
+these together, against a velocity model of the stations; then every burst goes through memory batch by batch once
+more, and its surface, as a rate, is taken off all series. Memory holds cells, and a batch of points a worker.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from pyproj import CRS
+
+from groundshift.engine import FolderStore, run, run_key, run_record
+from groundshift.engine.progress import reporting
+from groundshift.errors import ConfigurationError, InputError
+from groundshift.figures.calibrate import calibrate_figure
+from groundshift.figures.style import save_figure
+from groundshift.geodesy.frames import to_frame
+from groundshift.geodesy.velocity_field import GridField, grid_to_frame, interpolate, sample_field
+from groundshift.geodesy.velocity_model import VelocityField, VelocityModel, fit_velocity_model
+from groundshift.io.egms import read_batches
+from groundshift.io.files import write_json
+from groundshift.io.point_batches import point_parts
+from groundshift.io.points import read_point_batches, write_points
+from groundshift.kernels.series_fields import YEAR
+from groundshift.model.points import dates, series
+from groundshift.model.stations import StationVelocities
+from groundshift.model.velocity_grid import VelocityGrid
+from groundshift.products.calibrate_cells import BurstSummary, read_summary
+from groundshift.products.calibrate_config import CalibrateConfig
+from groundshift.products.calibrate_report import compare_with_stations, cross_validate, summary_report
+from groundshift.products.calibrate_solve import Solution, solve
+from groundshift.products.calibrate_surface import Surfaces
+
+log = logging.getLogger(__name__)
+
+REPORT_NAME, PICTURE_NAME = "report.json", "calibrate.png"
+_TILES = ".tiles"
+
+
+class CalibrateResult(NamedTuple):
+    """What was made."""
+
+    paths: tuple[Path, ...]  # a point set of level L2b for each input, in their order
+    report: dict[str, Any]
+    solution: Solution
+    bursts: tuple[BurstSummary, ...]
+
+
+def calibrate(
+    paths: Sequence[str | Path],
+    out: str | Path,
+    *,
+    gnss: StationVelocities | VelocityGrid | None = None,
+    held_out: Sequence[str] = (),
+    config: CalibrateConfig | None = None,
+    executor: Any = "processes",
+    workers: int | None = None,
+) -> CalibrateResult:
+    """Calibrate point sets; writes one of level L2b for each, `report.json` and `calibrate.png` to the folder `out`.
+
+    Parameters
+    ----------
+    paths
+        Point sets of level L2a (or L2b), one a burst: GeoParquet, or files of EGMS (.zip, .csv).
+    out
+        Folder of the results; started again, the same command goes on where it was stopped.
+    gnss
+        Stations, of which a velocity model is made, or a model on a grid. Without it, the bursts are harmonised:
+        offsets and tilts make neighbours agree, and the mean velocity of each orbit is zero.
+    held_out
+        Names of stations that the model must not see, to compare with.
+    config
+        The options.
+    executor, workers
+        As of :func:`~groundshift.engine.run.run`.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be used, a name is no station's, or two inputs would have the same output.
+    """
+    config, out = config or CalibrateConfig(), Path(out)
+    targets = _targets(paths, out)
+    stations = to_frame(gnss, config.frame or gnss.frame) if isinstance(gnss, StationVelocities) else None
+    crs = point_parts(paths[0]).header.crs
+    bursts = _summaries(paths, stations, crs, config)
+    used, rest = _parted(stations, held_out)
+    field = _field(gnss if stations is None else stations.select(used), config)
+    solution = solve(bursts, field, crs, config)
+    grid = None if field is None else sample_field(field, crs, _box(bursts), 1000 * config.model_spacing)
+    report = summary_report(bursts, solution, field, config)
+    if stations is not None:
+        report["held_out_stations"] = compare_with_stations(bursts, solution, stations, rest)
+        report["cross_validation"] = cross_validate(bursts, stations, used, crs, config)
+    given = {"inputs": [str(path) for path in paths], "solution": solution.unknowns, "config": config,
+             "model": None if grid is None else grid.velocity}  # fmt: skip
+    key = run_key(list(paths), given, version("groundshift"))
+    store = FolderStore(out / _TILES, key, record=run_record(list(paths), given, version("groundshift")))
+    tiles = [_Tile(index) for index in range(len(paths))]
+    if any(tile.index in store and not target.is_file() for tile, target in zip(tiles, targets, strict=True)):
+        store.clear()
+    step = ApplySurface(
+        tuple(map(str, paths)), tuple(map(str, targets)), solution.surfaces, solution.unknowns, grid,
+        _said(field, config),
+    )  # fmt: skip
+    run(step, tiles, store=store, executor=executor, workers=workers, label="calibrating", units="bursts")
+    for tile, record in zip(tiles, report["bursts"], strict=True):
+        record |= {name: float(value) for name, value in store.read(tile.index).items()}
+    store.clear()
+    write_json(out / REPORT_NAME, report)
+    save_figure(calibrate_figure(*_drawn(bursts, solution), report), out / PICTURE_NAME)
+    return CalibrateResult(tuple(targets), report, solution, tuple(bursts))
+
+
+@dataclass(frozen=True)
+class _Tile:
+    index: int
+
+
+@dataclass(frozen=True, eq=False)
+class ApplySurface:
+    """Takes the surface off all points of a burst, batch by batch; a step of the engine."""
+
+    paths: tuple[str, ...]
+    targets: tuple[str, ...]
+    surfaces: Surfaces
+    unknowns: np.ndarray
+    grid: VelocityGrid | None
+    said: dict[str, Any]
+
+    def __call__(self, tile: Any) -> dict[str, np.ndarray]:
+        """Write the point set of a burst; returns numbers for the report."""
+        totals = np.zeros(3)
+        write_points(self.targets[tile.index], self._calibrated(tile.index, totals))
+        points = max(totals[0], 1)
+        return {"mean_before": np.array(totals[1] / points), "mean_after": np.array(totals[2] / points)}
+
+    def _calibrated(self, burst: int, totals: np.ndarray) -> Iterator[pa.Table]:
+        for table in _batches(self.paths[burst]):
+            places = np.column_stack([table["easting"].to_numpy(), table["northing"].to_numpy()])
+            after = apply_surface(
+                table, self.surfaces.at(burst, places, self.unknowns), _projected(table, places, self.grid), self.said
+            )
+            totals += [len(table), *(np.nansum(each["mean_velocity"].to_numpy()) for each in (table, after))]
+            yield after
+
+
+def apply_surface(
+    table: pa.Table, surface: np.ndarray, gnss_velocity: np.ndarray | None, said: dict[str, Any] | None = None
+) -> pa.Table:
+    """A point set of level L2b: `surface`, as a rate, is taken off velocities and series.
+
+    Other fields do not depend on a rate and stay. The rate is for years of 365 days, as `mean_velocity` is.
+
+    Parameters
+    ----------
+    table
+        Point set of level L2a or L2b.
+    surface
+        float (n,), mm/yr.
+    gnss_velocity
+        Of the model, toward the satellite, float (n,), mm/yr; NaN where there is none. No column is made if None.
+    said
+        Added to the provenance, as `calibration`.
+    """
+    days = dates(table)
+    years = ((days - days[0]).astype(float) / YEAR).astype(np.float32)
+    moved = series(table) - surface.astype(np.float32)[:, None] * years
+    record = json.loads(table.schema.metadata[b"groundshift"])
+    record |= {"level": "L2b", "provenance": record["provenance"] | {"calibration": said or {}}}
+    out = table.drop_columns([name for name in ("cluster_label", "gnss_velocity") if name in table.column_names])
+    velocity = table["mean_velocity"].to_numpy() - surface
+    out = _with(out, "mean_velocity", pa.array(velocity, pa.float32()))
+    out = _with(out, "displacement", pa.FixedSizeListArray.from_arrays(pa.array(moved.ravel()), len(years)))
+    if gnss_velocity is not None:
+        where = out.column_names.index("displacement")
+        out = out.add_column(where, "gnss_velocity", pa.array(gnss_velocity, pa.float32()))
+    return out.replace_schema_metadata({**table.schema.metadata, b"groundshift": json.dumps(record).encode()})
+
+
+def _with(table: pa.Table, name: str, values: pa.Array) -> pa.Table:
+    return table.set_column(table.column_names.index(name), name, values)
+
+
+def _projected(table: pa.Table, places: np.ndarray, grid: VelocityGrid | None) -> np.ndarray | None:
+    if grid is None:
+        return None
+    look = np.stack([table[name].to_numpy() for name in ("los_east", "los_north", "los_up")], 1)
+    return (interpolate(grid, places) * look).sum(axis=1)
+
+
+def _batches(path: str) -> Iterator[pa.Table]:
+    egms = Path(path).suffix.lower() in (".zip", ".csv")
+    return read_batches(path) if egms else read_point_batches(path)
+
+
+def _targets(paths: Sequence[str | Path], out: Path) -> list[Path]:
+    if not paths:
+        raise ConfigurationError("no point set was given; expected files of level L2a, one a burst")
+    names = [Path(path).stem for path in paths]
+    targets = [out / f"{name.replace('L2a', 'L2b') if 'L2a' in name else f'{name}_L2b'}.parquet" for name in names]
+    if len(set(targets)) < len(targets) or {each.resolve() for each in targets} & {Path(p).resolve() for p in paths}:
+        raise InputError("two inputs have the same name, or an output would replace an input; choose another folder")
+    return targets
+
+
+def _summaries(
+    paths: Sequence[str | Path], stations: StationVelocities | None, crs: CRS, config: CalibrateConfig
+) -> list[BurstSummary]:
+    out: list[BurstSummary] = []
+    with reporting("reading velocities", None, done=0, total=len(paths), units="bursts") as report:
+        for path in paths:
+            out.append(
+                read_summary(
+                    path, stations, crs=crs, cell=1000 * config.cell, radius=1000 * config.radius, least=config.least
+                )
+            )
+            report(len(out), len(paths))
+    return out
+
+
+def _parted(stations: StationVelocities | None, held_out: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the stations that make the model, and of those that do not."""
+    if stations is None:
+        if held_out:
+            raise ConfigurationError("stations can be held out of a table of stations only, not of a grid")
+        return np.zeros(0, int), np.zeros(0, int)
+    if unknown := sorted(set(held_out) - set(stations.name.tolist())):
+        raise InputError(f"{unknown} are no stations of {stations.source}; it has {', '.join(stations.name[:5])}, ...")
+    out = np.isin(stations.name, list(held_out))
+    return np.flatnonzero(~out), np.flatnonzero(out)
+
+
+def _field(gnss: StationVelocities | VelocityGrid | None, config: CalibrateConfig) -> VelocityField | None:
+    if gnss is None:
+        return None
+    if isinstance(gnss, VelocityGrid):
+        return GridField(grid_to_frame(gnss, config.frame or gnss.frame))
+    return fit_velocity_model(gnss, config.velocity_model)
+
+
+def _box(bursts: Sequence[BurstSummary]) -> np.ndarray:
+    boxes = np.array([each.box for each in bursts])
+    return np.append(boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0))
+
+
+def _said(field: VelocityField | None, config: CalibrateConfig) -> dict[str, Any]:
+    """What is said of the calibration in the provenance of each point set."""
+    model = None
+    if field is not None:
+        stations = len(field.stations) if isinstance(field, VelocityModel) else None
+        model = {"frame": field.frame, "source": field.source, "stations": stations}
+    return {"model": model, "cutoff_km": config.cutoff, "software": f"groundshift {version('groundshift')}"}
+
+
+def _drawn(bursts: Sequence[BurstSummary], solution: Solution) -> tuple[np.ndarray, ...]:
+    """For the picture: places, whether descending, and velocities of cells before and after."""
+    cells = [each.cells for each in bursts]
+    after = [each.velocity - solution.at(number, each.places) for number, each in enumerate(cells)]
+    return (
+        np.concatenate([each.places for each in cells]),
+        np.repeat([each.descending for each in bursts], [len(each.key) for each in cells]),
+        np.concatenate([each.velocity for each in cells]),
+        np.concatenate(after),
+    )
