@@ -1,0 +1,406 @@
+"""The explorer's server: what it answers is what is in the data, and it answers nothing else."""
+
+import io
+import json
+import struct
+
+import httpx
+import numpy as np
+import pyarrow.csv
+import pyarrow.parquet as pq
+import pytest
+import rasterio
+import shapely
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from matplotlib.image import imread
+from odc.geo.geobox import GeoBox
+from reference.explorer import DATES, MIDDLE, village
+
+from groundshift.errors import InputError
+from groundshift.explore.export import export_page
+from groundshift.explore.mercator import morton, tile_bounds, to_centimetres, to_degrees
+from groundshift.explore.server import MAX_BODY, PAGE, create_app
+from groundshift.grid.tiles import Box
+from groundshift.io.maps import write_map
+from groundshift.io.points import write_points
+from groundshift.io.store import commit, write_parts
+from groundshift.io.store.manifest import crs_name, set_name, set_record
+from groundshift.io.write import write_image
+from groundshift.kernels.series_fields import seasonal_design
+from groundshift.model.points import series
+
+LAYER = "ground-L2b-LOS-44"
+AROUND = [[9.98, 51.98], [10.02, 51.98], [10.02, 52.02], [9.98, 52.02]]
+
+
+@pytest.fixture(scope="module")
+def table():
+    return village()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, table):
+    """A store, a displacement map, two images, a fault and stations."""
+    root = tmp_path_factory.mktemp("sources")
+    record, parts = write_parts([table], root / "staged", key="a")
+    commit(root / "ground", root / "staged", {set_name(record): set_record(record)}, parts, crs=crs_name(record))
+    grid = GeoBox((40, 50), rasterio.Affine(30, 0, 600_000, 0, -30, 5_762_000), "EPSG:32632")
+    rng = np.random.default_rng(0)
+    layers = {"east": np.full((40, 50), 1.5), "north": np.full((40, 50), -2.0), "quality": np.ones((40, 50))}
+    layers |= {"east_sigma": np.full((40, 50), 0.1), "north_sigma": np.full((40, 50), 0.2)}
+    layers = {name: values.astype(np.float32) for name, values in layers.items()} | {
+        "reason": np.zeros((40, 50), np.uint8)
+    }
+    named = ("date_pre", "date_post", "method", "source_pre", "source_post", "software", "configuration_hash")
+    write_map(root / "quake.tif", grid, [(Box(0, 0, 40, 50), layers)], attributes=dict.fromkeys(named, "2020-01-01"))
+    for name in ("before", "after"):
+        write_image(root / f"{name}.tif", rng.integers(100, 200, (40, 50)).astype(np.uint16), grid)
+    fault = {"type": "LineString", "coordinates": [[10.0, 52.0], [10.1, 52.1]]}
+    feature = {"type": "Feature", "geometry": fault, "properties": {"name": "Fault"}}
+    (root / "faults.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
+    (root / "stations.csv").write_text(
+        "# frame: ETRF2000\nname,latitude,longitude,east,north,up,sigma_east,sigma_north,sigma_up\n"
+        "ABCD,52.0,10.0,1.0,2.0,3.0,0.1,0.1,0.3\n"
+    )
+    return root
+
+
+@pytest.fixture(scope="module")
+def client(folder):
+    """Asks the application without a network."""
+    names = ("ground", "quake.tif", "before.tif", "after.tif", "faults.geojson", "stations.csv")
+    return Client(create_app([folder / name for name in names]))
+
+
+class Client:
+    """A plain way to ask an application that answers asynchronously."""
+
+    def __init__(self, app):
+        self.app = app
+
+    def __call__(self, method, path, *, host="127.0.0.1", **options):
+        import asyncio
+
+        async def ask():
+            transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)
+            async with httpx.AsyncClient(transport=transport, base_url=f"http://{host}") as client:
+                return await client.request(method, path, **options)
+
+        return asyncio.run(ask())
+
+    def get(self, path, **options):
+        return self("GET", path, **options)
+
+    def post(self, path, body, **options):
+        return self("POST", path, json=body, **options)
+
+
+def tile_of(z, longitude=10.0, latitude=52.0):
+    """Column and row of the tile with a place."""
+    x, y = to_centimetres(longitude, latitude)
+    west, _, east, north = tile_bounds(0, 0, 0)
+    return int((x - west) / (east - west) * 2**z), int((north - y) / (east - west) * 2**z)
+
+
+def unpacked(content):
+    """Header and arrays of a tile, read as the page does."""
+    size = struct.unpack("<I", content[:4])[0]
+    header = json.loads(content[4 : 4 + size])
+    offset, arrays = 4 + -(-size // 4) * 4, {}
+    for name, kind in header["arrays"]:
+        arrays[name] = np.frombuffer(content, np.dtype(kind).newbyteorder("<"), header["count"], offset)
+        offset += -(-arrays[name].nbytes // 4) * 4
+    assert offset == len(content)
+    return header, arrays
+
+
+def test_the_catalog_says_what_there_is(client, table):
+    record = client.get("/api/catalog.json").json()
+    layers = {each["id"]: each for each in record["layers"]}
+    assert {each["kind"] for each in layers.values()} == {"points", "map", "image", "features", "stations"}
+    found = layers[LAYER]
+    assert (found["points"], found["orbit"], found["track"]) == (len(table), "ascending", 44)
+    assert (found["first"], found["last"]) == (str(DATES[0]), str(DATES[-1]))
+    assert found["fields"]["mean_velocity"] == [-10, 10]
+    assert found["bounds"][0] < 10.0 < found["bounds"][2]
+    assert all(len(stops) == 32 for stops in record["palettes"].values())
+
+
+def test_a_tile_holds_the_points_where_they_are(client, table):
+    x, y = tile_of(12)
+    header, arrays = unpacked(client.get(f"/api/layers/{LAYER}/tiles/12/{x}/{y}.bin?field=rmse").content)
+    assert header["kind"] == "points"
+    assert 500 < header["count"] <= len(table)
+    west, _, east, north = tile_bounds(12, x, y)
+    side = east - west
+    index = 17
+    found = client.get(
+        f"/api/layers/{LAYER}/point?part={header['parts'][arrays['part'][index]]}&row={arrays['row'][index]}"
+    ).json()
+    place = to_degrees(west + arrays["x"][index] / 65536 * side, north - arrays["y"][index] / 65536 * side)
+    assert place == pytest.approx((found["longitude"], found["latitude"]), abs=2e-6)
+    assert arrays["velocity"][index] == pytest.approx(found["attributes"]["mean_velocity"])
+    assert arrays["value"][index] == 1.0
+
+
+def test_tiles_of_one_zoom_hold_every_point_once(client, table):
+    x, y = tile_of(14)
+    rows = []
+    for i in range(x - 3, x + 4):
+        for j in range(y - 3, y + 4):
+            _, arrays = unpacked(client.get(f"/api/layers/{LAYER}/tiles/14/{i}/{j}.bin").content)
+            rows += arrays["row"].tolist()
+    assert sorted(rows) == list(range(len(table)))
+
+
+def test_many_points_become_cells_with_the_same_mean(tmp_path, monkeypatch, table, client):
+    for limit, zoom in ((1000, 9), (1000, 13)):  # cells made at ingest, and cells made from the points of a tile
+        monkeypatch.setattr("groundshift.explore.tiles.TILE_POINTS", limit)
+        x, y = tile_of(zoom)
+        header, arrays = unpacked(
+            client.get(f"/api/layers/{LAYER}/tiles/{zoom}/{x}/{y}.bin?field=temporal_coherence").content
+        )
+        assert header["kind"] == "cells"
+        easting, northing = (table[n].to_numpy() for n in ("easting", "northing"))
+        import pyproj
+
+        mx, my = pyproj.Transformer.from_crs(3035, 3857, always_xy=True).transform(easting, northing)
+        west, south, east, north = (v / 100 for v in tile_bounds(zoom, x, y))
+        inside = (mx >= west) & (mx < east) & (my > south) & (my <= north)
+        assert arrays["count"].sum() == inside.sum()
+        for name, column in (("value", "temporal_coherence"), ("velocity", "mean_velocity")):
+            mean = np.average(arrays[name], weights=arrays["count"])
+            assert mean == pytest.approx(table[column].to_numpy()[inside].mean(), abs=1e-4)
+
+
+def test_a_point_comes_with_its_series_and_a_fit_that_fits(client, table):
+    found = client.get(f"/api/layers/{LAYER}/nearest?longitude=10.0&latitude=52.0&radius=2000").json()
+    row = table["pid"].to_pylist().index(found["attributes"]["pid"])
+    np.testing.assert_allclose(found["displacement"], series(table)[row], atol=1e-3)
+    years = (DATES - DATES[0]).astype(float) / 365
+    model = seasonal_design(years) @ found["fit"]["coefficients"]
+    residual = series(table)[row] - model
+    assert found["fit"]["rmse"] == pytest.approx(np.sqrt(np.mean(residual**2)), rel=1e-3)
+    assert np.abs(seasonal_design(years).T @ residual).max() < 0.2  # nothing of the model is left in the residuals
+    distance = np.hypot(*(table[n].to_numpy() - v for n, v in zip(("easting", "northing"), MIDDLE, strict=True)))
+    assert distance[row] < np.partition(distance, 3)[3] + 30
+    assert client.get(f"/api/layers/{LAYER}/nearest?longitude=11&latitude=52&radius=10").status_code == 404
+
+
+def test_statistics_of_an_area(client, table):
+    body = {"polygon": AROUND, "field": "mean_velocity", "largest": -1.0}
+    found = client.post(f"/api/layers/{LAYER}/statistics", body).json()
+    velocity = table["mean_velocity"].to_numpy()
+    kept = velocity[velocity <= -1.0]
+    assert found["points"] == len(kept)
+    assert found["mean"] == pytest.approx(kept.mean(), abs=1e-4)
+    assert sum(found["histogram"]["counts"]) == len(kept)
+    mean = series(table)[velocity <= -1.0].mean(axis=0)
+    np.testing.assert_allclose(found["series"]["mean"], mean, atol=0.02)
+    empty = client.post(f"/api/layers/{LAYER}/statistics", {"polygon": [[1, 1], [1, 2], [2, 2]]}).json()
+    assert empty["points"] == 0
+    assert empty["mean"] is None
+
+
+def test_a_profile_lies_along_the_line(client, table):
+    line = [[9.985, 52.0], [10.015, 52.0]]
+    found = client.post(f"/api/layers/{LAYER}/profile", {"line": line, "width": 300}).json()
+    assert found["length"] == pytest.approx(2060, rel=0.01)
+    assert found["distance"] == sorted(found["distance"])
+    assert 300 < found["points"] < 1000
+    middle = np.array(found["value"])[np.abs(np.array(found["distance"]) - found["length"] / 2) < 150]
+    assert np.mean(middle) < -6
+    along = client.post("/api/layers/quake/profile", {"line": [[10.46, 52.0], [10.475, 51.995]]}).json()
+    assert set(along["values"]) == {"east", "east_sigma", "north", "north_sigma"}
+    assert {v for v in along["values"]["north"] if v is not None} == {-2.0}
+
+
+def test_a_selection_can_be_taken_away(client, table):
+    ask = {"polygon": AROUND, "largest": -5.0}
+    names = {n for n, v in zip(table["pid"].to_pylist(), table["mean_velocity"].to_pylist(), strict=True) if v <= -5}
+    answers = {
+        kind: client.post(f"/api/layers/{LAYER}/selection", ask | {"format": kind})
+        for kind in ("csv", "geojson", "parquet")
+    }
+    text = pyarrow.csv.read_csv(io.BytesIO(answers["csv"].content))
+    options = {"column_types": {"pid": "string"}}
+    text = pyarrow.csv.read_csv(
+        io.BytesIO(answers["csv"].content), convert_options=pyarrow.csv.ConvertOptions(**options)
+    )
+    assert set(text["pid"].to_pylist()) == names
+    features = answers["geojson"].json()["features"]
+    assert {each["properties"]["pid"] for each in features} == names
+    assert features[0]["geometry"]["coordinates"] == pytest.approx([10, 52], abs=0.02)
+    parquet = pq.read_table(io.BytesIO(answers["parquet"].content))
+    assert set(parquet["pid"].to_pylist()) == names
+    assert shapely.from_wkb(parquet["geometry"][0].as_py()).x == pytest.approx(parquet["longitude"][0].as_py())
+    assert b"geo" in parquet.schema.metadata
+    assert "attachment" in answers["csv"].headers["content-disposition"]
+
+
+def test_pictures_have_the_colours_of_the_data(client):
+    x, y = tile_of(13, 10.465, 51.995)
+    made = client.get(f"/api/layers/quake/tiles/13/{x}/{y}.png?field=north&low=-2&high=2&palette=motion")
+    pixels = (imread(io.BytesIO(made.content)) * 255).round()
+    shown = pixels[pixels[..., 3] > 0]
+    assert len(shown) > 1000
+    assert (shown == [165, 0, 38, 255]).all()  # the red end of the scale
+    x, y = tile_of(12)
+    points = client.get(f"/api/layers/{LAYER}/tiles/12/{x}/{y}.png")
+    assert points.headers["content-type"] == "image/png"
+    assert client.get(f"/api/layers/before/tiles/12/{x}/{y}.png").status_code == 200
+    assert client.get(f"/api/layers/quake/tiles/12/{x}/{y}.png?field=up").status_code == 422
+
+
+def test_a_map_tells_its_values(client):
+    found = client.get("/api/layers/quake/value?longitude=10.465&latitude=51.995").json()
+    assert found["east"] == 1.5
+    assert found["north_sigma"] == pytest.approx(0.2, abs=1e-3)
+    assert client.get("/api/layers/quake/value?longitude=0&latitude=0").json()["east"] is None
+    arrows = client.get("/api/layers/quake/arrows.geojson").json()["features"]
+    assert {each["properties"]["east"] for each in arrows} == {1.5}
+
+
+def test_lines_and_stations_are_sent_whole(client):
+    fault = client.get("/api/layers/faults/features.geojson").json()["features"][0]
+    assert fault["properties"] == {"name": "Fault"}
+    assert fault["geometry"]["coordinates"][1] == [10.1, 52.1]
+    station = client.get("/api/layers/stations/features.geojson").json()["features"][0]["properties"]
+    assert (station["name"], station["up"], station["up_sigma"]) == ("ABCD", 3.0, pytest.approx(0.3))
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/../server.py", "/%2e%2e/server.py", "/..%2fserver.py", "/api/layers/..%2f..%2fetc/point?part=x&row=0",
+     "/assets/..%2f..%2f..%2fserver.py", "/etc/passwd", "//etc/passwd"],
+)  # fmt: skip
+def test_no_path_leads_out(client, path):
+    assert client.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("part", ["../../manifest", "L2b/../../x", "/etc/passwd", "L2b/E43N32/L2b_044_0001_IW1_VV\x00"])
+def test_a_part_is_one_of_the_store(client, part):
+    answer = client.get(f"/api/layers/{LAYER}/point", params={"part": part, "row": 0})
+    assert answer.status_code == 422
+    assert "has no part" in answer.json()["detail"]
+
+
+def test_limits_hold(client, monkeypatch):
+    url = f"/api/layers/{LAYER}/statistics"
+    circle = [[10 + 0.01 * np.cos(a), 52 + 0.01 * np.sin(a)] for a in np.linspace(0, 6, 501)]
+    assert client.post(url, {"polygon": circle}).status_code == 422
+    assert client.post(url, {"polygon": circle[:500]}).status_code == 200
+    assert (
+        client.post(url, {"polygon": [[10, 52], [11, 53], [11, 52], [10, 53]]})
+        .json()["detail"]
+        .startswith("the outline crosses")
+    )
+    assert client("POST", url, content=b"x" * (MAX_BODY + 1)).status_code == 413
+    assert client.post(url, {"polygon": AROUND, "other": 1}).status_code == 422
+    monkeypatch.setattr("groundshift.explore.points.AREA_POINTS", 1000)
+    assert "about 4000 points around" in client.post(url, {"polygon": AROUND}).json()["detail"]
+    monkeypatch.setattr("groundshift.explore.server.MAX_ROWS", 10)
+    monkeypatch.setattr("groundshift.explore.points.AREA_POINTS", 10_000)
+    assert client.post(f"/api/layers/{LAYER}/selection", {"polygon": AROUND}).status_code == 422
+
+
+def test_the_server_is_read_only_and_closed(client):
+    answer = client.get("/api/catalog.json", headers={"Origin": "http://elsewhere"})
+    assert not any(name.startswith("access-control") for name in answer.headers)
+    assert "default-src 'self'" in answer.headers["content-security-policy"]
+    assert "http" not in answer.headers["content-security-policy"]
+    assert client.get("/api/catalog.json", host="elsewhere.example").status_code == 400
+    for method in ("PUT", "DELETE", "PATCH", "POST"):
+        assert client(method, "/api/catalog.json").status_code == 405
+        assert client(method, "/index.html").status_code in (404, 405)
+
+
+@pytest.fixture(scope="module")
+def operations(client):
+    """Method and path of everything that the server describes."""
+    paths = client.get("/api/openapi.json").json()["paths"]
+    return [(method.upper(), path) for path, item in sorted(paths.items()) for method in item]
+
+
+ODD = st.one_of(
+    st.text(max_size=20),
+    st.integers(-(2**70), 2**70).map(str),
+    st.floats().map(str),
+    st.sampled_from([LAYER, "quake", "", "null"]),
+)
+BODY = st.recursive(
+    st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["polygon", "line", "field", "width", "format", "least"]), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@settings(
+    max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_odd_questions_get_a_plain_no(client, operations, data):
+    method, path = data.draw(st.sampled_from(operations))
+    from urllib.parse import quote
+
+    while "{" in path:
+        head, _, rest = path.partition("{")
+        path = head + quote(data.draw(ODD), safe="") + rest.partition("}")[2]
+    query = data.draw(
+        st.dictionaries(st.sampled_from(["field", "part", "row", "longitude", "latitude", "radius", "low"]), ODD)
+    )
+    body = {"json": data.draw(BODY)} if method == "POST" else {}
+    assert client(method, path, params=query, **body).status_code in (200, 404, 405, 422)
+
+
+def test_sources_must_be_there_and_known(tmp_path):
+    with pytest.raises(InputError, match="does not exist"):
+        create_app([tmp_path / "nothing"])
+    with pytest.raises(InputError, match="neither a store nor a folder"):
+        create_app([tmp_path])
+    (tmp_path / "a.txt").write_text("x")
+    with pytest.raises(InputError, match="of no known kind"):
+        create_app([tmp_path / "a.txt"])
+    with pytest.raises(InputError, match="nothing to show"):
+        create_app([])
+
+
+def test_files_of_points_need_no_store(tmp_path):
+    write_points(tmp_path / "points.parquet", village(100))
+    (layer,) = Client(create_app([tmp_path / "points.parquet"])).get("/api/catalog.json").json()["layers"]
+    assert layer["points"] == 100
+
+
+def test_an_export_is_what_the_server_says(folder, tmp_path, client):
+    export_page([folder / "ground", folder / "quake.tif", folder / "faults.geojson"], tmp_path / "page")
+    record = json.loads((tmp_path / "page/api/catalog.json").read_text())
+    entry = next(each for each in record["layers"] if each["kind"] == "points")
+    assert record["static"]
+    x, y = tile_of(12)
+    tile = (tmp_path / f"page/api/layers/{LAYER}/tiles/{entry['max_zoom']}").rglob("*.bin")
+    assert sum(unpacked(each.read_bytes())[0]["count"] for each in tile) == 4000
+    low = tmp_path / f"page/api/layers/{LAYER}/tiles/8/{x >> 4}/{y >> 4}.bin"
+    assert low.read_bytes() == client.get(f"/api/layers/{LAYER}/tiles/8/{x >> 4}/{y >> 4}.bin").content
+    block = json.loads((tmp_path / f"page/api/layers/{LAYER}/points/0-1.json").read_text())
+    asked = client.get(f"/api/layers/{LAYER}/point?part={entry['parts'][0]}&row=256").json()
+    assert block["points"][0] | {"dates": block["dates"]} == asked
+    assert (tmp_path / "page/index.html").read_bytes() == (PAGE / "index.html").read_bytes()
+    with pytest.raises(InputError, match="is there already"):
+        export_page([folder / "ground"], tmp_path / "page")
+
+
+def test_places_go_there_and_back():
+    rng = np.random.default_rng(0)
+    longitude, latitude = rng.uniform(-180, 180, 100), rng.uniform(-85, 85, 100)
+    np.testing.assert_allclose(to_degrees(*to_centimetres(longitude, latitude)), [longitude, latitude], atol=1e-9)
+
+
+def test_cells_below_a_tile_follow_each_other():
+    x, y = (v.ravel() for v in np.meshgrid(np.arange(64), np.arange(64)))
+    code = morton(x, y)
+    assert sorted(code) == list(range(64 * 64))
+    np.testing.assert_array_equal(code >> 4, morton(x >> 2, y >> 2))
