@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numba
 import numpy as np
 
 YEAR = 365.0  # days of a year in these fields, and nowhere else
-_ORDER = ("1", "t", "cos", "sin", "t2", "t3")
+_SINE = tuple(np.float32((-1) ** k * np.pi ** (2 * k + 1) / math.factorial(2 * k + 1)) for k in range(7))  # of πr, by r
+_COSINE = tuple(np.float32((-1) ** k * np.pi ** (2 * k) / math.factorial(2 * k)) for k in range(7))
 
 
 class SeriesFields(NamedTuple):
@@ -84,7 +86,7 @@ def _fill(series: np.ndarray, years: np.ndarray, first: float, wavelength: float
         [np.append(linear[0], [0, 0]), np.append(linear[1], [0, 0]), np.append(square[4], [0]), cubic[2], cubic[3],
          seasonal_design(np.array([first]))[0] @ cubic]
     )  # fmt: skip
-    _fields(series, np.ascontiguousarray(q.T, np.float32), years, rows, constants, 4 * np.pi / wavelength, out)
+    _fields(series, np.ascontiguousarray(q.T, np.float32), years, rows, constants, 2 / wavelength, out)
 
 
 @numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz", "arcp"})
@@ -102,17 +104,27 @@ def _project(values, mean, basis, out):
 
 
 @numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz", "arcp"})
-def _coherence(values, years, constant, rate, factor):
-    a, b = 0.0, 0.0
+def _coherence(values, years, constant, rate, turns):
+    """|mean exp(i 2π r)| of residuals r in turns, by the double angle of polynomials of πr, so that it is done for many
+    dates at once; to 1e-6."""
+    one, two, half = np.float32(1), np.float32(2), np.float32(0.5)
+    a, b = np.float32(0), np.float32(0)
     for t in range(values.size):
-        angle = factor * (values[t] - constant - rate * years[t])
-        a += np.cos(angle)
-        b += np.sin(angle)
+        angle = (values[t] - constant - rate * years[t]) * turns
+        r = angle - np.floor(angle + half)
+        q = r * r
+        sine, cosine = _SINE[6], _COSINE[6]
+        for k in range(5, -1, -1):
+            sine, cosine = sine * q + _SINE[k], cosine * q + _COSINE[k]
+        sine = sine * r
+        a += one - two * sine * sine
+        b += two * sine * cosine
     return np.hypot(a, b) / values.size
 
 
 @numba.njit(cache=True, nogil=True)
-def _fields(series, basis, years, rows, constants, factor, out):
+def _fields(series, basis, years, rows, constants, turns, out):
+    single, turns = years.astype(np.float32), np.float32(turns)
     count = series.shape[1]
     part = np.empty(6)
     for i in range(series.shape[0]):
@@ -132,5 +144,5 @@ def _fields(series, basis, years, rows, constants, factor, out):
         out[4, i] = np.hypot(model[3], model[4])
         out[6, i] = np.sqrt(cubic / count)
         out[5, i] = constants[2] * out[6, i]
-        out[7, i] = _coherence(values, years, model[0] + mean, model[1], factor)
+        out[7, i] = min(_coherence(values, single, np.float32(model[0] + mean), np.float32(model[1]), turns), 1.0)
         out[8, i] = model[5] + mean

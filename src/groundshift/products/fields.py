@@ -34,8 +34,6 @@ def recompute_fields(table: pa.Table) -> pa.Table:
     for name in _FIELDS:
         if name in table.column_names:
             values = getattr(fields, name).astype(np.float32)
-            if name == "temporal_coherence":
-                np.minimum(values, 1, out=values)  # one more in the last digit
             table = table.set_column(table.column_names.index(name), name, pa.array(values))
     return table
 

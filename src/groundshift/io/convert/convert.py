@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import logging
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +19,10 @@ from groundshift.io.convert.raster import read_raster, write_cog, write_egms_ras
 from groundshift.io.convert.vector import read_vector, write_geojson, write_geopackage
 from groundshift.io.egms import parse_name, read_batches, write_egms
 from groundshift.io.points import read_point_batches, write_points
+
+log = logging.getLogger(__name__)
+
+_SILENCE = 10.0  # seconds
 
 
 class Format(NamedTuple):
@@ -166,8 +172,20 @@ def convert(
     if FORMATS[format_of(source)].raster and change is None and FORMATS[target].raster:
         _write_raster(out, read_raster(source), target)
         return Path(out)
-    parts = ahead(read_parts(source, component=component))
+    parts = _counted(ahead(read_parts(source, component=component)))
     return write_parts(out, ahead(change(parts)) if change else parts, to=to, dialect=dialect)
+
+
+def _counted(parts: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """The same parts; the log says now and then how many points there were."""
+    count, start = 0, time.monotonic()
+    said = start
+    for part in parts:
+        yield part
+        count += len(part)
+        if time.monotonic() - said > _SILENCE:
+            said = time.monotonic()
+            log.info("%d points in %.0f s", count, said - start)
 
 
 def _write_raster(path: str | Path, dataset: xr.Dataset, name: str) -> None:
