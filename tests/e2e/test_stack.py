@@ -34,9 +34,7 @@ def test_a_stack_of_another_program_becomes_ours(made, tmp_path):
 
 def test_errors_are_one_line(made, tmp_path):
     for given, said in (
-        ((tmp_path / "nothing", "-o", tmp_path / "a.zarr"), "does not exist"),
         ((made, "-o", tmp_path / "a.zarr"), "is no stack of radar images that is known"),
-        ((made / "isce2", "-o", tmp_path / "a.zarr", "--reference", "1999-01-01"), "none of the dates"),
         ((made / "isce2", "-o", tmp_path / "a.zarr", "--attributes", tmp_path / "no.json"), "cannot be read as JSON"),
     ):
         done = run("stack", *given)
@@ -44,3 +42,25 @@ def test_errors_are_one_line(made, tmp_path):
         assert done.stderr.startswith("error:")
         assert done.stderr.count("\n") == 1
         assert said in done.stderr
+
+
+def test_a_network_of_interferograms_is_inverted(tmp_path):
+    import rasterio
+
+    days, transform = ("20200101", "20200113", "20200125", "20200206"), rasterio.Affine(50, 0, 5e5, 0, -50, 4e6)
+    profile = {"driver": "GTiff", "count": 1, "dtype": "float32", "height": 12, "width": 15, "crs": "EPSG:32633"}
+    slope = np.linspace(0, 1, 15, dtype=np.float32) + 0 * np.ones((12, 1), np.float32) + np.float32(0.001)
+    for first in range(4):
+        for second in range(first + 1, min(first + 3, 4)):
+            path = tmp_path / "in" / f"{days[first]}_{days[second]}.unw.tif"
+            path.parent.mkdir(exist_ok=True)
+            with rasterio.open(path, "w", transform=transform, **profile) as file:
+                file.write(slope * (second - first), 1)
+    given = ("--incidence", 39, "--heading", -12, "--track", 44)
+    done = run("invert", tmp_path / "in", "-o", tmp_path / "out", *given)
+    assert done.returncode == 0, done.stderr
+    assert "180 points of 5 interferograms and 4 dates" in done.stdout
+    assert {each.name for each in (tmp_path / "out").iterdir()} == {"points.parquet", "quicklook.png", "report.json"}
+    wrong = run("invert", tmp_path / "in", "-o", tmp_path / "out", *given, "--reference", "here")
+    assert wrong.returncode == 2
+    assert "LON,LAT,RADIUS" in wrong.stderr

@@ -78,12 +78,14 @@ def snap_day(day: np.datetime64) -> str:
 
 
 def band_date(band: re.Match[str]) -> np.datetime64:
+    """The day in the name of a band, from a match of :data:`BAND`; NaT if it is none."""
     if band[4] not in MONTHS:
         return np.datetime64("NaT", "D")
     return np.datetime64(f"{band[5]}-{MONTHS.index(band[4]) + 1:02d}-{band[3]}", "D")
 
 
 def snap_parts(path: Path, layout: str, products: list[Product], supplement: Supplement) -> Parts:
+    """What one or several products say of a stack."""
     images = [image for each in products for image in _images(each, supplement)]
     if not images:
         raise InputError(f"{path} has no bands such as i_VV_19Mar2023 and q_VV_19Mar2023; write the complex stack")

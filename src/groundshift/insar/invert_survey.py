@@ -1,0 +1,209 @@
+"""What is found of a network of interferograms before it is inverted tile by tile, and how it is inverted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+from pyproj import Geod, Transformer
+
+from groundshift.errors import InputError
+from groundshift.grid.tiles import Box, tile_plan
+from groundshift.insar.geometry import YEAR
+from groundshift.insar.inversion import find_triplets
+from groundshift.io.interferograms import Interferograms
+from groundshift.kernels.robust import robust_fit
+from groundshift.kernels.series_fields import series_fields
+
+_SIDE = 128  # pixels of a box of the survey
+_SAMPLE = 400_000  # pixels of the survey, about
+_RAMPS = 5_000  # pixels that ramps are fitted to
+_LONG = 365.0  # days of a series to which a season is fitted
+_MANY = 10  # and dates
+
+
+class InvertConfig(BaseModel):
+    """How interferograms are inverted."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    min_coherence: float = Field(0.3, ge=0, lt=1, description="pixels of smaller mean coherence are left out")
+    reference: tuple[float, float, float] | None = Field(
+        None, description="longitude and latitude (degrees) and radius (m) of ground that is still; null is all ground"
+    )
+    max_open: float = Field(0.2, ge=0, le=1, description="pixels with a larger share of triplets that do not close go")
+    leave_out_suspects: bool = Field(
+        True, description="leave out, pixel by pixel, interferograms none of whose triplets (two or more) close"
+    )
+    incidence: float | None = Field(None, gt=0, lt=90, description="degrees, where there are no look vectors")
+    heading: float | None = Field(
+        None,
+        ge=-360,
+        le=360,
+        description="flight of the satellite, degrees from north, where there are no look vectors",
+    )
+    wavelength: float | None = Field(None, gt=0, description="m; of the files, or of Sentinel-1, if null")
+    track: int | None = Field(None, ge=1, description="relative orbit; of the files' names if null")
+    crs: str | None = Field(None, description="of eastings and northings; the files' if in metres, or UTM, if null")
+
+
+class Survey(NamedTuple):
+    """What is common to the pixels of a network."""
+
+    offsets: np.ndarray  # float64 (m,), radians: of the reference in each interferogram
+    trends: np.ndarray  # float64 (k, 3): what sums around triplets are, radians: constant, per row, per column
+
+
+def survey(network: Interferograms, config: InvertConfig) -> Survey:
+    """The phase of the reference (a median), and the ramps that sums around triplets have (a robust plane).
+
+    Raises
+    ------
+    InputError
+        If no pixel of the reference has all interferograms and coherence enough.
+    """
+    everywhere = _gathered(network, config, _all_boxes(network))
+    if config.reference is None:
+        reference = everywhere
+    else:
+        reference = _gathered(network, config, _boxes_around(network, *config.reference))
+    if not reference.phase.shape[1]:
+        where = "anywhere" if config.reference is None else f"within {config.reference[2]:g} m of the reference"
+        raise InputError(
+            f"{network.path}: no pixel has all interferograms and a mean coherence of {config.min_coherence} {where}; "
+            "give another --reference LON,LAT,RADIUS, or a lower --min-coherence"
+        )
+    offsets = np.median(reference.phase, axis=1).astype(np.float64)
+    some = np.random.default_rng(0).permutation(everywhere.phase.shape[1])[:_RAMPS]
+    phase = everywhere.phase[:, some] - offsets[:, None]
+    design = np.stack([np.ones(len(some)), everywhere.rows[some], everywhere.columns[some]], axis=1)
+    triplets = find_triplets(network.pairs, len(network.dates))
+    if np.linalg.matrix_rank(design) < design.shape[1]:
+        return Survey(offsets, np.zeros((len(triplets), 3)))
+    with np.errstate(over="ignore"):  # sums that close to the last bit have no scale
+        trends = [robust_fit(design, phase[a] + phase[b] - phase[c]).coefficients for a, b, c in triplets]
+    return Survey(offsets, np.array(trends).reshape(-1, 3))
+
+
+class _Gathered(NamedTuple):
+    phase: np.ndarray  # (m, n)
+    rows: np.ndarray
+    columns: np.ndarray
+
+
+def _gathered(network: Interferograms, config: InvertConfig, boxes: Iterator[tuple[Box, np.ndarray]]) -> _Gathered:
+    """Pixels of boxes that have all interferograms and are coherent."""
+    found = [_Gathered(np.empty((len(network.pairs), 0)), np.empty(0), np.empty(0))]
+    for box, inside in boxes:
+        phase, coherence = network.read(box)
+        good = inside & np.isfinite(phase).all(axis=0)
+        if coherence is not None:
+            good &= mean_coherence(coherence) >= config.min_coherence
+        rows, columns = np.nonzero(good)
+        found.append(_Gathered(phase[:, good], rows + box.top, columns + box.left))
+    return _Gathered(*(np.concatenate(each, axis=-1) for each in zip(*found, strict=True)))
+
+
+def _all_boxes(network: Interferograms) -> Iterator[tuple[Box, np.ndarray]]:
+    """Some boxes all over the grid."""
+    shape = tuple(network.grid.shape)
+    step = max(1, shape[0] * shape[1] // _SAMPLE)
+    for tile in tile_plan(shape, _SIDE)[::step]:
+        yield tile.box, np.ones(tile.box.shape, bool)
+
+
+def _boxes_around(
+    network: Interferograms, longitude: float, latitude: float, radius: float
+) -> Iterator[tuple[Box, np.ndarray]]:
+    """Boxes near a place (degrees), and which of their pixels are within a radius (m)."""
+    to_degrees = Transformer.from_crs(network.grid.crs.proj, "EPSG:4326", always_xy=True)
+    for tile in tile_plan(tuple(network.grid.shape), _SIDE):
+        box = tile.box
+        rows, columns = np.mgrid[box.slices] + 0.5
+        x, y = (each.reshape(rows.shape) for each in network.grid.affine @ np.stack([columns.ravel(), rows.ravel()]))
+        centre = (np.full(rows.shape, each) for each in (longitude, latitude))
+        away = Geod(ellps="WGS84").inv(*centre, *to_degrees.transform(x, y))[2]
+        if (away <= radius).any():
+            yield box, away <= radius
+
+
+class Looks:
+    """Unit vectors from the ground to the satellite, wherever they come from."""
+
+    def __init__(self, network: Interferograms, config: InvertConfig) -> None:
+        self.network, self.constant = network, None
+        if network.look and config.incidence is None:
+            return
+        incidence = config.incidence or network.incidence
+        missing = [
+            f"--{name}" for name, value in (("incidence", incidence), ("heading", config.heading)) if value is None
+        ]
+        if missing:
+            raise InputError(
+                f"{network.path} has no look vectors (*.geo.E.tif, *.geo.N.tif, *.geo.U.tif); copy them into it, "
+                f"or give {' and '.join(missing)} in degrees "
+                "(an ascending Sentinel-1 flies at about -12, a descending at -168)"
+            )
+        angle, away = np.radians(incidence), np.radians(config.heading + 90)  # it looks to the right
+        self.constant = np.array([-np.sin(angle) * np.sin(away), -np.sin(angle) * np.cos(away), np.cos(angle)])
+
+    def at(self, box: Box) -> np.ndarray:
+        """float64 (3, y, x)."""
+        if self.constant is None:
+            return self.network.read_look(box)
+        return np.broadcast_to(self.constant[:, None, None], (3, *box.shape))
+
+
+def coherence_weights(coherence: np.ndarray) -> np.ndarray:
+    """1 / variance of the phase of interferograms, up to a factor: γ² / (1 − γ²), γ at most 0.99.
+
+    Source: Rodriguez & Martin (1992), doi:10.1049/ip-f-2.1992.0018 (Cramér–Rao bound).
+    """
+    square = np.clip(coherence, 0, 0.99) ** 2
+    return square / (1 - square)
+
+
+def mean_coherence(coherence: np.ndarray) -> np.ndarray:
+    """Over interferograms (m, …), of those that are known."""
+    known = np.isfinite(coherence)
+    return np.where(known, coherence, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+
+
+class LineFields(NamedTuple):
+    """Of straight lines through series, float64 (n,)."""
+
+    mean_velocity: np.ndarray  # mm/yr of 365.25 days
+    mean_velocity_std: np.ndarray  # mm/yr
+    rmse: np.ndarray  # mm
+    temporal_coherence: np.ndarray  # 0 to 1
+
+
+def line_fields(series: np.ndarray, days: np.ndarray, *, wavelength: float) -> LineFields:
+    """Velocity of series that are too short for a season.
+
+    Parameters
+    ----------
+    series
+        mm, float (n, time), without gaps.
+    days
+        Ascending, float (time,), three or more.
+    wavelength
+        mm.
+    """
+    years = (days - days.mean()) / YEAR
+    velocity = series @ years / (years @ years)
+    rest = series - series.mean(axis=1, keepdims=True) - velocity[:, None] * years
+    variance = (rest**2).sum(axis=1) / max(len(days) - 2, 1)
+    coherence = np.abs(np.exp(4j * np.pi / wavelength * rest).mean(axis=1))
+    return LineFields(velocity, np.sqrt(variance / (years @ years)), np.sqrt((rest**2).mean(axis=1)), coherence)
+
+
+def point_fields(series: np.ndarray, days: np.ndarray, wavelength: float) -> dict[str, np.ndarray]:
+    """EGMS fields of series (n, time) in mm that have no gaps; without a season if they are shorter than a year."""
+    if days[-1] - days[0] >= _LONG and len(days) >= _MANY:
+        fields = series_fields(series, days, wavelength=wavelength)._asdict()
+        del fields["first"]
+        return fields
+    return line_fields(series, days, wavelength=wavelength)._asdict()
