@@ -1,6 +1,6 @@
 # Needs make and Python 3.11 or newer; everything else goes into .venv.
 #
-#   make demo        measure a built-in simulated earthquake: pictures, a profile and the error against truth
+#   make demo        an earthquake and a sinking town, simulated, measured and compared with the truth
 #   make test        lint, types, import contracts and all tests
 #   make lint        the first three of these
 #   make format      rewrite the code as ruff wants it

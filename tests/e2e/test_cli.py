@@ -40,15 +40,23 @@ def test_demo_ends_with_pictures_and_numbers(tmp_path):
     measured, true = map(float, re.search(r"right-lateral (\S+) ± \S+ m \(true (\S+)\)", said).groups())
     assert 8 < true < 12
     assert measured == pytest.approx(true, rel=0.06)
-    names = {path.name for path in (tmp_path / "demo").iterdir()}
+    for component in ("up", "east"):
+        assert float(re.search(rf"{component} in \d+ cells of 100 m: error (\S+) mm/yr", said)[1]) < 1.0
+    alone, fused = (
+        float(re.search(rf"{who}: .*north[^(,]*?\(?([\d.]+) m", said)[1]) for who in ("radar alone", "stations")
+    )
+    assert fused < alone / 3
+    pair = tmp_path / "demo" / "earthquake"
+    names = {path.name for path in pair.iterdir()}
     assert names >= {"displacement.tif", "quicklook.png", "comparison.png", "profile.png", "pre.tif", "trace.geojson"}
-    told = run("info", tmp_path / "demo" / "displacement.tif").stdout
+    told = run("info", pair / "displacement.tif").stdout
     assert "displacement map, 512 x 512 pixels of 10 m, EPSG:32611" in told
     assert "2019-06-28 to 2019-07-13" in told
-    profile = run(
-        "profile", tmp_path / "demo" / "displacement.tif", tmp_path / "demo" / "trace.geojson", "-o", tmp_path
-    )
+    profile = run("profile", pair / "displacement.tif", pair / "trace.geojson", "-o", tmp_path)
     assert "right-lateral +" in profile.stdout
+    command = re.search(r"groundshift explore (.*)", said)[1].split()
+    exported = run("explore", *command, "--export", tmp_path / "map").stdout
+    assert (tmp_path / "map" / "index.html").is_file(), exported
 
 
 def test_pair_info_and_errors(files, tmp_path):

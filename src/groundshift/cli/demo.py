@@ -12,7 +12,7 @@ from groundshift.cli.options import Method, MethodName, Out
 
 @app.command(name="demo")
 def demo(out: Out = Path("demo-output"), method: Method = MethodName.AUTO, seed: int = 1) -> None:
-    """Simulate an earthquake, measure it, and compare with the truth."""
-    from groundshift.validate.demo import run_demo
+    """Simulate an earthquake and a sinking town, measure them, and compare with the truth."""
+    from groundshift.demo.story import run_demo
 
     typer.echo(run_demo(out, method=method, seed=seed))

@@ -1,1 +1,1 @@
-"""How good a result is: errors against truth, benchmark tables, and the demo."""
+"""How good a result is: errors against truth, and benchmark tables."""

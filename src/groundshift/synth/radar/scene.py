@@ -11,7 +11,7 @@ from scipy.special import ndtri
 from groundshift.model.radar_stack import LAYERS, SENTINEL1_WAVELENGTH
 from groundshift.synth.radar.atmosphere import Atmosphere, between, make_atmosphere
 from groundshift.synth.radar.geometry import AZIMUTH_SPACING, Geometry
-from groundshift.synth.radar.ground import Ground, make_ground
+from groundshift.synth.radar.ground import Buildings, Ground, make_ground
 from groundshift.synth.radar.hashing import generator_of, key_of, uniform
 from groundshift.synth.radar.motion import Motions, course, make_motions
 from groundshift.synth.radar.options import COVERS, REGIONS, YEAR, StackOptions
@@ -61,6 +61,18 @@ def make_scene(options: StackOptions) -> Scene:
         atmosphere=make_atmosphere(options.atmosphere, geometry, days, random),
         coherence=np.stack([coherence_matrix(getattr(options.scatterers.coherence, name), days) for name in COVERS]),
     )  # fmt: skip
+
+
+def ground_velocity(options: StackOptions, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
+    """True velocity of open ground at places in degrees (n,), float64 (n, 3): east, north, up, mm/yr of 365.25 days.
+
+    The least-squares fit of 1, t, cos 2πt, sin 2πt to the true series on the dates of the stack.
+    """
+    scene = make_scene(options)
+    east, north = scene.geometry.metres(latitude, longitude)
+    nothing = np.zeros(np.shape(east))
+    motion = scene.motions.fields(east, north, Buildings(nothing.astype(np.int32), nothing, nothing))
+    return np.einsum("m,mcn->nc", _rates(scene), motion)
 
 
 def _dates(options: StackOptions, random: np.random.Generator) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The demo: simulate an earthquake, measure it, and hold the result against the truth."""
+"""An earthquake in two optical images: simulated, measured, and held against the truth."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SPACING = 250.0  # metres: of the offsets along it
 _WIDTH = 1250.0  # metres: of the swath in the middle of the fault
 
 
-def run_demo(out: str | Path, *, method: str = "auto", seed: int = 1, size: int = 512) -> str:
+def run_earthquake(out: str | Path, *, method: str = "auto", seed: int = 1, size: int = 512) -> str:
     """Write a simulated pair, its map, pictures and numbers against the truth into a folder.
 
     Returns
