@@ -11,11 +11,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import cholesky, solve_triangular
-from scipy.optimize import minimize
+from scipy.optimize import minimize_scalar
 
-_EPOCHS = 500  # at most
-_INDEX = (-2.0, 0.0)
+_EPOCHS = 300  # at most
+_INDICES = (-0.2, -0.5, -0.8, -1.1, -1.4, -1.7, -2.0)
 
 
 class Noise(NamedTuple):
@@ -61,46 +60,51 @@ def coloured_fit(
     step = max(1.0, np.ceil((days[-1] - days[0] + 1) / _EPOCHS))
     epoch = ((days - days[0]) // step).astype(int)
     kept, starts, count = np.unique(epoch, return_index=True, return_counts=True)
-    model = np.add.reduceat(design, starts) / count[:, None]
-    mean = np.add.reduceat(values, starts) / count
-    fewer = np.median(count) / count  # variance of white noise against a usual epoch
-    memory: dict[float, np.ndarray] = {}
+    root = np.sqrt(np.median(count) / count)  # of the variance of white noise against a usual epoch
+    model = np.add.reduceat(design, starts) / count[:, None] / root[:, None]
+    mean = np.add.reduceat(values, starts) / count / root
+    tried = _INDICES if index is None else (index,)
+    likely = [_Likelihood(kept, root, model, mean, each) for each in tried]
+    best = min(likely, key=lambda each: each.badness)
+    if index is None:
+        middle = tried.index(best.index)
+        if 0 < middle < len(tried) - 1:
+            below, at, above = (likely[middle + k].badness for k in (-1, 0, 1))
+            shift = 0.5 * (below - above) / max(below - 2 * at + above, 1e-9) * (tried[middle + 1] - tried[middle])
+            refined = _Likelihood(kept, root, model, mean, best.index + float(shift))
+            best = min(best, refined, key=lambda each: each.badness)
+    coefficients, covariance, scale = best.solution()
+    return ColouredFit(coefficients, covariance, Noise(best.index, best.share, scale, float(step)))
 
-    def covariance(share: float, kappa: float) -> np.ndarray:
-        if kappa not in memory:
-            column = power_law(kept[-1] + 1, kappa)
-            lower = np.zeros((len(kept), len(column)))
-            for row, number in enumerate(kept):
-                lower[row, : number + 1] = column[number::-1]
-            memory.clear()
-            memory[kappa] = lower @ lower.T
-        return share * memory[kappa] + (1 - share) * np.diag(fewer)
 
-    def pieces(share: float, kappa: float) -> tuple[np.ndarray, np.ndarray, float, float]:
-        factor = cholesky(covariance(share, kappa) + 1e-9 * np.eye(len(kept)), lower=True)
-        a, b = (solve_triangular(factor, each, lower=True) for each in (model, mean))
+class _Likelihood:
+    """Restricted likelihood for one spectral index; noise is made independent once, for all shares."""
+
+    def __init__(self, kept: np.ndarray, root: np.ndarray, model: np.ndarray, mean: np.ndarray, index: float) -> None:
+        self.index = index
+        column = power_law(kept[-1] + 1, index)
+        lower = np.zeros((len(kept), len(column)))
+        for row, number in enumerate(kept):
+            lower[row, : number + 1] = column[number::-1] / root[row]
+        self._power, axes = np.linalg.eigh(lower @ lower.T)
+        self._model, self._mean = axes.T @ model, axes.T @ mean
+        self._free = len(kept) - model.shape[1]
+        found = minimize_scalar(self._badness, bounds=(-8, 8), method="bounded", options={"xatol": 0.02})
+        self.badness, self.share = float(found.fun), float(1 / (1 + np.exp(-found.x)))
+
+    def solution(self) -> tuple[np.ndarray, np.ndarray, float]:
+        """Coefficients, their covariance, and the scale of the noise."""
+        r, projected, squares, _ = self._pieces(self.share)
+        inverse, variance = np.linalg.inv(r), squares / self._free
+        return inverse @ projected, variance * inverse @ inverse.T, float(np.sqrt(variance))
+
+    def _pieces(self, share: float) -> tuple[np.ndarray, np.ndarray, float, float]:
+        variance = share * np.maximum(self._power, 0) + (1 - share) + 1e-12
+        a, b = self._model / np.sqrt(variance)[:, None], self._mean / np.sqrt(variance)
         q, r = np.linalg.qr(a)
         rest = b - q @ (q.T @ b)
-        logs = 2 * np.log(np.diag(factor)).sum() + 2 * np.log(np.abs(np.diag(r))).sum()
-        return r, q.T @ b, float(rest @ rest), float(logs)
+        return r, q.T @ b, float(rest @ rest), float(np.log(variance).sum() + 2 * np.log(np.abs(np.diag(r))).sum())
 
-    free = len(kept) - design.shape[1]
-
-    def badness(x: np.ndarray) -> float:
-        kappa = index if index is not None else float(np.clip(x[1], *_INDEX))
-        _, _, squares, logs = pieces(1 / (1 + np.exp(-x[0])), kappa)
-        return (
-            logs + free * np.log(squares) + 0.02 * max(abs(x[0]) - 6, 0) ** 2
-        )  # all of one kind is no nearer than e⁻⁶
-
-    simplex = [[0.0], [2.0]] if index is not None else [[0.0, -1.0], [2.0, -1.0], [0.0, -1.4]]
-    options = {"initial_simplex": simplex, "xatol": 0.03, "fatol": 0.01, "maxiter": 120}
-    found = minimize(badness, simplex[0], method="Nelder-Mead", options=options)
-    share = float(1 / (1 + np.exp(-found.x[0])))
-    kappa = index if index is not None else float(np.clip(found.x[1], *_INDEX))
-    r, projected, squares, _ = pieces(share, kappa)
-    inverse = np.linalg.inv(r)
-    variance = squares / free
-    return ColouredFit(
-        inverse @ projected, variance * inverse @ inverse.T, Noise(kappa, share, float(np.sqrt(variance)), float(step))
-    )
+    def _badness(self, logit: float) -> float:
+        _, _, squares, logs = self._pieces(float(1 / (1 + np.exp(-logit))))
+        return logs + self._free * np.log(squares)

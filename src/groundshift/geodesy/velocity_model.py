@@ -189,8 +189,9 @@ def fit_velocity_model(
             raise InputError(f"fewer than {_LEAST} stations have a velocity {each}; a model needs that many of each")
     inflation = np.zeros(stations.velocity.shape)
     pole = estimate_pole(stations)
+    fields = None
     for number in range(_ROUNDS):
-        fields = _estimate(stations, pole, inflation, config)
+        fields = _estimate(stations, pole, inflation, config, fields)
         model = VelocityModel(stations, fields, pole, inflation, stations.frame, stations.source)
         if number == _ROUNDS - 1:
             break
@@ -206,9 +207,13 @@ def fit_velocity_model(
 
 
 def _estimate(
-    stations: StationVelocities, pole: Pole, inflation: np.ndarray, config: VelocityModelConfig
+    stations: StationVelocities,
+    pole: Pole,
+    inflation: np.ndarray,
+    config: VelocityModelConfig,
+    before: tuple[Field3, Field3, Field3] | None,
 ) -> tuple[Field3, Field3, Field3]:
-    """Size, length and local motion of each component, of the greatest likelihood."""
+    """Size, length and local motion of each component, of the greatest likelihood; near those before, if given."""
     rest = stations.velocity - rotation_design(stations.latitude, stations.longitude) @ pole.rotation
     places = geocentric(stations.latitude, stations.longitude) / 1000
     out = []
@@ -217,10 +222,14 @@ def _estimate(
         noise = stations.sigma[there, number] ** 2 + inflation[there, number]
         values = rest[there, number] - np.average(rest[there, number], weights=1 / (noise + np.median(noise)))
         spread = max(float(np.var(values)), 1e-4)
-        kernel = ConstantKernel(spread, (1e-4 * spread, 100 * spread)) * Matern(
-            min(150.0, config.longest), (config.shortest, config.longest), nu=1.5
-        ) + WhiteKernel(0.1 * spread, (1e-5 * spread, 10 * spread))
-        process = GaussianProcessRegressor(kernel, alpha=noise, n_restarts_optimizer=2, random_state=0)
+        start = before[number] if before else Field3(np.sqrt(spread), 150.0, np.sqrt(0.1 * spread))
+        sizes, lengths, locals_ = (
+            (1e-4 * spread, 100 * spread), (config.shortest, config.longest), (1e-5 * spread, 10 * spread),
+        )  # fmt: skip
+        kernel = ConstantKernel(np.clip(start.size**2, *sizes), sizes) * Matern(
+            np.clip(start.length, *lengths), lengths, nu=1.5
+        ) + WhiteKernel(np.clip(start.local**2, *locals_), locals_)
+        process = GaussianProcessRegressor(kernel, alpha=noise, n_restarts_optimizer=0 if before else 2, random_state=0)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # a length at its limit is an answer
             process.fit(places[there], values)

@@ -1,0 +1,222 @@
+"""Frames, poles, rates, noise and velocity models against what is known of them."""
+
+import numpy as np
+import pytest
+from pyproj import Transformer
+from scipy.signal import fftconvolve
+
+from groundshift.errors import ConfigurationError, InputError
+from groundshift.geodesy.frames import POLES, estimate_pole, plate_velocity, to_frame
+from groundshift.geodesy.midas import midas_rate
+from groundshift.geodesy.noise import coloured_fit, power_law
+from groundshift.geodesy.trajectory import (
+    YEAR,
+    Relaxation,
+    TrajectoryConfig,
+    fit_trajectory,
+    trajectory_design,
+    velocities_of,
+)
+from groundshift.geodesy.velocity_field import GridField, grid_to_frame, sample_field
+from groundshift.geodesy.velocity_model import fit_velocity_model
+from groundshift.kernels.rotation import geocentric, local_axes
+from groundshift.model.stations import build_series, build_velocities
+
+WHERE = np.array([46.9, 52.4, 38.0]), np.array([7.5, 13.1, -4.0])
+
+
+def stations_of(latitude, longitude, velocity, sigma=0.2, frame="ITRF2014"):
+    names = [f"S{number}" for number in range(len(latitude))]
+    spread = np.broadcast_to(sigma, (len(latitude), 3))
+    return build_velocities(names, latitude, longitude, velocity, sigma=spread, frame=frame, source="test")
+
+
+@pytest.mark.parametrize("model", POLES)
+def test_plates_move_as_in_proj(model):
+    for plate in POLES[model]:
+        moving = Transformer.from_pipeline(f"+proj=pipeline +step +init={model}:{plate} +t_epoch=2000")
+        start = geocentric(*WHERE)
+        end = np.stack(moving.transform(*start.T, np.full(3, 2010.0))[:3], 1)
+        expected = np.einsum("nij,nj->ni", local_axes(*WHERE), end - start) * 100
+        np.testing.assert_allclose(plate_velocity(*WHERE, plate, model=model), expected, atol=2e-4)
+
+
+def test_etrf2014_is_itrf2014_less_the_european_plate():
+    """As in the EUREF technical note 1: ETRF2014 has no translation, and turns with the plate of ITRF2014."""
+    velocity = np.array([[20.0, 16.0, 1.0], [19.0, 15.0, -1.0], [19.0, 16.5, 0.0]])
+    found = to_frame(stations_of(*WHERE, velocity), "ETRF2014").velocity
+    np.testing.assert_allclose(found, velocity - plate_velocity(*WHERE, "EURA", model="ITRF2014"), atol=1e-3)
+
+
+def test_frames_go_there_and_back():
+    stations = stations_of(*WHERE, np.ones((3, 3)), frame="IGS14")
+    for frame in ("ETRF2000", "ITRF2008", "plate-fixed EURA", "IGS20"):
+        there = to_frame(stations, frame)
+        assert there.frame == frame
+        np.testing.assert_allclose(to_frame(there, "IGS14").velocity, 1, atol=1e-3)
+    with pytest.raises(ConfigurationError, match="'mars' is not known"):
+        to_frame(stations, "mars")
+    with pytest.raises(ConfigurationError, match="plate 'XXXX'"):
+        plate_velocity(*WHERE, "XXXX")
+
+
+def test_a_pole_is_found_though_stations_are_wrong():
+    random = np.random.default_rng(0)
+    latitude, longitude = random.uniform(36, 60, 60), random.uniform(-8, 30, 60)
+    errors = []
+    for _ in range(25):
+        velocity = plate_velocity(latitude, longitude, "EURA") + 0.2 * random.standard_normal((60, 3))
+        velocity[:6, :2] += 8
+        pole = estimate_pole(stations_of(latitude, longitude, velocity))
+        away = pole.rotation - POLES["ITRF2020"]["EURA"]
+        errors.append(away @ np.linalg.solve(pole.covariance, away) / 3)
+        assert (pole.used[:6] < 0.1).all()
+    assert np.mean(errors) == pytest.approx(1, abs=0.35)
+    assert pole.place[2] == pytest.approx(0.256, abs=0.01)
+    with pytest.raises(InputError, match="three or more"):
+        estimate_pole(stations_of(latitude[:2], longitude[:2], velocity[:2]))
+
+
+def noisy(count, random, index=-1.0):
+    white, flicker = random.standard_normal((2, count))
+    return 1.5 * white + 0.7 * fftconvolve(flicker, power_law(count, index))[:count]
+
+
+def test_sigmas_of_rates_hold_in_coloured_noise():
+    random, count = np.random.default_rng(3), 1500
+    standardised = {"coloured": [], "white": [], "midas": []}
+    for _ in range(60):
+        days = np.flatnonzero(random.random(count) > 0.1).astype(float)
+        design = trajectory_design(days, days.mean(), [], [], TrajectoryConfig())[1]
+        values = noisy(count, random)[days.astype(int)] + design @ [0, 3, 2, 1, 0.5, 0]
+        found = coloured_fit(days, design, values, index=-1.0)
+        standardised["coloured"].append((found.coefficients[1] - 3) / np.sqrt(found.covariance[1, 1]))
+        inverse = np.linalg.inv(design.T @ design)
+        plain = inverse @ design.T @ values
+        spread = np.std(values - design @ plain) * np.sqrt(inverse[1, 1])
+        standardised["white"].append((plain[1] - 3) / spread)
+        midas = midas_rate(days / YEAR, values)
+        standardised["midas"].append((midas.rate - 3) / midas.sigma)
+    variance = {name: np.mean(np.square(each)) for name, each in standardised.items()}
+    assert 0.75 < variance["coloured"] < 1.35  # sixty series: ±0.18
+    assert variance["white"] > 10
+    assert variance["midas"] < 1.25
+
+
+def test_midas_does_not_see_seasons_steps_and_outliers():
+    random, years = np.random.default_rng(0), np.arange(0, 6, 1 / YEAR)
+    values = 4 * years + 5 * np.cos(2 * np.pi * years) + 0.5 * random.standard_normal(len(years))
+    values[years > 3.3] += 30
+    values[random.integers(0, len(years), 60)] += 100
+    assert midas_rate(years, values).rate == pytest.approx(4, abs=0.15)
+    assert midas_rate(years, values, [3.3]).rate == pytest.approx(4, abs=0.1)
+    assert midas_rate(years, values, [3.3]).pairs < midas_rate(years, values).pairs
+    assert np.isnan(midas_rate(years[:300], values[:300]).rate)
+    np.testing.assert_allclose(midas_rate(years, 4 * years).rate, 4)
+
+
+def daily(values, sigma=1.0):
+    days = np.datetime64("2010-01-01") + np.arange(len(values))
+    return build_series(
+        "A", 46, 8, days, np.stack([values] * 3, 1), np.full((len(values), 3), sigma), frame="IGS14", source="x"
+    )
+
+
+def test_a_trajectory_finds_steps_and_relaxation():
+    random, count = np.random.default_rng(1), 2500
+    days = np.arange(count)
+    values = 2 * days / YEAR + 3 * np.sin(2 * np.pi * days / YEAR) + random.standard_normal(count)
+    values[days >= 900] += 15
+    values[days >= 1600] += 20 * np.log1p((days[days >= 1600] - 1600) / 20) - 40
+    values[random.integers(0, count, 40)] += 200
+    quake = str(np.datetime64("2010-01-01") + 1600)
+    config = TrajectoryConfig(detect=6, relaxation=(Relaxation(day=quake),))
+    found = fit_trajectory(daily(values), "up", config)
+    assert [abs((each - np.datetime64("2010-01-01")).astype(int) - 900) <= 5 for each in found.steps] == [True, False]
+    named = dict(zip(found.names, found.coefficients, strict=True))
+    assert named[f"step_{quake}"] == pytest.approx(-40, abs=4)
+    assert named[f"log_{quake}"] == pytest.approx(20, abs=2)
+    assert 10 < found.decays[0] < 40
+    assert found.rate == pytest.approx(2, abs=4 * found.sigma)
+    assert (found.weight[np.abs(values - found.model) > 50] == 0).all()
+    without = fit_trajectory(daily(values), "up", TrajectoryConfig(index=-1.0))
+    assert without.steps == ()
+    assert abs(without.rate - 2) > 2
+
+
+def test_velocities_of_series():
+    random = np.random.default_rng(2)
+    series = daily(3 * np.arange(1200) / YEAR + random.standard_normal(1200))
+    for method in ("trajectory", "midas"):
+        found = velocities_of([series], method=method, config=TrajectoryConfig(index=-1.0))
+        np.testing.assert_allclose(found.velocity, 3, atol=0.4)
+        assert found.frame == "IGS14"
+    with pytest.raises(InputError, match="needs 1 years"):
+        velocities_of([daily(np.zeros(300))])
+
+
+def field(latitude, longitude):
+    east = 0.8 * np.sin(np.radians(longitude) * 25)
+    return np.stack([east, 0.5 * np.cos(np.radians(latitude) * 30), 1.0 * np.sin(np.radians(latitude) * 40)], 1)
+
+
+def test_a_velocity_model_predicts_places_and_how_well():
+    random = np.random.default_rng(4)
+    grid = random.uniform(42, 50, 300), random.uniform(4, 16, 300)
+    inside, left = [], []
+    for _ in range(4):
+        latitude, longitude = random.uniform(42, 50, 80), random.uniform(4, 16, 80)
+        sigma = random.uniform(0.1, 0.4, (80, 1)) * [1, 1, 2]
+        truth = field(latitude, longitude) + plate_velocity(latitude, longitude, "EURA")
+        velocity = truth + sigma * random.standard_normal((80, 3))
+        velocity[:4] += 6
+        model = fit_velocity_model(stations_of(latitude, longitude, velocity, sigma, frame="ITRF2020"))
+        found = model.at(*grid)
+        error = found.velocity - field(*grid) - plate_velocity(*grid, "EURA")
+        inside.append(error / np.sqrt(np.diagonal(found.covariance, axis1=1, axis2=2)))
+        out = model.leave_one_out()
+        left.append((out.error / out.sigma)[4:])
+        assert (out.weight[:4].max(axis=1) < 0.3).all()
+        assert np.sqrt(np.mean(error[:, :2] ** 2)) < 0.25
+    assert 0.7 < np.mean(np.square(inside)) < 1.4
+    assert 0.8 < np.mean(np.square(left)) < 1.25
+    some = model.joint_covariance(grid[0][:5], grid[1][:5])
+    np.testing.assert_allclose(some[3:6, 3:6], found.covariance[1], atol=1e-6)
+
+
+def test_leave_one_out_is_what_leaving_one_out_gives():
+    random = np.random.default_rng(5)
+    latitude, longitude = random.uniform(42, 50, 25), random.uniform(4, 16, 25)
+    velocity = field(latitude, longitude) + 0.2 * random.standard_normal((25, 3))
+    velocity[3, :2] = np.nan
+    stations = stations_of(latitude, longitude, velocity)
+    model = fit_velocity_model(stations)
+    left = model.leave_one_out()
+    for number in (0, 3):
+        rest = np.arange(25) != number
+        less = type(model)(stations.select(rest), model.fields, model.pole, model.inflation[rest], "ITRF2014", "x")
+        found = less.at(latitude[number], longitude[number])
+        np.testing.assert_allclose(left.error[number], velocity[number] - found.velocity[0], atol=1e-4)
+
+
+def test_a_grid_is_a_field():
+    random = np.random.default_rng(6)
+    latitude, longitude = random.uniform(44, 48, 40), random.uniform(8, 12, 40)
+    velocity = np.column_stack([0.3 * (longitude - 10), 0.2 * (latitude - 46), np.ones(40)])
+    model = fit_velocity_model(stations_of(latitude, longitude, velocity, 0.05))
+    crs = Transformer.from_crs("EPSG:4326", "EPSG:3035").target_crs
+    box = np.array([4.21e6, 2.49e6, 4.39e6, 2.69e6])
+    grid = sample_field(model, crs, box, 20_000)
+    seen = GridField(grid)
+    np.testing.assert_allclose(
+        seen.at([45.9], [10.1]).velocity, model.at(np.array([45.9]), np.array([10.1])).velocity, atol=0.02
+    )
+    assert np.isnan(seen.at([30.0], [10.0]).velocity).all()
+    moved = grid_to_frame(grid, "ETRF2014")
+    assert moved.frame == "ETRF2014"
+    assert np.nanmax(moved.velocity[..., 0] - grid.velocity[..., 0]) < -15
+    joint = seen.joint_covariance(np.array([45.9, 46.0]), np.array([10.1, 10.2]))
+    assert joint.shape == (6, 6)
+    assert (np.linalg.eigvalsh(joint) > 0).all()
+    with pytest.raises(InputError, match="needs 5 or more"):
+        fit_velocity_model(stations_of(latitude[:4], longitude[:4], velocity[:4]))
