@@ -1,6 +1,7 @@
 """`groundshift basic`, as a user meets it, against the truth of a simulated stack."""
 
 import json
+import signal
 import subprocess
 import sys
 
@@ -14,6 +15,7 @@ from groundshift.insar.basic_config import BasicConfig
 from groundshift.insar.config import ReferenceConfig
 from groundshift.insar.places import range_sine, stack_geometry
 from groundshift.insar.points import geolocate, track_angle
+from groundshift.io.egms import read_egms
 from groundshift.io.points import read_points
 from groundshift.model.points import header, series
 from groundshift.synth.radar.options import StackOptions
@@ -48,9 +50,13 @@ def found(town, out):
 
 
 def test_points_picture_and_report_are_written(out, found):
-    assert {each.name for each in out.iterdir()} == {"points.parquet", "quicklook.png", "report.json"}
+    egms = "EGMS_L2a_015_0001_IW2_VV_2018_2019_1.zip"
+    assert {each.name for each in out.iterdir()} == {"points.parquet", "quicklook.png", "report.json", egms}
     assert (out / "quicklook.png").stat().st_size > 30_000
     table = found[1]
+    again = read_egms(out / egms)
+    assert again["pid"].to_pylist() == table["pid"].to_pylist()
+    assert np.abs(series(again) - series(table)).max() < 0.06
     report = json.loads((out / "report.json").read_text("utf-8"))
     assert report["points"] == len(table) == sum(report["clusters"])
     assert 0.3 < report["acceptance"]["coherence"] < 0.9
@@ -65,6 +71,7 @@ def test_series_are_the_true_motion(found):
     simulation, table, rows, columns = found
     truth = simulation.truth
     on = truth["kind"].values[rows, columns] == truth.attrs["kinds"].index("persistent")
+    on &= table["mp_type"].to_numpy() == 0
     assert on.sum() > 300
     i, j = rows[on], columns[on]
     good = table["temporal_coherence"].to_numpy()[on] > 0.7
@@ -77,6 +84,16 @@ def test_series_are_the_true_motion(found):
     assert (np.abs(error[:, good]) < 55.465763 / 4).all(axis=0).mean() > 0.99  # no cycle is wrong
     # a constant velocity everywhere would be this far off
     assert np.std(truth["velocity"].values[i, j][good]) > 1
+
+
+def test_distributed_scatterers_move_as_the_ground(found):
+    simulation, table, rows, columns = found
+    truth, area = simulation.truth, table["mp_type"].to_numpy()
+    here = (area > 0) & (truth["building"].values[rows, columns] == 0)
+    assert here.sum() > 30
+    assert (area[here] > 20 * 40).all()  # twenty pixels or more
+    error = table["mean_velocity"].to_numpy()[here] - truth["velocity"].values[rows[here], columns[here]]
+    assert 1.4826 * np.median(np.abs(error - np.median(error))) < 1.2
 
 
 def test_strong_scatterers_are_found_and_water_is_not(found):
@@ -98,6 +115,7 @@ def test_points_are_where_the_scatterers_are(found):
     simulation, table, rows, columns = found
     truth, stack = simulation.truth, simulation.stack
     on = truth["kind"].values[rows, columns] == truth.attrs["kinds"].index("persistent")
+    on &= table["mp_type"].to_numpy() == 0
     i, j = rows[on], columns[on]
 
     def metres(latitude, longitude):
@@ -121,6 +139,40 @@ def test_tiles_do_not_matter(town, found):
     np.testing.assert_array_equal(tiled.rows, rows)
     np.testing.assert_array_equal(tiled.columns, columns)
     np.testing.assert_allclose(series(tiled.table), series(table), atol=1e-3)
+
+
+KILLED = """
+import os, signal, sys
+from groundshift.insar.basic import make_basic
+from groundshift.insar.basic_config import BasicConfig
+from groundshift.insar.second_pass import PointTile
+
+measure = PointTile.__call__
+def dying(step, tile):
+    if tile.index == 5:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return measure(step, tile)
+if sys.argv[3] == "die":
+    PointTile.__call__ = dying
+make_basic(sys.argv[1], sys.argv[2], BasicConfig(tile=64, block=400), executor=sys.argv[4])
+"""
+
+
+def test_a_killed_run_goes_on_and_gives_the_same_bytes(town):
+    def call(name, what, executor="serial"):
+        command = [sys.executable, "-W", "error", "-c", KILLED, town / "stack.zarr", town / name, what, executor]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert call("whole", "live", "threads").returncode == 0
+    assert call("killed", "die").returncode == -signal.SIGKILL
+    left = sorted(each.name.rsplit("-", 1)[1] for each in (town / "killed" / ".tiles").iterdir() if each.is_dir())
+    assert left == ["blocks", "pixels", "points"]
+    assert len(list((town / "killed" / ".tiles").glob("*-points/*.npz"))) == 5
+    again = call("killed", "live")
+    assert again.returncode == 0, again.stderr
+    assert not (town / "killed" / ".tiles").exists()
+    for name in ("points.parquet", "report.json"):
+        assert (town / "killed" / name).read_bytes() == (town / "whole" / name).read_bytes()
 
 
 def test_geometry():
@@ -153,6 +205,6 @@ def test_errors_are_one_line(tmp_path):
         [*COMMAND, tmp_path / "none", "-o", tmp_path / "out"], capture_output=True, text=True, check=False
     )
     assert failed.returncode == 1
-    assert "is no Zarr folder" in failed.stderr
+    assert "does not exist" in failed.stderr
     assert "Traceback" not in failed.stderr
     assert not (tmp_path / "out").exists()

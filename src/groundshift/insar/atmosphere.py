@@ -18,6 +18,7 @@ from groundshift.insar.series import motion_projection
 _ROUNDS = 2
 _CALMEST = 0.5  # variance that is added to each date's, of the median, so that no date rules
 _MOST_CELLS = 1200  # at which atmosphere and height errors are told apart
+_NEAREST = 8  # of them, that values between them are from
 _LEVEL_GROUND = 5.0  # standard deviation of height below which no part is linear in height, m
 
 
@@ -159,8 +160,10 @@ def estimate_atmosphere(
         weights = 1 / (variance + _CALMEST * np.median(variance) + 1e-9)
     taken, doubt = rough @ values, 0.0
     if config.split_heights:
-        air = _air_in_heights(cells, counts, above, height @ values, taken, rough, height, config)
-        taken, doubt = taken + np.outer(per_metre, air.values), air.variance
+        known, air = _air_in_heights(positions, displacement, heights, noise, rough, height, config)
+        between = Interpolation(known, np.ones(len(known)), Variogram(0.0, 1.0, 10 * config.cell), _NEAREST)
+        taken = taken + np.outer(per_metre, between.apply(air.values[None], cells)[0])
+        doubt = air.variance
     taken -= taken.mean(axis=1, keepdims=True)
     slope = np.zeros(len(values))
     if config.stratified and above.std() > _LEVEL_GROUND:
@@ -177,32 +180,27 @@ def estimate_atmosphere(
 
 
 def _air_in_heights(
-    cells: np.ndarray,
-    counts: np.ndarray,
-    above: np.ndarray,
-    errors: np.ndarray,
-    shown: np.ndarray,
+    positions: np.ndarray,
+    displacement: np.ndarray,
+    heights: np.ndarray,
+    noise: np.ndarray,
     rough: np.ndarray,
     height: np.ndarray,
     config: AtmosphereConfig,
-) -> HeightAir:
-    """What the atmosphere adds to height errors (k,), from what it shows beside them (time, k)."""
-    fine, size = cells, 1
-    while len(cells) > _MOST_CELLS:
-        size *= 2
-        layers = np.vstack([above, errors, shown])
-        cells, counts, (above, errors, *rows) = _cell_means(cells, layers, counts, config.cell * size)
-        shown = np.array(rows)
-    drift = drift_columns(cells, above, _LEVEL_GROUND)
-    shown = shown - (shown @ drift) @ drift.T
+) -> tuple[np.ndarray, HeightAir]:
+    """What the atmosphere adds to height errors, and the cells where: larger ones where there would be too many."""
+    side, cells = config.cell, np.empty(0)
+    while len(cells) == 0 or len(cells) > _MOST_CELLS:
+        cells, counts, means = _cell_means(positions, np.vstack([displacement, heights]), noise**-2, side)
+        errors = _lower_quartiles(positions, height @ displacement, side)
+        side *= 2
+    drift = drift_columns(cells, means[-1], _LEVEL_GROUND)
+    shown = rough @ means[:-1]
+    shown -= (shown @ drift) @ drift.T
     scale = np.maximum(shown.std(axis=1), 1e-9)
     variogram = estimate_variogram(cells, counts, shown / scale[:, None])
     power = float(height**2 @ nnls(rough**2, scale**2)[0])
-    found = atmosphere_in_heights(cells, counts, drift, errors, variogram, power)
-    if size == 1:
-        return found
-    between = Interpolation(cells, counts, variogram._replace(nugget=0.0), config.neighbours)
-    return found._replace(values=between.apply(found.values[None], fine)[0])
+    return cells, atmosphere_in_heights(cells, counts, drift, errors, variogram, power)
 
 
 def _interpolation(
@@ -272,13 +270,26 @@ def _time_mean(days: np.ndarray, window: float) -> np.ndarray:
     return weight / weight.sum(axis=1, keepdims=True)
 
 
+def _cell_numbers(positions: np.ndarray, side: float) -> np.ndarray:
+    """Number of the square cell that each point is in, int (n,), from 0 on without gaps."""
+    index = np.floor((positions - positions.min(axis=0)) / side).astype(np.int64)
+    return np.unique(index[:, 0] * (index[:, 1].max() + 1) + index[:, 1], return_inverse=True)[1]
+
+
 def _cell_means(
     positions: np.ndarray, layers: np.ndarray, weight: np.ndarray, side: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean positions (k, 2), effective numbers of points (k,), and weighted means of layers (l, n), of square cells."""
-    index = np.floor((positions - positions.min(axis=0)) / side).astype(np.int64)
-    _, cell = np.unique(index[:, 0] * (index[:, 1].max() + 1) + index[:, 1], return_inverse=True)
+    cell = _cell_numbers(positions, side)
     total = np.bincount(cell, weight)
     cells = np.column_stack([np.bincount(cell, weight * each) / total for each in positions.T])
     counts = total**2 / np.bincount(cell, weight**2)
     return cells, counts, np.stack([np.bincount(cell, weight * row) for row in layers]) / total
+
+
+def _lower_quartiles(positions: np.ndarray, values: np.ndarray, side: float) -> np.ndarray:
+    """Lower quartile of the values (n,) in each cell, float64 (k,)."""
+    cell = _cell_numbers(positions, side)
+    order = np.lexsort((values, cell))
+    count = np.bincount(cell)
+    return values[order][np.cumsum(count) - count + (count - 1) // 4]

@@ -34,9 +34,11 @@ from groundshift.insar.points import basic_points
 from groundshift.insar.scan import Pixels, ScanTile, gather_network, stack_gains
 from groundshift.insar.second_pass import PointTile, SolvedNetwork, held_against_others
 from groundshift.insar.series import DisplacementSeries
+from groundshift.io.egms import write_egms
 from groundshift.io.files import write_json
 from groundshift.io.points import write_points
-from groundshift.io.radar_stack import open_stack
+from groundshift.io.stacks import open_any_stack
+from groundshift.model.points import header
 from groundshift.model.radar_stack import LAYERS
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ log = logging.getLogger(__name__)
 
 POINTS_NAME, PICTURE_NAME, REPORT_NAME = "points.parquet", "quicklook.png", "report.json"
 
+_EGMS_CRS = 3035
 _LEAST_POINTS = 10
 _STEPS = ("pixels", "blocks", "points")
 
@@ -68,17 +71,21 @@ def make_basic(
     executor: str | Client = "threads",
     workers: int | None = None,
 ) -> BasicResult:
-    """Measure a stack on disk; writes `points.parquet`, `quicklook.png` and `report.json` to the folder `out`.
+    """Measure a stack on disk; writes points, picture and report to the folder `out`.
 
-    Finished tiles are kept in `out/.tiles` until all is written: the same call goes on where an earlier one ended.
-    Parameters are those of :func:`measure_points`, and :func:`~groundshift.io.radar_stack.open_stack` reads `path`.
+    These are `points.parquet`, `quicklook.png`, `report.json`, and, where eastings and northings are in EPSG:3035, the
+    zip of EGMS under its own name. Finished tiles are kept in `out/.tiles` until all is written: the same call goes on
+    where an earlier one ended. Parameters are those of :func:`measure_points`, and
+    :func:`~groundshift.io.stacks.open_any_stack` reads `path`.
     """
     out, config = Path(out), config or BasicConfig()
-    stack = open_stack(path)
+    stack = open_any_stack(path)
     key, record = run_key([path], config, _software()), run_record([path], config, _software())
     stores = {name: FolderStore(out / ".tiles", f"{key}-{name}", record=record) for name in _STEPS}
     result = measure_points(stack, config, executor=executor, workers=workers, stores=stores.__getitem__)
     write_points(out / POINTS_NAME, result.table)
+    if header(result.table).crs.to_epsg() == _EGMS_CRS:
+        write_egms(out, result.table, version=1)
     save_figure(points_figure(result.table), out / PICTURE_NAME)
     write_json(out / REPORT_NAME, {"stack": Path(path).name, **result.report})
     for store in stores.values():

@@ -48,7 +48,7 @@ class BasicConfig(BaseModel):
     )
     network: NetworkConfig = Field(NetworkConfig(), description="arcs between them, and what is looked for")
     block: int = Field(50_000, ge=200, description="most points of the network that are solved at once")
-    overlap: float = Field(400.0, gt=0, description="ground around a block whose points tie it to others, m")
+    overlap: float = Field(500.0, gt=0, description="ground around a block whose points tie it to others, m")
     atmosphere: AtmosphereConfig | None = Field(
         AtmosphereConfig(), description="what is taken for atmosphere; null leaves it in"
     )
