@@ -71,6 +71,7 @@ for _name in (
     "ortho",
     "ingest",
     "assets",
+    "validate",
     "explore",
     "convert",
     "fields",
