@@ -13,7 +13,8 @@ from groundshift.errors import InputError
 from groundshift.io.files import atomic_path
 from groundshift.model.points import check
 
-_ROWS = 65_536  # of a row group
+_ROWS = 65_536  # of a row group, but for parts that are larger or the last
+_BATCH = 16_384  # rows that are read at once
 
 
 def write_points(path: str | Path, tables: pa.Table | Iterable[pa.Table]) -> None:
@@ -38,17 +39,9 @@ def write_points(path: str | Path, tables: pa.Table | Iterable[pa.Table]) -> Non
     first = next(parts, None)
     if first is None:
         raise InputError("there is no point set to write; expected at least one, perhaps without points")
-    check(first)
-    with (
-        atomic_path(path) as temporary,
-        pq.ParquetWriter(temporary, first.schema, compression="zstd") as writer,
-    ):
-        for part in itertools.chain([first], parts):
-            if part is not first:
-                if not part.schema.equals(first.schema) or part.schema.metadata != first.schema.metadata:
-                    raise InputError("the parts to be written differ in columns, dates or provenance")
-                check(part)
-            writer.write_table(part, row_group_size=_ROWS)
+    with atomic_path(path) as temporary, pq.ParquetWriter(temporary, first.schema, compression="zstd") as writer:
+        for group in _groups(itertools.chain([first], parts)):
+            writer.write_table(group, row_group_size=_ROWS)
 
 
 def read_points(path: str | Path) -> pa.Table:
@@ -69,7 +62,7 @@ def read_points(path: str | Path) -> pa.Table:
     return table
 
 
-def read_point_batches(path: str | Path, *, rows: int = _ROWS) -> Iterator[pa.Table]:
+def read_point_batches(path: str | Path, *, rows: int = _BATCH) -> Iterator[pa.Table]:
     """Read what :func:`write_points` wrote a part at a time, each checked; one without points if the file has none.
 
     Raises
@@ -89,6 +82,23 @@ def read_point_batches(path: str | Path, *, rows: int = _ROWS) -> Iterator[pa.Ta
                 yield table
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path} cannot be read as Parquet ({error}); it may be truncated: write it again") from error
+
+
+def _groups(parts: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """Checked parts of one schema, small ones together."""
+    waiting: list[pa.Table] = []
+    first = None
+    for part in parts:
+        first = first or part.schema
+        if not part.schema.equals(first) or part.schema.metadata != first.metadata:
+            raise InputError("the parts to be written differ in columns, dates or provenance")
+        check(part)
+        waiting.append(part)
+        if sum(map(len, waiting)) >= _ROWS:
+            yield pa.concat_tables(waiting)
+            waiting = []
+    if waiting:
+        yield pa.concat_tables(waiting)
 
 
 def _existing(path: str | Path) -> str | Path:
