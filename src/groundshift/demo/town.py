@@ -22,11 +22,13 @@ from groundshift.products.ortho import make_ortho
 from groundshift.synth.radar.options import StackOptions
 from groundshift.synth.radar.scene import ground_velocity
 from groundshift.synth.radar.stack import STACK, write_simulation
+from groundshift.validate.run import ValidationConfig, summary, validate
 
 ORBITS = ("ascending", "descending")
 _REGION = np.array([1.5, 2.5, -1.0])  # mm/yr east, north, up: of all the ground, which radar alone cannot know
 _MISSING = 0.6  # share of the dates without an image, so that few images see more than three years
-_STATIONS, _SIGMA = 12, (0.15, 0.15, 0.4)  # mm/yr
+_STATIONS, _HELD_OUT = 18, 6  # stations in all, and of these to check with
+_SIGMA = 0.15, 0.15, 0.4  # mm/yr: their velocity to the east, north, up
 _TOWN = CalibrateConfig(cell=0.5, cutoff=20.0, model_spacing=1.0, radius=0.3, folds=0)
 """A town is smaller than what is usually calibrated: an offset and a tilt is all that it can show."""
 
@@ -59,9 +61,11 @@ def run_town(out: str | Path, *, seed: int = 3, lines: int = 256, pixels: int = 
         make_basic(out / each.orbit / STACK, out / each.orbit)
         basic.append((out / each.orbit / POINTS_NAME).rename(out / f"{each.orbit}.parquet"))
     stations = _stations(options[0], read_points(basic[0]))
-    write_station_table(out / "stations.csv", stations)
-    calibrated = list(calibrate(basic, out / "calibrated", gnss=stations, config=_TOWN, executor="serial").paths)
-    result = make_ortho(calibrated, out / "ortho", model=fit_velocity_model(stations))
+    used, rest = stations.select(slice(_HELD_OUT, None)), stations.select(slice(_HELD_OUT))
+    write_station_table(out / "stations.csv", used)
+    write_station_table(out / "held_out.csv", rest)
+    calibrated = list(calibrate(basic, out / "calibrated", gnss=used, config=_TOWN, executor="serial").paths)
+    result = make_ortho(calibrated, out / "ortho", model=fit_velocity_model(used))
     scores, report = {}, []
     for path, each in zip(calibrated, options, strict=True):
         table = read_points(path)
@@ -80,6 +84,10 @@ def run_town(out: str | Path, *, seed: int = 3, lines: int = 256, pixels: int = 
         scores[component] = _score(table["mean_velocity"].to_numpy() - true)
         report.append(f"{component} in {len(table)} cells of 100 m: error {_said(scores[component])}")
     write_json(out / "scores.json", scores)
+    asked = ValidationConfig(
+        points=tuple(calibrated), stations=out / "held_out.csv", title="The simulated town, against stations held out"
+    )
+    report += [f"validation: {line}" for line in summary(validate(asked, out / "validation")).splitlines()]
     return Town(calibrated, [result.up[0], result.east[0]], out / "stations.csv", report)
 
 
