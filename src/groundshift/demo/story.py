@@ -39,7 +39,8 @@ def run_demo(out: str | Path, *, method: str = "auto", seed: int = 1) -> str:
         [
             "An earthquake in two optical images", pair, "",
             "A sinking town in radar, tied to stations", *town.report,
-            f"pictures in {out / TOWN}: quicklook.png in ascending, descending and ortho; report: validation/report.html", "",
+            f"pictures in {out / TOWN}: quicklook.png in ascending, descending and ortho",
+            f"report: {out / TOWN / 'validation' / 'report.html'}", "",
             "An earthquake seen by all: root mean square errors", *fused.report,
             f"picture: {out / FUSED / 'quicklook.png'}", "",
             "See it all on a map, at the address that this prints:",
