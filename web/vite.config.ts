@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { type Plugin, defineConfig } from "vite";
 
 /** NOTICE.txt: the licences of all packages of which something is in the page. */
@@ -28,9 +29,22 @@ function notice(): Plugin {
   };
 }
 
+/** The outlines of the base map, compressed; the page unpacks them itself, whatever the web server does. */
+function outlines(): Plugin {
+  return {
+    name: "outlines",
+    generateBundle() {
+      for (const name of ["countries-50m", "land-10m"]) {
+        const text = readFileSync(join(import.meta.dirname, `node_modules/world-atlas/${name}.json`));
+        this.emitFile({ type: "asset", fileName: `assets/${name}.bin`, source: gzipSync(text, { level: 9 }) });
+      }
+    },
+  };
+}
+
 export default defineConfig({
   base: "./",
-  plugins: [notice()],
+  plugins: [notice(), outlines()],
   build: {
     outDir: "../src/groundshift/explore/page",
     emptyOutDir: true,

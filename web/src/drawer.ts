@@ -20,6 +20,8 @@ const UNITS: Record<string, string> = {
 };
 const DIGITS: Record<string, number> = { latitude: 6, longitude: 6, acceleration: 2, acceleration_std: 2, temporal_coherence: 2, amplitude_dispersion: 2, los_east: 3, los_north: 3, los_up: 3, incidence_angle: 2, track_angle: 2, line: 0, pixel: 0, mp_type: 0, cluster_label: 0 };
 
+const FIRST = ["acceleration", "acceleration_std", "seasonality", "seasonality_std", "rmse", "temporal_coherence", "height"];
+
 export function close(): void {
   drawer.hidden = true;
   body.replaceChildren();
@@ -71,8 +73,10 @@ function facts(record: PointRecord): HTMLElement {
     element("span", { text: ` ± ${number(a.mean_velocity_std)} ${unit("mm/yr")}` }),
   );
   const list = element("dl");
-  for (const [name, value] of Object.entries(record.attributes)) {
-    if (value === null || name === "pid") continue;
+  const names = [...FIRST, ...Object.keys(record.attributes).filter((each) => !FIRST.includes(each))];
+  for (const name of names) {
+    const value = record.attributes[name];
+    if (value === null || value === undefined || name === "pid") continue;
     const text = typeof value === "number" ? `${number(value, DIGITS[name] ?? 1)} ${unit(UNITS[name] ?? "")}` : value;
     list.append(element("dt", { text: name }), element("dd", { text }));
   }

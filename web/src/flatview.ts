@@ -3,7 +3,7 @@
 import type { LayerInfo } from "./api";
 import { degrees, fraction } from "./tiles";
 import type { Camera, Drawn, Mark, Picture, Style, View } from "./view";
-import { COLOURS, type World } from "./world";
+import { COLOURS, type Land, type World } from "./world";
 
 export class FlatView implements View {
   readonly gl = false;
@@ -70,8 +70,12 @@ export class FlatView implements View {
     this.container.addEventListener("dblclick", clicked);
   }
 
-  onHover(): void {
-    // pictures say nothing of single points
+  onHover(moved: (longitude: number, latitude: number, x: number, y: number) => void): void {
+    this.container.addEventListener("pointermove", (event) => {
+      const box = this.container.getBoundingClientRect();
+      const [x, y] = [event.clientX - box.left, event.clientY - box.top];
+      moved(...this.unproject(x, y), x, y);
+    });
   }
 
   project(longitude: number, latitude: number): [number, number] {
@@ -104,6 +108,11 @@ export class FlatView implements View {
 
   marks(marks: Mark[]): void {
     this.pinned = marks;
+    this.draw();
+  }
+
+  land(land: Land): void {
+    this.world.land = land;
     this.draw();
   }
 
@@ -218,10 +227,12 @@ export class FlatView implements View {
     pen.fillStyle = COLOURS.sea;
     pen.fillRect(0, 0, width, height);
     const land = this.world.land.type === "FeatureCollection" ? this.world.land.features : [this.world.land];
+    const [west, south, east, north] = this.bounds();
+    const seen = (ring: number[][]): boolean => ring.some(([x]) => x > west - 20) && ring.some(([x]) => x < east + 20) && ring.some(([, y]) => y > south - 20) && ring.some(([, y]) => y < north + 20);
     pen.beginPath();
     for (const { geometry } of land) {
       const polygons = geometry.type === "MultiPolygon" ? geometry.coordinates : geometry.type === "Polygon" ? [geometry.coordinates] : [];
-      for (const ring of polygons.flat()) {
+      for (const ring of polygons.flat().filter(seen)) {
         ring.forEach(([x, y], i) => {
           const place = this.project(x, y);
           if (i) pen.lineTo(...place);

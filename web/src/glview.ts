@@ -7,7 +7,7 @@ import "maplibre-gl/dist/maplibre-gl.css";
 import type { LayerInfo } from "./api";
 import { t } from "./i18n";
 import type { Camera, Drawn, Mark, Picture, Style, View } from "./view";
-import { COLOURS, type World } from "./world";
+import { COLOURS, type Land, type World } from "./world";
 
 const ATTRIBUTION = "groundshift · Natural Earth";
 
@@ -37,8 +37,8 @@ export class GlView implements View {
     this.map.touchZoomRotate.disableRotation();
     this.map.keyboard.disableRotation();
     this.map.addControl(new maplibregl.NavigationControl({ showCompass: false }), "top-right");
-    this.map.addControl(new maplibregl.ScaleControl({ maxWidth: 120 }), "bottom-right");
     this.map.addControl(new maplibregl.AttributionControl({ compact: false, customAttribution: ATTRIBUTION }), "bottom-right");
+    this.map.addControl(new maplibregl.ScaleControl({ maxWidth: 120 }), "bottom-right");
     this.map.addControl(this.overlay as unknown as maplibregl.IControl);
     this.map.getCanvas().setAttribute("aria-label", t("map"));
   }
@@ -133,7 +133,10 @@ export class GlView implements View {
     }
     const above = this.map.getStyle().layers.find(({ id }) => id.startsWith("shape-") || id.startsWith("outline"))?.id;
     for (const [id, { layer, url, size }] of wanted) {
-      if (this.map.getSource(id)) continue;
+      if (this.map.getSource(id)) {
+        this.map.moveLayer(id, above);
+        continue;
+      }
       this.map.addSource(id, { type: "raster", tiles: [url], tileSize: size, bounds: layer.bounds, maxzoom: 18 });
       this.map.addLayer({ id, type: "raster", source: id, paint: { "raster-resampling": "nearest", "raster-fade-duration": 0 } }, above);
     }
@@ -178,6 +181,10 @@ export class GlView implements View {
     });
   }
 
+  land(land: Land): void {
+    (this.map.getSource("land") as maplibregl.GeoJSONSource).setData(land as GeoJSON.GeoJSON);
+  }
+
   cursor(name: string): void {
     this.map.getCanvas().style.cursor = name;
   }
@@ -191,12 +198,12 @@ export class GlView implements View {
 export function baseStyle(world: World | null, basemap: string | null): maplibregl.StyleSpecification {
   const style: maplibregl.StyleSpecification = { version: 8, sources: {}, layers: [] };
   if (!world) return style;
-  style.sources.land = { type: "geojson", data: world.land as GeoJSON.GeoJSON, maxzoom: 9, tolerance: 0.2 };
+  style.sources.land = { type: "geojson", data: world.land as GeoJSON.GeoJSON, maxzoom: 12, tolerance: 0.2 };
   style.sources.borders = { type: "geojson", data: { type: "Feature", properties: {}, geometry: world.borders }, maxzoom: 9 };
   style.layers.push(
     { id: "sea", type: "background", paint: { "background-color": COLOURS.sea } },
     { id: "land", type: "fill", source: "land", paint: { "fill-color": COLOURS.land } },
-    { id: "coast", type: "line", source: "land", paint: { "line-color": COLOURS.coast, "line-width": 0.8 } },
+    { id: "coast", type: "line", source: "land", paint: { "line-color": COLOURS.coast, "line-width": 0.8, "line-opacity": ["interpolate", ["linear"], ["zoom"], 9, 1, 13, 0.25] } },
     { id: "borders", type: "line", source: "borders", paint: { "line-color": COLOURS.border, "line-width": 0.8, "line-dasharray": [3, 2] } },
   );
   if (basemap) {

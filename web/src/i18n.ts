@@ -52,12 +52,13 @@ const words = {
   "features-kind": ["features", "objets"],
   "stations-kind": ["GNSS stations", "stations GNSS"],
   arrows: ["Arrows", "Flèches"],
-  "draw-area": ["Click the corners; Enter or a double click ends, Esc cancels.", "Cliquez les sommets ; Entrée ou un double clic termine, Échap annule."],
-  "draw-line": ["Click along the line; Enter or a double click ends, Esc cancels.", "Cliquez le long de la ligne ; Entrée ou un double clic termine, Échap annule."],
+  "draw-area": ["Click the corners, or press Space for the middle of the map. Enter or a double click ends, Esc cancels.", "Cliquez les sommets, ou Espace pour le milieu de la carte. Entrée ou un double clic termine, Échap annule."],
+  "draw-line": ["Click along the line, or press Space for the middle of the map. Enter or a double click ends, Esc cancels.", "Cliquez le long de la ligne, ou Espace pour le milieu de la carte. Entrée ou un double clic termine, Échap annule."],
   comparing: ["Click points to compare them; a click on one more adds it.", "Cliquez des points pour les comparer ; chaque clic en ajoute un."],
   "no-point": ["No point here", "Pas de point ici"],
   "no-points": ["No points inside", "Aucun point à l’intérieur"],
   displacement: ["Displacement, mm", "Déplacement, mm"],
+  moved: ["Displacement", "Déplacement"],
   mean: ["Mean", "Moyenne"],
   median: ["Median", "Médiane"],
   spread: ["Standard deviation", "Écart type"],
@@ -77,8 +78,8 @@ const words = {
   uncertain: ["The spread of velocities is not the uncertainty of their mean: neighbouring points share errors.", "La dispersion des vitesses n’est pas l’incertitude de leur moyenne : les points voisins partagent des erreurs."],
   "help-title": ["How to use the map", "Utiliser la carte"],
   "help-text": [
-    "Click a point: its displacement series appears, with the model fitted to it (a cubic and a yearly season) and one standard deviation of the residuals. <b>Compare</b>, or Shift and a click, adds points. <b>Area</b> gives the statistics and the mean series inside an outline, and files to take away. <b>Profile</b> gives what lies along a line. Where there are too many points to draw, dots are means of cells: zoom in for single points.|Arrow keys move the map|+ and − zoom|Enter: the point in the middle of the map, or a corner there while drawing|A, P, C: area, profile, compare|Esc: cancel or close",
-    "Cliquez un point : sa série de déplacement apparaît, avec le modèle ajusté (un polynôme cubique et une saison annuelle) et un écart type des résidus. <b>Comparer</b>, ou Maj et un clic, ajoute des points. <b>Zone</b> donne les statistiques et la série moyenne à l’intérieur d’un contour, et des fichiers à emporter. <b>Profil</b> donne ce qui se trouve le long d’une ligne. Où les points sont trop nombreux, les pastilles sont des moyennes de mailles : zoomez pour voir les points.|Les flèches déplacent la carte|+ et − zooment|Entrée : le point au milieu de la carte, ou un sommet pendant un tracé|A, P, C : zone, profil, comparer|Échap : annuler ou fermer",
+    "Click a point: its displacement series appears, with the model fitted to it (a cubic and a yearly season) and one standard deviation of the residuals. <b>Compare</b>, or Shift and a click, adds points. <b>Area</b> gives the statistics and the mean series inside an outline, and files to take away. <b>Profile</b> gives what lies along a line. Where there are too many points to draw, dots are means of cells: zoom in for single points.|Arrow keys move the map|+ and − zoom|Enter: the point in the middle of the map|While drawing, Space: a corner in the middle of the map, Enter: the end|A, P, C: area, profile, compare|Esc: cancel or close",
+    "Cliquez un point : sa série de déplacement apparaît, avec le modèle ajusté (un polynôme cubique et une saison annuelle) et un écart type des résidus. <b>Comparer</b>, ou Maj et un clic, ajoute des points. <b>Zone</b> donne les statistiques et la série moyenne à l’intérieur d’un contour, et des fichiers à emporter. <b>Profil</b> donne ce qui se trouve le long d’une ligne. Où les points sont trop nombreux, les pastilles sont des moyennes de mailles : zoomez pour voir les points.|Les flèches déplacent la carte|+ et − zooment|Entrée : le point au milieu de la carte|Pendant un tracé, Espace : un sommet au milieu de la carte, Entrée : la fin|A, P, C : zone, profil, comparer|Échap : annuler ou fermer",
   ],
 } as const;
 

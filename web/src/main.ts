@@ -13,7 +13,7 @@ import { Swipe } from "./swipe";
 import { PointTiles } from "./tiles";
 import { Pencil } from "./tools";
 import { type Picture, type View, metresPerPixel } from "./view";
-import { world } from "./world";
+import { fineLand, world } from "./world";
 
 const MOST_COMPARED = 8;
 const get = <T extends HTMLElement>(id: string): T => document.getElementById(id) as T;
@@ -27,6 +27,8 @@ const hasWebgl = (): boolean => {
 };
 
 let noticeTimer = 0;
+get("notice").addEventListener("click", () => (get("notice").hidden = true));
+
 function notice(text: string, lasting = false): void {
   const box = get("notice");
   box.textContent = text;
@@ -44,6 +46,8 @@ class Explorer {
   private readonly pencil: Pencil;
   private readonly swipe: Swipe | null;
   private comparing = false;
+  private refined = false;
+  private covered: Set<string> | null = null;
   private frame = 0;
   private drawnShape: { kind: "area" | "profile"; vertices: [number, number][] } | null = null;
 
@@ -77,14 +81,14 @@ class Explorer {
 
   private change(what: "layers" | "colour" | "filter"): void {
     if (what === "layers") void this.changeShapes();
-    const wanted = new Set(this.view.gl ? this.shown("points").map((layer) => layer.id) : []);
+    const wanted = new Set(this.shown("points").map((layer) => layer.id));
     for (const [id, tiles] of this.tiles) {
       if (wanted.has(id) && tiles.field === this.state.field) continue;
       tiles.stop();
       this.tiles.delete(id);
     }
     for (const layer of this.shown("points")) {
-      if (this.view.gl && !this.tiles.has(layer.id)) this.tiles.set(layer.id, new PointTiles(layer, this.state.field, () => this.redraw(), failed));
+      if (!this.tiles.has(layer.id)) this.tiles.set(layer.id, new PointTiles(layer, this.state.field, () => this.redraw(), failed));
     }
     this.changePictures();
     this.panel.legend(this.shown("points").length ? this.scale : null, this.shown("map").at(-1) ?? null);
@@ -124,7 +128,14 @@ class Explorer {
     }
   }
 
+  private refine(): void {
+    if (this.refined || this.view.camera().zoom < 5) return;
+    this.refined = true;
+    fineLand().then((land) => this.view.land(land), () => (this.refined = false));
+  }
+
   private moved(): void {
+    this.refine();
     for (const tiles of this.tiles.values()) tiles.look(this.view);
     this.redraw();
     history.replaceState(null, "", write(this.state, this.view.camera()));
@@ -149,20 +160,20 @@ class Explorer {
     const pixel = 360 / (512 * 2 ** camera.zoom);
     const squeeze = 1 / Math.cos((latitude * Math.PI) / 180);
     let best: { layer: api.LayerInfo; tile: api.TileData; index: number } | null = null;
-    let least = (reach * pixel) ** 2;
+    let least = Infinity;
     for (const tiles of this.tiles.values()) {
       for (const tile of tiles.drawn()) {
-        const wide = tile.kind === "cells" ? Math.max(reach, (0.7 * 512 * 2 ** (camera.zoom - tile.z)) / tile.side) * pixel : reach * pixel;
+        const cell = tile.side ? (0.71 * 512 * 2 ** (camera.zoom - tile.z)) / tile.side : 0;
+        const wide = Math.max(reach, cell) * pixel;
         for (let i = 0; i < tile.length; i++) {
           const dx = tile.places[2 * i] - longitude;
           if (dx > wide || dx < -wide) continue;
           const dy = (tile.places[2 * i + 1] - latitude) * squeeze;
           const distance = dx * dx + dy * dy;
           const velocity = tile.velocity[i];
-          if (distance < Math.max(least, best ? 0 : wide * wide) && velocity >= this.state.least && velocity <= this.state.largest) {
-            least = distance;
-            best = { layer: tiles.layer, tile, index: i };
-          }
+          if (distance > wide * wide || distance >= least || velocity < this.state.least || velocity > this.state.largest) continue;
+          least = distance;
+          best = { layer: tiles.layer, tile, index: i };
         }
       }
     }
@@ -182,18 +193,20 @@ class Explorer {
     tip.style.transform = `translate(${x + 12}px, ${y + 12}px)`;
   }
 
-  private async click(longitude: number, latitude: number, shift: boolean): Promise<void> {
+  private async click(longitude: number, latitude: number, shift: boolean, reach = 9): Promise<void> {
     if (this.pencil.active) return this.pencil.add(longitude, latitude);
-    const found = this.under(longitude, latitude, 9);
+    const found = this.under(longitude, latitude, reach);
     try {
       if (found && found.tile.row && found.tile.part) {
         const { layer, tile, index } = found;
         await this.pick(layer, tile.parts[tile.part![index]], tile.row![index], shift);
-      } else if ((found || !this.view.gl) && !this.catalog.static && this.shown("points").length) {
+      } else if (found && !this.catalog.static) {
         await this.pickNearest(longitude, latitude, shift);
       } else if (this.shown("map").length && !this.catalog.static) {
         const layer = this.shown("map").at(-1)!;
         drawer.showValues(layer.title, await api.value(layer, longitude, latitude), (key) => (key === "quality" ? "" : "m"));
+        this.view.marks([{ longitude, latitude, label: "", colour: SERIES[0] }]);
+        this.afterDrawer();
       } else {
         this.pickShape(longitude, latitude);
       }
@@ -211,9 +224,11 @@ class Explorer {
         const { width: _, ...properties } = hit.properties ?? {};
         const heading = String(properties.name ?? layer.title);
         drawer.showValues(heading, properties, () => (layer.kind === "stations" ? "mm/yr" : ""));
+        this.afterDrawer();
         return;
       }
     }
+    if (this.shown("points").length) notice(t("no-point"));
   }
 
   private async pickNearest(longitude: number, latitude: number, add: boolean): Promise<void> {
@@ -276,7 +291,7 @@ class Explorer {
         drawer.showArea(area, this.catalog, this.state.field, current(), name(layer), (format) => void this.take(layer, vertices, format));
       } else {
         const width = Math.max(20, Math.min(100_000, 24 * metresPerPixel(this.view.camera())));
-        const label = layer.kind === "map" ? t("map-kind") : this.catalog.fields[this.state.field].label[current()];
+        const label = layer.kind === "map" ? t("moved") : this.catalog.fields[this.state.field].label[current()];
         drawer.showProfile(await api.profile(layer, vertices, width, this.question()), label, name(layer));
       }
     } catch (error) {
@@ -307,15 +322,18 @@ class Explorer {
       this.comparing = !this.comparing;
       if (this.comparing) notice(t("comparing"));
     } else if (this.swipe) {
-      if (this.swipe.active) this.swipe.stop();
-      else {
-        const images = this.catalog.layers.filter((layer) => layer.kind === "image");
-        this.state.visible.add(images[0].id);
-        this.panel.render();
-        this.change("layers");
+      const images = this.catalog.layers.filter((layer) => layer.kind === "image");
+      if (this.swipe.active) {
+        this.swipe.stop();
+        this.state.visible = this.covered ?? this.state.visible;
+      } else {
+        this.covered = new Set(this.state.visible);
+        this.state.visible = new Set([images[0].id, ...this.shown("features", "stations").map((layer) => layer.id)]);
         this.view.fit(images[1].bounds);
         this.swipe.start(images[0], images[1]);
       }
+      this.panel.render();
+      this.change("layers");
     }
     this.press();
   }
@@ -327,6 +345,9 @@ class Explorer {
 
   private tools(): void {
     for (const tool of ["area", "profile", "compare", "swipe"]) get(tool).addEventListener("click", () => this.toggle(tool));
+    const kinds = new Set(this.catalog.layers.map((layer) => layer.kind));
+    get("area").hidden = get("compare").hidden = !kinds.has("points");
+    get("profile").hidden = !kinds.has("points") && !kinds.has("map");
     get("swipe").hidden = !this.swipe || this.catalog.layers.filter((layer) => layer.kind === "image").length < 2;
     get("close").addEventListener("click", () => this.shut());
     get("fold").addEventListener("click", () => {
@@ -354,26 +375,22 @@ class Explorer {
   }
 
   private key(event: KeyboardEvent): void {
-    if ((event.target as HTMLElement).closest("input, select, dialog") || event.ctrlKey || event.metaKey || event.altKey) return;
+    const typing = event.key !== "Escape" && (event.target as HTMLElement).closest("input, select");
+    if (typing || (event.target as HTMLElement).closest("dialog") || event.ctrlKey || event.metaKey || event.altKey) return;
     const tools: Record<string, string> = { a: "area", p: "profile", c: "compare" };
     if (event.key === "Escape") {
       if (this.pencil.active) this.pencil.cancel();
       else this.shut();
-    } else if (event.key === "Enter" && (event.target as HTMLElement).closest("#map")) {
+    } else if (event.key === "Enter" && this.pencil.active) {
+      event.preventDefault();
+      this.pencil.finish();
+    }
+    else if ((event.key === "Enter" || event.key === " ") && (event.target as HTMLElement).closest("#map")) {
+      event.preventDefault();
       const { longitude, latitude } = this.view.camera();
-      if (this.pencil.active && event.shiftKey === false && this.pencilHas(longitude, latitude)) this.pencil.finish();
-      else void this.click(longitude, latitude, event.shiftKey);
-    } else if (event.key === "Enter" && this.pencil.active) this.pencil.finish();
+      void this.click(longitude, latitude, event.shiftKey, 60);
+    }
     else if (tools[event.key]) this.toggle(tools[event.key]);
-  }
-
-  private lastCentre: [number, number] | null = null;
-
-  /** Whether Enter was pressed twice at one place, which ends a drawing made with the keyboard. */
-  private pencilHas(longitude: number, latitude: number): boolean {
-    const same = this.lastCentre?.[0] === longitude && this.lastCentre[1] === latitude;
-    this.lastCentre = [longitude, latitude];
-    return same;
   }
 }
 

@@ -2,18 +2,29 @@
 
 import { feature, mesh } from "topojson-client";
 import type { Topology } from "topojson-specification";
-import url from "world-atlas/countries-50m.json?url";
+
+export type Land = GeoJSON.Feature | GeoJSON.FeatureCollection;
 
 export interface World {
-  land: GeoJSON.Feature | GeoJSON.FeatureCollection;
+  land: Land;
   borders: GeoJSON.MultiLineString;
 }
 
-export async function world(): Promise<World> {
-  const topology = (await (await fetch(url)).json()) as Topology;
-  const land = feature(topology, topology.objects.land);
-  const borders = mesh(topology, topology.objects.countries as never, (a, b) => a !== b);
-  return { land, borders };
+async function outlines(name: string): Promise<Topology> {
+  const packed = await fetch(`assets/${name}.bin`);
+  return new Response(packed.body!.pipeThrough(new DecompressionStream("gzip"))).json();
 }
 
-export const COLOURS = { sea: "#e3e9ec", land: "#f4f2ed", border: "#c4c0b6", coast: "#9fabb1" };
+export async function world(): Promise<World> {
+  const topology = await outlines("countries-50m");
+  const borders = mesh(topology, topology.objects.countries as never, (a, b) => a !== b);
+  return { land: feature(topology, topology.objects.land), borders };
+}
+
+/** Land to a scale of 1 : 10 million, with the smaller islands. */
+export async function fineLand(): Promise<Land> {
+  const topology = await outlines("land-10m");
+  return feature(topology, topology.objects.land);
+}
+
+export const COLOURS = { sea: "#dfe6ea", land: "#f5f3ee", border: "#c4c0b6", coast: "#9fabb1" };
