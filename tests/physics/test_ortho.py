@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from groundshift.errors import ConfigurationError, InputError
+from groundshift.geodesy.velocity_model import Velocity
 from groundshift.model.points import dates, header, series
 from groundshift.products.ortho import OrthoConfig, ortho_tables
 from tests.reference.tracks import motion, track
@@ -12,8 +13,11 @@ from tests.reference.tracks import motion, track
 class Model:
     """Ground that moves north by 10 mm/yr, as the tracks do."""
 
-    def at(self, longitude, latitude):
-        return np.tile([1.0, 10.0, 2.0], (len(longitude), 1))
+    frame, source = "ETRF2000", "made up"
+
+    def at(self, latitude, longitude):
+        covariance = np.tile(np.diag([0.04, 1.0, 0.04]), (len(latitude), 1, 1))
+        return Velocity(np.tile([1.0, 10.0, 2.0], (len(latitude), 1)), covariance)
 
 
 def truth(table, component):

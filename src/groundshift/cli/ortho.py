@@ -20,6 +20,16 @@ def ortho(
     north_removed: Annotated[
         bool, typer.Option("--north-removed", help="The series are already free of the GNSS north motion.")
     ] = False,
+    gnss: Annotated[
+        Path | None,
+        typer.Option(
+            help="Station velocities or a velocity grid, as for calibrate: its north part is taken off.",
+            show_default=False,
+        ),
+    ] = None,
+    frame: Annotated[
+        str | None, typer.Option(help="Frame of the stations, if their file does not say.", show_default=False)
+    ] = None,
     crs: Annotated[
         str | None,
         typer.Option(help="Projected CRS; EPSG:3035 in Europe, a UTM zone elsewhere if not given.", show_default=False),
@@ -31,10 +41,14 @@ def ortho(
     workers: Workers = None,
 ) -> None:
     """Solve tracks that look east and west for motion east and up, on a grid."""
-    from groundshift.products.ortho import OrthoConfig, make_ortho
+    from groundshift.io.gnss.files import read_gnss
+    from groundshift.products.ortho import OrthoConfig, make_ortho, velocity_field
 
+    model = None if gnss is None else velocity_field(read_gnss(gnss, frame=frame))
     config = OrthoConfig(crs=crs, cell=cell, origin=origin, longest_gap=longest_gap)
-    result = make_ortho(sources, out, config, north_removed=north_removed, executor=scheduler, workers=workers)
+    result = make_ortho(
+        sources, out, config, north_removed=north_removed, model=model, executor=scheduler, workers=workers
+    )
     report = result.report
     typer.echo(
         f"{report['cells']} cells from {report['points']} points, {report['dates']} dates; north motion: "

@@ -16,6 +16,8 @@ from groundshift.engine import FolderStore, MemoryStore, TileStore, run
 from groundshift.errors import InputError
 from groundshift.figures.ortho import ortho_figure
 from groundshift.figures.style import save_figure
+from groundshift.geodesy.velocity_field import GridField
+from groundshift.geodesy.velocity_model import VelocityField, fit_velocity_model
 from groundshift.grid.tiles import Box, Tile
 from groundshift.io.files import write_json
 from groundshift.io.maps import write_map
@@ -25,8 +27,10 @@ from groundshift.kernels.point_codes import cell_codes
 from groundshift.kernels.series_fields import series_fields
 from groundshift.model.points import point_set
 from groundshift.model.reason import Reason
+from groundshift.model.stations import StationSeries, StationVelocities
+from groundshift.model.velocity_grid import VelocityGrid
 from groundshift.products.ortho_plan import OrthoPlan, plan_ortho
-from groundshift.products.ortho_tile import FIELDS, GroundVelocity, OrthoConfig, OrthoTile
+from groundshift.products.ortho_tile import FIELDS, OrthoConfig, OrthoTile
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -55,7 +59,7 @@ def make_ortho(
     config: OrthoConfig | None = None,
     *,
     north_removed: bool = False,
-    model: GroundVelocity | None = None,
+    model: VelocityField | None = None,
     producer: str = "undefined",
     executor: str | Client | None = None,
     workers: int | None = None,
@@ -106,7 +110,7 @@ def ortho_tables(
     config: OrthoConfig | None = None,
     *,
     north_removed: bool = False,
-    model: GroundVelocity | None = None,
+    model: VelocityField | None = None,
     executor: str | Client | None = None,
     workers: int | None = None,
 ) -> Iterator[tuple[pa.Table, pa.Table]]:
@@ -127,7 +131,8 @@ def ortho_tables(
         The series are already free of the north motion. Those whose provenance says so need not be named; from those
         it is not taken off again.
     model
-        Velocity of the ground, whose north part is taken off the others.
+        Velocity of the ground, such as :func:`groundshift.geodesy.velocity_model.fit_velocity_model` makes it, whose
+        north part is taken off the others; its uncertainty goes into that of the velocities.
     executor, workers
         As for :func:`groundshift.engine.run`.
 
@@ -145,6 +150,15 @@ def ortho_tables(
     for tile in plan.tiles:
         if tables := _tables(plan, store.read(tile.index), tile, "undefined"):
             yield tables["E"], tables["U"]
+
+
+def velocity_field(gnss: StationVelocities | VelocityGrid | StationSeries) -> VelocityField:
+    """What gives the velocity everywhere: a model of stations, or a grid, as files of GNSS are read."""
+    if isinstance(gnss, StationSeries):
+        raise InputError(
+            f"{gnss.name} is the series of one station; make velocities of all with groundshift gnss first"
+        )
+    return GridField(gnss) if isinstance(gnss, VelocityGrid) else fit_velocity_model(gnss)
 
 
 def _run(plan: OrthoPlan, store: TileStore, executor: str | Client | None, workers: int | None) -> None:

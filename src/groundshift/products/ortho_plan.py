@@ -13,10 +13,11 @@ from pyproj import CRS, Transformer
 from groundshift import __version__
 from groundshift.engine import run_key, run_record
 from groundshift.errors import ConfigurationError, InputError
+from groundshift.geodesy.velocity_model import VelocityField
 from groundshift.grid.tiles import Box, Tile
 from groundshift.io.point_batches import PointParts, point_parts
 from groundshift.model.points import series
-from groundshift.products.ortho_tile import GroundVelocity, OrthoConfig, OrthoTile, Track
+from groundshift.products.ortho_tile import OrthoConfig, OrthoTile, Track
 
 NORTH_REMOVED = "north_removed"
 """Key of the provenance of a point set: whether its series are free of the north motion of the velocity model."""
@@ -36,7 +37,7 @@ class OrthoPlan(NamedTuple):
 
 
 def plan_ortho(
-    sources: Sequence[str | Path | pa.Table], config: OrthoConfig, north_removed: bool, model: GroundVelocity | None
+    sources: Sequence[str | Path | pa.Table], config: OrthoConfig, north_removed: bool, model: VelocityField | None
 ) -> OrthoPlan:
     """Tracks, dates, cells and tiles of an Ortho, and where it comes from; see
     :func:`groundshift.products.ortho.ortho_tables`."""
@@ -54,12 +55,16 @@ def plan_ortho(
             f"{north[0].parts[0].name} still holds the north motion; give a velocity model, or --north-removed if "
             "it does not"
         )
+    for frame in {_frame(each) for track in north for each in track.parts} - {None, model and model.frame}:
+        raise ConfigurationError(
+            f"the points were calibrated in the frame {frame}, the velocity model is in {model.frame}; give both in one"
+        )
     if config.tile % config.cell:
         raise ConfigurationError(f"a tile of {config.tile:g} m is no whole number of cells of {config.cell:g} m")
     crs = _crs(parts, config)
     step = OrthoTile(tuple(tracks), _dates(tracks, config), crs, config, model if north else None)
     inputs = [each.source if isinstance(each.source, Path) else _content(each.source) for each in parts]
-    decided = {"config": config, "north_removed": north_removed, "model": repr(model) if north else None, "crs": crs}
+    decided = {"config": config, "north_removed": north_removed, "model": _model(model) if north else None, "crs": crs}
     removed = "taken off here, by the model" if len(north) == len(tracks) else "taken off before"
     provenance = {
         "sources": [each.name for each in parts],
@@ -134,3 +139,16 @@ def _tiles(parts: Sequence[PointParts], crs: str, config: OrthoConfig) -> list[T
 
 def _content(table: pa.Table) -> np.ndarray:
     return series(table)
+
+
+def _model(model: VelocityField) -> dict[str, Any]:
+    """What tells one velocity model from another: where it comes from, and what it gives at some places."""
+    latitude, longitude = (each.ravel() for each in np.meshgrid(np.linspace(-80, 80, 9), np.linspace(-180, 150, 12)))
+    some = np.nan_to_num(np.asarray(model.at(latitude, longitude).velocity, float))
+    return {"frame": model.frame, "source": model.source, "velocities": some}
+
+
+def _frame(parts: PointParts) -> str | None:
+    """Frame that points were calibrated in, if they say."""
+    said = parts.header.provenance.get("calibration") or {}
+    return (said.get("model") or {}).get("frame")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 from pyproj import Transformer
+from scipy.interpolate import interpn
 
+from groundshift.geodesy.velocity_model import Velocity, VelocityField
 from groundshift.grid.tiles import Tile
 from groundshift.io.point_batches import PointParts, point_batches
 from groundshift.kernels.cell_series import add_series, bridged, combine_looks, level_series, solve_looks
@@ -18,6 +20,7 @@ from groundshift.model.points import series
 
 _YEAR = 365.25  # days, of velocities of stations
 _LOOK = ("los_east", "los_north", "los_up")
+_NODE = 5_000.0  # m between nodes of the velocity model
 _BLOCK = 8192  # cells that are solved together
 _LEAST_NOISE = 0.1  # mm, of the mean of a cell, which weights are made from
 
@@ -43,14 +46,6 @@ class OrthoConfig(BaseModel):
     )
 
 
-class GroundVelocity(Protocol):
-    """A model of how the ground moves, such as one made from stations."""
-
-    def at(self, longitude: np.ndarray, latitude: np.ndarray) -> np.ndarray:
-        """Velocity at places in degrees, float64 (n, 3): east, north, up, mm/yr."""
-        ...
-
-
 class Track(NamedTuple):
     """Point sets with one look and the same dates."""
 
@@ -72,7 +67,7 @@ class OrthoTile:
     dates: np.ndarray  # datetime64[D] (time,), the common grid
     crs: str
     config: OrthoConfig
-    model: GroundVelocity | None
+    model: VelocityField | None
 
     def __call__(self, tile: Tile) -> dict[str, np.ndarray]:
         """Solve one tile."""
@@ -95,7 +90,7 @@ class OrthoTile:
             height = heights[kept] / counts[:, kept].sum(axis=0)
         return {
             "east": east, "north": north, "height": height, "points": counts[:, kept].sum(axis=0).astype(np.int32),
-            "gnss": gnss, **solved,
+            "gnss": gnss.velocity, **solved,
         }  # fmt: skip
 
     @property
@@ -132,11 +127,19 @@ class OrthoTile:
                 inside = (column >= 0) & (column < box.shape[1]) & (row >= 0) & (row < box.shape[0])
                 yield table, np.where(inside, row * box.shape[1] + column, -1)
 
-    def _gnss(self, east: np.ndarray, north: np.ndarray) -> np.ndarray:
+    def _gnss(self, east: np.ndarray, north: np.ndarray) -> Velocity:
+        """The model at cells: linear between nodes 5 km apart, which are the same whatever the tile."""
         if self.model is None or not len(east):
-            return np.full((len(east), 3), np.nan)
-        longitude, latitude = Transformer.from_crs(self.crs, "EPSG:4326", always_xy=True).transform(east, north)
-        return np.asarray(self.model.at(longitude, latitude), float)
+            return Velocity(np.full((len(east), 3), np.nan), np.zeros((len(east), 3, 3)))
+        axes = [
+            np.arange(np.floor(each.min() / _NODE), np.ceil(each.max() / _NODE) + 1) * _NODE for each in (east, north)
+        ]
+        x, y = (each.ravel() for each in np.meshgrid(*axes, indexing="ij"))
+        longitude, latitude = Transformer.from_crs(self.crs, "EPSG:4326", always_xy=True).transform(x, y)
+        found = self.model.at(latitude, longitude)
+        both = np.column_stack([found.velocity, found.covariance.reshape(-1, 9)])
+        at = interpn(axes, both.reshape(*map(len, axes), 12), np.column_stack([east, north]))
+        return Velocity(at[:, :3], at[:, 3:].reshape(-1, 3, 3))
 
     def _means(self, track: Track, tile: Tile, rows: np.ndarray, count: int) -> np.ndarray:
         """Mean series of the points of a track in each kept cell, float32 (cells, time)."""
@@ -150,7 +153,7 @@ class OrthoTile:
             return np.divide(sums, counts, out=sums)
 
     def _solve(
-        self, means: list[np.ndarray], counts: np.ndarray, looks: np.ndarray, gnss: np.ndarray
+        self, means: list[np.ndarray], counts: np.ndarray, looks: np.ndarray, gnss: Velocity
     ) -> dict[str, np.ndarray]:
         """East and up of all kept cells, block by block."""
         count = counts.shape[1]
@@ -173,7 +176,7 @@ class OrthoTile:
                 ]
             )
             weight = np.where(np.isfinite(noise), 1 / np.where(np.isfinite(noise), noise, 1) ** 2, 0.0)
-            self._take_off_north(raster, looks[:, 1, part], gnss[part])
+            self._take_off_north(raster, looks[:, 1, part], gnss.velocity[part])
             level_series(raster, weight > 0)
             block = np.empty((2, raster.shape[1], len(wanted)), np.float32)
             combine_looks(raster, across, up, weight, solution.gain, self._least, block)
@@ -182,9 +185,13 @@ class OrthoTile:
             out["velocity"][part] = np.stack([each.mean_velocity for each in fields], axis=1)
             out["displacement_covariance"][part] = solution.covariance.T
             spread = np.where(weight > 0, rate**2 + self.config.rate_sigma**2, 0.0)
-            east, vertical = np.nan_to_num(solution.gain)
-            products = (east * east, vertical * vertical, east * vertical)
-            out["velocity_covariance"][part] = np.stack([(each * spread).sum(axis=0) for each in products], axis=1)
+            gain = np.nan_to_num(solution.gain)
+            north = np.array([[track.north] for track in self.tracks]) * looks[:, 1, part]
+            common = (gain * north).sum(axis=1) * np.sqrt(gnss.covariance[part, 1, 1])
+            out["velocity_covariance"][part] = np.stack(
+                [(gain[i] * gain[j] * spread).sum(axis=0) + common[i] * common[j] for i, j in ((0, 0), (1, 1), (0, 1))],
+                axis=1,
+            )
         return out
 
     def _noise(self, means: list[np.ndarray], counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

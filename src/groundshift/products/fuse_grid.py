@@ -1,0 +1,51 @@
+"""The grid of a fusion, if none is given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import odc.geo.xr  # noqa: F401  (registers the .odc accessor)
+from affine import Affine
+from odc.geo.geobox import GeoBox
+
+from groundshift.errors import InputError
+from groundshift.products.fuse_sources import Fusible, OpticalMap, RadarPoints
+
+_CELL = 100.0
+
+
+def fuse_grid(sources: Sequence[Fusible], *, cell: float | None = None) -> GeoBox:
+    """The grid of the first optical map, or cells around the points of the first track.
+
+    Parameters
+    ----------
+    cell
+        Side of a cell, m; pixels of the map, or 100 m if not given.
+
+    Raises
+    ------
+    InputError
+        If there is neither map nor track, or its CRS is not in metres.
+    """
+    for source in sources:
+        if isinstance(source, OpticalMap):
+            grid = source.dataset().odc.geobox
+            if cell is None:
+                return grid
+            bounds = grid.boundingbox
+            return _cells((bounds.left, bounds.bottom, bounds.right, bounds.top), cell, str(grid.crs))
+    for source in sources:
+        if isinstance(source, RadarPoints) and len(source.parts.bounds):
+            low, high = source.parts.bounds[:, :2].min(axis=0), source.parts.bounds[:, 2:].max(axis=0)
+            if not np.isfinite([*low, *high]).all():
+                raise InputError(f"{source.name} does not say where its points lie; pass a grid")
+            return _cells((*low, *high), cell or _CELL, source.parts.header.crs.to_string())
+    raise InputError("no optical map and no radar points came; pass a grid")
+
+
+def _cells(bounds: tuple[float, ...], cell: float, crs: str) -> GeoBox:
+    west, south = (np.floor(each / cell) for each in bounds[:2])
+    east, north = (np.ceil(each / cell) for each in bounds[2:])
+    shape = max(int(north - south), 1), max(int(east - west), 1)
+    return GeoBox(shape, Affine(cell, 0, west * cell, 0, -cell, north * cell), crs)
