@@ -24,8 +24,10 @@ def made(tmp_path_factory):
 
 
 def test_a_stack_of_another_program_becomes_ours(made, tmp_path):
-    done = run("stack", made / "isce2", "-o", tmp_path / "out.zarr")
+    done = run("stack", made / "isce2", "-o", tmp_path / "out.zarr", "--picture", tmp_path / "pair.png")
     assert done.returncode == 0, done.stderr
+    assert "mean coherence of a pair 0." in done.stdout
+    assert (tmp_path / "pair.png").stat().st_size > 10_000
     assert "4 images of 48 x 48 pixels" in done.stdout
     back, before = open_stack(tmp_path / "out.zarr"), open_stack(made / "stack.zarr")
     assert np.array_equal(back["slc"].values, before["slc"].values)

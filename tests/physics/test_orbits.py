@@ -7,6 +7,7 @@ from groundshift.errors import InputError
 from groundshift.io.stacks.orbits import (
     Nodes,
     Orbit,
+    Timing,
     earth_fixed,
     look_vectors,
     perpendicular_baseline,
@@ -107,6 +108,16 @@ def test_model_of_ranges_agrees_with_ranges_at_places_in_between():
     for date, each in enumerate(others):
         expected = each.sight(places).slant_range - others[0].sight(places).slant_range
         assert np.abs(model.at(date, rows, columns, height).ravel() - expected).max() < 2e-4
+
+
+def test_errors_of_places_do_no_harm_where_the_timing_is_known():
+    right, timing = nodes(), Timing(-1.5, 0.002, 850e3, 2.3)
+    wrong = right._replace(latitude=right.latitude + 3e-4, longitude=right.longitude - 5e-4)  # 50 m
+    others = [orbit(), orbit(lift=-80.0, aside=60.0)]
+    at = np.array([10.0, 800.0]), np.array([100.0, 15_000.0]), np.array([[300.0, 400.0], [500.0, 450.0]])
+    exact = range_model(others[0], others, right).at(1, *at)
+    assert range_model(others[0], others, wrong, timing=timing).at(1, *at) == pytest.approx(exact, abs=2e-4)
+    assert np.abs(range_model(others[0], others, wrong).at(1, *at) - exact).max() > 1e-3
 
 
 def test_orbits_that_cannot_be_used_are_refused():

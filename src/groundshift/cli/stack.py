@@ -59,6 +59,9 @@ def stack(
         ),
     ] = None,
     conjugate: Annotated[bool, typer.Option(help="Images have the opposite sign of phase.")] = False,
+    picture: Annotated[
+        Path | None, typer.Option(help="PNG of one interferogram and its coherence.", show_default=False)
+    ] = None,
 ) -> None:
     """Write a stack of another program (OPERA, ISCE2, SNAP, GeoTIFF) as the stack that other commands take."""
     from groundshift.engine.progress import reporting
@@ -83,3 +86,7 @@ def stack(
         f"{made.attrs['orbit']}, track {made.attrs['track']}, {made.attrs['swath']} {made.attrs['polarisation']}\n"
         f"{out}"
     )
+    if picture is not None:
+        from groundshift.insar.pair_picture import draw_pair
+
+        typer.echo(f"mean coherence of a pair {draw_pair(picture, made):.2f}; {picture}")

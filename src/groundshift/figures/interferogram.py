@@ -89,6 +89,7 @@ def pair_figure(view: PairView) -> Figure:
     panels[3].hist(known, bins=np.linspace(0, 1, 41), color=FIRST)
     panels[3].axvline(known.mean(), color=SECOND)
     panels[3].set(xlabel="coherence", ylabel="pixels", xlim=(0, 1), title=f"mean {known.mean():.2f}")
+    panels[3].title.set_fontsize(9)
     panels[3].set_box_aspect(min(_TALL, height / _WIDTH) * 1.1)
     return figure
 

@@ -142,6 +142,10 @@ def closure(phases: np.ndarray, pairs: np.ndarray, dates: int, *, expected: np.n
         What the sums are without a wrong unwrapping, radians (k, n), in the order of :func:`find_triplets`: orbits of
         interferograms that were corrected one by one leave ramps that do not close. 0 if not given.
 
+    Returns
+    -------
+    :class:`Closure`.
+
     Source: Yunjun, Fattahi & Amelung (2019), doi:10.1016/j.cageo.2019.104331, section 3.2.
     """
     pairs = check_pairs(pairs, dates)

@@ -12,9 +12,9 @@ import xarray as xr
 
 from groundshift.errors import InputError
 from groundshift.io.stacks.lazy import Windows, binary, tie_points
-from groundshift.io.stacks.orbits import Orbit
+from groundshift.io.stacks.orbits import Orbit, Timing
 from groundshift.io.stacks.parts import assemble
-from groundshift.io.stacks.snap import BAND, Product, band_date, moment, snap_day, snap_parts
+from groundshift.io.stacks.snap import BAND, UNKNOWN, Product, band_date, moment, snap_day, snap_parts
 from groundshift.io.stacks.supplement import Supplement
 
 LAYOUT = "snap"
@@ -62,9 +62,8 @@ def _dimap(path: Path) -> Product:
         each.findtext("TIE_POINT_GRID_NAME"): _envi_ties(path, grids[each.findtext("TIE_POINT_GRID_INDEX")], each)
         for each in root.iter("Tie_Point_Grid_Info") if each.findtext("TIE_POINT_GRID_INDEX") in grids
     }  # fmt: skip
-    elements = [each for each in root.iter("MDElem") if each.find("MDElem[@name='Orbit_State_Vectors']") is not None]
-    orbits, facts = {}, {}
-    for element in elements:
+    orbits, facts, timing = {}, {}, None
+    for element in root.iter("MDElem"):
         said = {each.get("name"): (each.text or "").strip() for each in element.findall("MDATTR")}
         if "first_line_time" not in said:
             continue
@@ -73,10 +72,11 @@ def _dimap(path: Path) -> Product:
         vectors = _vectors(element)
         if len(vectors) >= 4:
             orbits[moment(said["first_line_time"]).astype("datetime64[D]")] = _orbit(vectors)
+            timing = _timing(said, vectors) if said is facts else timing
     product = facts.get("PRODUCT", path.stem)
     first = tuple(int(float(facts.get(f"subset_offset_{axis}", 0))) for axis in "yx")
     derived = "BandMath" in facts.get("PRODUCT_TYPE", "") + (root.findtext(".//PRODUCT_TYPE") or "")
-    return Product(path, bands, ties, product, derived, facts, orbits, _dimap_baselines(root, facts), first)
+    return Product(path, bands, ties, product, derived, facts, orbits, _dimap_baselines(root, facts), first, timing)
 
 
 def _envi(path: Path, href: str) -> Callable[[], Windows]:
@@ -107,7 +107,7 @@ def _envi_file(header: Path) -> Windows:
 
 
 def _vectors(element: ElementTree.Element) -> list[dict[str, str]]:
-    vectors = element.find("MDElem[@name='Orbit_State_Vectors']").findall("MDElem")
+    vectors = element.findall("MDElem[@name='Orbit_State_Vectors']/MDElem")
     return [{each.get("name"): each.text or "" for each in vector.findall("MDATTR")} for vector in vectors]
 
 
@@ -118,6 +118,18 @@ def _orbit(vectors: list[dict[str, str]]) -> Orbit:
                for kind in ("pos", "vel")]  # fmt: skip
     seconds = (times - times.min())[order] / np.timedelta64(1, "us") * 1e-6
     return Orbit(seconds, *numbers)
+
+
+def _timing(said: Mapping[str, str], vectors: list[dict[str, str]]) -> Timing | None:
+    """When lines and how far away pixels of the reference were seen; None if the metadata do not say."""
+    try:
+        numbers = [float(said[n]) for n in ("line_time_interval", "slant_range_to_first_pixel", "range_spacing")]
+    except (KeyError, ValueError):
+        return None
+    if UNKNOWN in numbers or min(numbers) <= 0:
+        return None
+    start = moment(said["first_line_time"]) - min(moment(each["time"]) for each in vectors)
+    return Timing(float(start / np.timedelta64(1, "us")) * 1e-6, *numbers)
 
 
 def _dimap_baselines(root: ElementTree.Element, facts: Mapping[str, str]) -> dict[np.datetime64, float]:

@@ -168,6 +168,24 @@ def perpendicular_baseline(reference: Orbit, secondary: Orbit, place: np.ndarray
     return float(-(second.position - first.position)[0] @ across)
 
 
+class Timing(NamedTuple):
+    """When and how far away the lines and pixels of a reference image were seen."""
+
+    first_line: float  # s of its orbit
+    line: float  # s from a line to the next
+    first_pixel: float  # m
+    pixel: float  # m from a pixel to the next
+
+    @classmethod
+    def fitted(cls, orbit: Orbit, nodes: Nodes) -> Timing:
+        """From known places, by least squares."""
+        lines, pixels = (each[nodes.known] for each in np.meshgrid(nodes.rows, nodes.columns, indexing="ij"))
+        seen = orbit.sight(nodes.places)
+        step, first = np.polynomial.polynomial.polyfit(lines, seen.seconds, 1)[::-1]
+        farther, near = np.polynomial.polynomial.polyfit(pixels, seen.slant_range, 1)[::-1]
+        return cls(float(first), float(step), float(near), float(farther))
+
+
 class Nodes(NamedTuple):
     """What is known at some lines and pixels of a stack."""
 
@@ -253,11 +271,11 @@ class RangeModel:
         return total
 
 
-def range_model(reference: Orbit, others: Sequence[Orbit], nodes: Nodes) -> RangeModel:
+def range_model(reference: Orbit, others: Sequence[Orbit], nodes: Nodes, *, timing: Timing | None = None) -> RangeModel:
     """Model the ranges of a stack on the pixels of its reference image.
 
-    Time and range of the reference image are a plane in line and pixel, nearly; it is fitted to where the known places
-    were seen. From them follow places at any height, and their ranges on all dates.
+    From the times of lines and the ranges of pixels of the reference image follow places at any height, and their
+    ranges on all dates.
 
     Parameters
     ----------
@@ -267,6 +285,9 @@ def range_model(reference: Orbit, others: Sequence[Orbit], nodes: Nodes) -> Rang
         Orbits of all dates, the reference too if it is wanted.
     nodes
         Known places; eight or more.
+    timing
+        Of the reference image, exactly. If not given, a plane in line and pixel is fitted to the times and ranges at
+        which the known places were seen; errors of places then make a smooth phase.
     """
     if nodes.known.sum() < 8:
         raise InputError(
@@ -278,6 +299,9 @@ def range_model(reference: Orbit, others: Sequence[Orbit], nodes: Nodes) -> Rang
     plane = np.stack([np.ones_like(lines), lines, pixels, lines * pixels, lines**2, pixels**2], axis=1)
     fitted = np.linalg.lstsq(plane[known], np.stack([seen.seconds, seen.slant_range], axis=1), rcond=None)[0]
     seconds, ranges = (plane @ fitted).T
+    if timing is not None:
+        seconds = timing.first_line + timing.line * lines
+        ranges = timing.first_pixel + timing.pixel * pixels
     low, high = float(np.nanmin(nodes.height)) - 100, float(np.nanmax(nodes.height)) + 100
     levels = np.linspace(low, high, _UP + 2)
     start = np.broadcast_to(nodes.middle, (len(lines), 3))

@@ -20,6 +20,7 @@ from groundshift.io.stacks.orbits import (
     Nodes,
     Orbit,
     RangeModel,
+    Timing,
     look_vectors,
     perpendicular_baseline,
     range_model,
@@ -59,6 +60,7 @@ class Parts:
     baselines: Mapping[np.datetime64, float] = field(default_factory=dict)  # m, sign as in a stack
     orbits: Mapping[np.datetime64, Orbit] = field(default_factory=dict)
     first: tuple[int, int] = (0, 0)  # line and pixel of the reference image where the images begin
+    timing: Timing | None = None  # of the reference image
     mapped: bool = False  # whether the images are on a map, not in lines of time and pixels of range
     remedy: str = ""  # which files of the layout hold the geometry
 
@@ -279,7 +281,7 @@ def _ranges(parts: Parts, orbits: Sequence[Orbit], reference: Orbit | None, node
             f"{parts.path}, read as {parts.layout}, has the topographic phase in its images, and not the orbits of all "
             "dates to compute it from; remove it before, or say --flattened if it was removed"
         )
-    model = range_model(reference, orbits, nodes)
+    model = range_model(reference, orbits, nodes, timing=parts.timing)
     if model.error > _WORST_RANGE:
         log.warning("ranges are modelled to %.2f mm only; cut the stack into bursts", 1000 * model.error)
     return model

@@ -29,7 +29,7 @@ import numpy as np
 
 from groundshift.errors import InputError
 from groundshift.io.stacks.lazy import Windows, complex_of
-from groundshift.io.stacks.orbits import Orbit
+from groundshift.io.stacks.orbits import Orbit, Timing
 from groundshift.io.stacks.parts import Image, Parts, track_of
 from groundshift.io.stacks.supplement import Supplement
 
@@ -39,11 +39,11 @@ MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 
 BAND = re.compile(r"^([iq])_(.*?)(\d{2})([A-Z][a-z]{2})(\d{4})$")
 _SWATH, _POLARISATION = re.compile(r"IW[123]"), re.compile(r"HH|HV|VH|VV")
-_UNKNOWN = 99_999.0
+UNKNOWN = 99_999.0
 _NUMBERS = "radar_frequency", "range_spacing", "azimuth_spacing", "slant_range_to_first_pixel", "REL_ORBIT"
 _PLACES = {
-    "latitude": ("orthorectifiedLat", "latitude_"),
-    "longitude": ("orthorectifiedLon", "longitude_"),
+    "latitude": ("orthorectifiedLat", "latitude_", "lat"),
+    "longitude": ("orthorectifiedLon", "longitude_", "lon"),
     "height": ("elevation",),
 }
 
@@ -61,6 +61,7 @@ class Product:
     orbits: Mapping[np.datetime64, Orbit] = field(default_factory=dict)
     baselines: Mapping[np.datetime64, float] = field(default_factory=dict)  # m, sign of the canonical stack
     first: tuple[int, int] = (0, 0)
+    timing: Timing | None = None
 
 
 def moment(text: str) -> np.datetime64:
@@ -106,7 +107,8 @@ def snap_parts(path: Path, layout: str, products: list[Product], supplement: Sup
     return Parts(
         path=path, layout=layout, images=images, flattened=all(each.derived for each in products), layers=layers,
         attributes=attributes, reference=reference, baselines=baselines,
-        orbits={date: orbit for each in products for date, orbit in each.orbits.items()}, first=best.first,
+        orbits={date: orbit for each in products for date, orbit in each.orbits.items()},
+        first=best.first, timing=best.timing,
         remedy="add elevation and orthorectified coordinates in SNAP, or give",
     )  # fmt: skip
 
@@ -154,7 +156,7 @@ def _reference(product: Product) -> np.datetime64 | None:
 
 def _attributes(product: Product, label: str, shape: tuple[int, int]) -> dict[str, Any]:
     facts, found = product.facts, {}
-    number = {name: float(facts[name]) for name in _NUMBERS if name in facts and float(facts[name]) != _UNKNOWN}
+    number = {name: float(facts[name]) for name in _NUMBERS if name in facts and float(facts[name]) != UNKNOWN}
     if "radar_frequency" in number:
         found["wavelength"] = LIGHT / (number["radar_frequency"] * 1e6)
     found |= {name: number[name] for name in ("range_spacing", "azimuth_spacing") if name in number}

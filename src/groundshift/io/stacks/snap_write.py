@@ -12,8 +12,9 @@ import dask.array as da
 import numpy as np
 import xarray as xr
 import zarr
+from scipy import ndimage
 
-from groundshift.io.stacks.orbits import Nodes, Orbit, range_model
+from groundshift.io.stacks.orbits import Nodes, Orbit, Timing, range_model
 from groundshift.io.stacks.parts import flatten
 from groundshift.io.stacks.pour import empty_binary, new_folder, pour
 from groundshift.io.stacks.simulated import simulated_orbits
@@ -21,6 +22,8 @@ from groundshift.io.stacks.snap import LIGHT, MONTHS, snap_day
 from groundshift.model.radar_stack import reference_index
 
 _BANDS = {"elevation": "height", "orthorectifiedLat": "latitude", "orthorectifiedLon": "longitude"}
+_TIE_LAYERS = {"latitude": "latitude", "longitude": "longitude", "incident_angle": "incidence"}
+_TIES = 5  # tie points to a side
 _NODES = 15
 _TIME = np.timedelta64(5 * 3600, "s")  # of the first state vector's middle: five in the morning
 
@@ -44,14 +47,22 @@ def write_dimap(path: str | Path, stack: xr.Dataset) -> None:
         files = {
             name: empty_binary(folder / "stack.data" / f"{name}.img", shape, ">f4") for name in names[: -len(_BANDS)]
         }
-        rough = _unflattened(stack, orbits, reference)
+        nodes = _nodes(stack)
+        timing = Timing.fitted(orbits[reference], nodes)
+        rough = _unflattened(stack, orbits, reference, nodes, timing)
         pour(rough, [partial(_put, files[f"i_{label}"], files[f"q_{label}"]) for label in labels])
         for name, layer in _BANDS.items():
             kind = ">f4" if layer == "height" else ">f8"
             empty_binary(folder / "stack.data" / f"{name}.img", shape, kind)[:] = stack[layer].values
         for name in names:
             _envi_header(folder / "stack.data" / f"{name}.hdr", shape, 5 if "rectified" in name else 4)
-        _write_dim(folder / "stack.dim", stack, days, names, orbits, reference)
+        ties = _tie_points(stack)
+        for name, (values, *_) in ties.items():
+            file = folder / "stack.data" / "tie_point_grids" / f"{name}.img"
+            empty_binary(file, values.shape, ">f4")[:] = values
+            _envi_header(file.with_suffix(".hdr"), values.shape, 4)
+        _write_dim(folder / "stack.dim", stack, days, names, orbits, reference, timing)
+        _name_ties(folder / "stack.dim", ties)
 
 
 def write_znap(path: str | Path, stack: xr.Dataset) -> None:
@@ -105,15 +116,18 @@ def _labels(stack: xr.Dataset, *, marked: bool) -> tuple[np.ndarray, list[str], 
     )
 
 
-def _unflattened(stack: xr.Dataset, orbits: list[Orbit], reference: int) -> xr.Dataset:
+def _nodes(stack: xr.Dataset) -> Nodes:
+    sizes = stack.sizes["y"], stack.sizes["x"]
+    rows, columns = (np.unique(np.linspace(0, size - 1, _NODES).round().astype(int)) for size in sizes)
+    names = ("latitude", "longitude", "height")
+    return Nodes(
+        rows, columns, *(stack[n].values[np.ix_(rows, columns)].astype(np.float64) for n in names), shape=sizes
+    )
+
+
+def _unflattened(stack: xr.Dataset, orbits: list[Orbit], reference: int, nodes: Nodes, timing: Timing) -> xr.Dataset:
     """The stack with the phase of its ranges in the images."""
-    rows, columns = (
-        np.unique(np.linspace(0, stack.sizes[name] - 1, _NODES).round().astype(int)) for name in ("y", "x")
-    )
-    places = (
-        stack[name].values[np.ix_(rows, columns)].astype(np.float64) for name in ("latitude", "longitude", "height")
-    )
-    model = range_model(orbits[reference], orbits, Nodes(rows, columns, *places, (stack.sizes["y"], stack.sizes["x"])))
+    model = range_model(orbits[reference], orbits, nodes, timing=timing)
     slc = da.asarray(stack["slc"].data)
     height = da.asarray(stack["height"].data).rechunk(slc.chunks[1:])
     turned = flatten(list(slc), height, model, stack.attrs["wavelength"], back=True)
@@ -132,7 +146,13 @@ def _envi_header(path: Path, shape: tuple[int, int], kind: int) -> None:
 
 
 def _write_dim(
-    path: Path, stack: xr.Dataset, days: np.ndarray, names: list[str], orbits: list[Orbit], reference: int
+    path: Path,
+    stack: xr.Dataset,
+    days: np.ndarray,
+    names: list[str],
+    orbits: list[Orbit],
+    reference: int,
+    timing: Timing,
 ) -> None:
     root = ElementTree.Element("Dimap_Document", name=path.name)
     access, bands = (ElementTree.SubElement(root, name) for name in ("Data_Access", "Image_Interpretation"))
@@ -144,7 +164,7 @@ def _write_dim(
     metadata = _element(ElementTree.SubElement(root, "Dataset_Sources"), "metadata")
     main, others = _element(metadata, "Abstracted_Metadata"), _element(metadata, "Slave_Metadata")
     for number, (day, orbit) in enumerate(zip(days, orbits, strict=True)):
-        _facts(main if number == reference else _element(others, f"S1A_{snap_day(day)}"), stack, day, orbit)
+        _facts(main if number == reference else _element(others, f"S1A_{snap_day(day)}"), stack, day, orbit, timing)
     pairs = _element(_element(main, "Baselines"), f"Ref_{snap_day(days[reference])}")
     for day, metres in zip(days, stack["perpendicular_baseline"].values, strict=True):
         _attribute(_element(pairs, f"Secondary_{snap_day(day)}"), "Perp Baseline", -float(metres))
@@ -152,16 +172,17 @@ def _write_dim(
     ElementTree.ElementTree(root).write(path, encoding="UTF-8", xml_declaration=True)
 
 
-def _facts(element: ElementTree.Element, stack: xr.Dataset, day: np.datetime64, orbit: Orbit) -> None:
+def _facts(element: ElementTree.Element, stack: xr.Dataset, day: np.datetime64, orbit: Orbit, timing: Timing) -> None:
     attributes = stack.attrs
     middle = day.astype("datetime64[us]") + _TIME
+    first = middle + np.timedelta64(round(timing.first_line * 1e6), "us")
     said: Mapping[str, Any] = {
         "PRODUCT": f"simulated_{snap_day(day)}", "PRODUCT_TYPE": "SLC", "MISSION": "SENTINEL-1A",
         "SWATH": attributes["swath"],
-        "REL_ORBIT": attributes["track"], "PASS": attributes["orbit"].upper(), "first_line_time": _time(middle),
-        "mds1_tx_rx_polar": attributes["polarisation"], "range_spacing": attributes["range_spacing"],
+        "REL_ORBIT": attributes["track"], "PASS": attributes["orbit"].upper(), "first_line_time": _time(first),
+        "mds1_tx_rx_polar": attributes["polarisation"], "range_spacing": repr(timing.pixel),
         "azimuth_spacing": attributes["azimuth_spacing"], "radar_frequency": LIGHT / attributes["wavelength"] / 1e6,
-        "slant_range_to_first_pixel": attributes["slant_range"] - stack.sizes["x"] / 2 * attributes["range_spacing"],
+        "slant_range_to_first_pixel": repr(timing.first_pixel), "line_time_interval": repr(timing.line),
         "subset_offset_x": int(stack["x"].values[0]), "subset_offset_y": int(stack["y"].values[0]),
     }  # fmt: skip
     for name, value in said.items():
@@ -202,21 +223,44 @@ def _band(group: zarr.Group, name: str, shape: tuple[int, int], kind: str) -> za
     return array
 
 
-def _ties(group: zarr.Group, stack: xr.Dataset) -> None:
-    """Tie points of incidence and of the two-way time, on the corners and the middles of the sides."""
+def _tie_points(stack: xr.Dataset) -> dict[str, tuple[np.ndarray, tuple[float, float]]]:
+    """Tie points from corner to corner of a stack, and the lines and pixels from one to the next."""
     shape = stack.sizes["y"], stack.sizes["x"]
-    nodes = [np.linspace(0, size - 1, 3).round().astype(int) for size in shape]
-    step = [(size - 1) / 2 for size in shape]
-    ranges = (
-        stack.attrs["slant_range"]
-        + (np.array([0, 0.5, 1]) * (shape[1] - 1) - shape[1] // 2) * stack.attrs["range_spacing"]
-    )
-    grids = {"incident_angle": stack["incidence"].values[np.ix_(*nodes)],
-             "slant_range_time": np.tile(ranges * 2e9 / LIGHT, (3, 1))}  # fmt: skip
-    for name, values in grids.items():
+    nodes = np.meshgrid(*(np.linspace(0, size - 1, _TIES) for size in shape), indexing="ij")
+    step = tuple((size - 1) / (_TIES - 1) for size in shape)
+    pixels = np.linspace(0, shape[1] - 1, _TIES) - shape[1] // 2
+    ranges = stack.attrs["slant_range"] + pixels * stack.attrs["range_spacing"]
+    grids = {
+        name: ndimage.map_coordinates(stack[layer].values.astype(np.float64), nodes, order=1)
+        for name, layer in _TIE_LAYERS.items()
+    }
+    grids["slant_range_time"] = np.tile(ranges * 2e9 / LIGHT, (_TIES, 1))
+    return {name: (values.astype(np.float32), step) for name, values in grids.items()}
+
+
+def _name_ties(path: Path, ties: Mapping[str, tuple[np.ndarray, tuple[float, float]]]) -> None:
+    """Put tie points into a .dim file."""
+    tree = ElementTree.parse(path)
+    root = tree.getroot()
+    grids = ElementTree.SubElement(root, "Tie_Point_Grids")
+    for number, (name, (values, step)) in enumerate(ties.items()):
+        file = ElementTree.SubElement(root.find("Data_Access"), "Tie_Point_Grid_File")
+        href = f"stack.data/tie_point_grids/{name}.hdr"
+        ElementTree.SubElement(file, "TIE_POINT_GRID_FILE_PATH", href=href)
+        _say(file, TIE_POINT_GRID_INDEX=number)
+        _say(
+            ElementTree.SubElement(grids, "Tie_Point_Grid_Info"), TIE_POINT_GRID_INDEX=number, TIE_POINT_GRID_NAME=name,
+            NCOLS=values.shape[1], NROWS=values.shape[0], OFFSET_X=0.5, OFFSET_Y=0.5, STEP_X=step[1], STEP_Y=step[0],
+        )  # fmt: skip
+    ElementTree.indent(root)
+    tree.write(path, encoding="UTF-8", xml_declaration=True)
+
+
+def _ties(group: zarr.Group, stack: xr.Dataset) -> None:
+    for name, (values, step) in _tie_points(stack).items():
         array = group.create_array(
-            name, shape=(3, 3), chunks=(3, 3), dtype=np.dtype(">f4"), compressors=None, fill_value=0
+            name, shape=values.shape, chunks=values.shape, dtype=np.dtype(">f4"), compressors=None
         )
-        array[:] = values.astype(np.float32)
+        array[:] = values
         array.attrs.update(_ARRAY_DIMENSIONS=["yt", "xt"], subsampling_y=step[0], subsampling_x=step[1], offset_y=0.5,
                            offset_x=0.5, znap_format="0.1")  # fmt: skip
