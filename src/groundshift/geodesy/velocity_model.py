@@ -3,21 +3,24 @@
 East, north and up at all stations are one vector of observations. Its covariance is that of the stations, of local
 motion of each (white, estimated), of a smooth field for each component (Matérn, ν = 3/2, estimated), and of a
 rotation of the plate and a common velocity upward, of which nothing is known beforehand. Length, size and local motion
-of each component maximise the likelihood (scikit-learn); prediction and leave-one-out come from the one covariance:
-least-squares collocation (Moritz 1980, Advanced Physical Geodesy), or Gaussian-process regression with basis functions
-(Rasmussen & Williams 2006, Gaussian Processes for Machine Learning, 2.7 and 5.4.2).
+of each component maximise the likelihood (scikit-learn), with a wide prior that keeps a few noisy stations from being
+taken for ground that does not move. Prediction and leave-one-out come from the one covariance: least-squares
+collocation (Moritz 1980, Advanced Physical Geodesy), or Gaussian-process regression with basis functions (Rasmussen &
+Williams 2006, Gaussian Processes for Machine Learning, 2.7 and 5.4.2).
 """
 
 from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 from scipy.linalg import cho_factor, cho_solve
+from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
@@ -31,6 +34,9 @@ log = logging.getLogger(__name__)
 
 _VAGUE = 30.0  # standard deviation of rotation (mas/yr) and of the common velocity upward (mm/yr) beforehand
 _ROUNDS = 4
+_LENGTH = 120.0  # km: likely length of a field
+_LOCAL = 0.15  # likely variance of local motion, as a share of that of stations
+_SPREAD = np.array([1.0, 0.6, 2.0])  # of the logarithms of its variance, its length, and the local variance
 _LEAST = 5  # stations
 
 
@@ -221,15 +227,16 @@ def _estimate(
         there = np.isfinite(rest[:, number])
         noise = stations.sigma[there, number] ** 2 + inflation[there, number]
         values = rest[there, number] - np.average(rest[there, number], weights=1 / (noise + np.median(noise)))
-        spread = max(float(np.var(values)), 1e-4)
-        start = before[number] if before else Field3(np.sqrt(spread), 150.0, np.sqrt(0.1 * spread))
-        sizes, lengths, locals_ = (
-            (1e-4 * spread, 100 * spread), (config.shortest, config.longest), (1e-5 * spread, 10 * spread),
-        )  # fmt: skip
-        kernel = ConstantKernel(np.clip(start.size**2, *sizes), sizes) * Matern(
-            np.clip(start.length, *lengths), lengths, nu=1.5
-        ) + WhiteKernel(np.clip(start.local**2, *locals_), locals_)
-        process = GaussianProcessRegressor(kernel, alpha=noise, n_restarts_optimizer=0 if before else 2, random_state=0)
+        usual = float(np.median(noise))
+        spread = max(float(np.var(values)) - usual, 0.25 * usual)
+        likely = np.log([spread, _LENGTH, _LOCAL * usual])
+        start = before[number] if before else Field3(*np.exp(likely / [2, 1, 2]))
+        kernel = ConstantKernel(start.size**2, (1e-3 * spread, 1e3 * spread)) * Matern(
+            np.clip(start.length, config.shortest, config.longest), (config.shortest, config.longest), nu=1.5
+        ) + WhiteKernel(start.local**2, (1e-5 * usual, 1e3 * spread))
+        process = GaussianProcessRegressor(
+            kernel, alpha=noise, optimizer=_with_prior(likely), n_restarts_optimizer=0 if before else 2, random_state=0
+        )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # a length at its limit is an answer
             process.fit(places[there], values)
@@ -237,6 +244,21 @@ def _estimate(
         size, local = np.sqrt(found.k1.k1.constant_value), np.sqrt(found.k2.noise_level)
         out.append(Field3(float(size), float(found.k1.k2.length_scale), float(local)))
     return out[0], out[1], out[2]
+
+
+def _with_prior(likely: np.ndarray) -> Callable:
+    """An optimiser for scikit-learn that adds a normal prior on the logarithms of variance, length and variance."""
+
+    def optimise(badness: Callable, start: np.ndarray, bounds: np.ndarray) -> tuple[np.ndarray, float]:
+        def posterior(logs: np.ndarray) -> tuple[float, np.ndarray]:
+            value, slope = badness(logs)
+            away = (logs - likely) / _SPREAD
+            return value + 0.5 * float(away @ away), slope + away / _SPREAD
+
+        found = minimize(posterior, start, jac=True, bounds=bounds, method="L-BFGS-B")
+        return found.x, float(found.fun)
+
+    return optimise
 
 
 def _smooth(

@@ -1,0 +1,69 @@
+"""`groundshift synth points`, `gnss` and `calibrate`, one after the other."""
+
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from groundshift.cli import app
+from groundshift.io.gnss.files import read_gnss
+from groundshift.io.points import read_points
+from groundshift.model.points import level
+
+RUN = CliRunner()
+
+
+@pytest.fixture(scope="module")
+def strip(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("strip")
+    options = folder / "options.json"
+    options.write_text(json.dumps({"stations": {"count": 12, "held_out": 3}, "interval": 60}))
+    done = RUN.invoke(app, ["-q", "synth", "points", str(folder), "--tracks", "1", "--bursts", "2", "--density", "0.3",
+                            "--dates", "12", "--options", str(options)])  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert "4 point sets of level L2a, 12 stations" in done.output
+    return folder
+
+
+def test_stations_to_a_model(strip, tmp_path):
+    done = RUN.invoke(app, ["-q", "gnss", str(strip / "stations.csv"), "-o", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    assert "east: leave-one-out rms" in done.output
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "EGMS_AEPND_V0.0.csv", "leave_one_out.csv", "model.png", "report.json", "stations.csv",
+    ]  # fmt: skip
+    assert read_gnss(tmp_path / "EGMS_AEPND_V0.0.csv").frame == "ETRF2000"
+    assert len((tmp_path / "leave_one_out.csv").read_text().splitlines()) == 13
+    again = RUN.invoke(app, ["-q", "gnss", str(tmp_path / "EGMS_AEPND_V0.0.csv"), "-o", str(tmp_path / "none")])
+    assert again.output.startswith("velocity grid of")
+    other = RUN.invoke(app, ["-q", "gnss", str(strip / "stations.csv"), "-o", str(tmp_path / "degrees"), "--to-frame",
+                             "ITRF2020", "--crs", "EPSG:4326"])  # fmt: skip
+    assert other.exit_code == 0, other.output
+    assert "frame ITRF2020" in (tmp_path / "degrees" / "model.csv").read_text().replace("# frame: ", "frame ")
+
+
+def test_points_to_level_l2b(strip, tmp_path):
+    points = [str(path) for path in sorted(strip.glob("L2a_*.parquet"))]
+    command = ["-q", "calibrate", *points, "--gnss", str(strip / "stations.csv"), "--hold-out", "S002", "-o",
+               str(tmp_path), "--scheduler", "serial", "--to-frame", "ETRF2014"]  # fmt: skip
+    done = RUN.invoke(app, command)
+    assert done.exit_code == 0, done.output
+    assert "4 bursts" in done.output
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["model"]["frame"] == "ETRF2014"
+    assert report["model"]["stations"] == 11
+    made = sorted(tmp_path.glob("L2b_*.parquet"))
+    assert [path.name.replace("L2b", "L2a") for path in made] == [path.rsplit("/", 1)[-1] for path in points]
+    table = read_points(made[0])
+    assert level(table) == "L2b"
+    assert np.isfinite(table["gnss_velocity"].to_numpy()).all()
+
+
+def test_series_become_a_model_or_an_error_says_why(strip, tmp_path):
+    done = RUN.invoke(app, ["calibrate", str(strip / "none.parquet"), "-o", str(tmp_path)])
+    assert done.exit_code == 1
+    assert "none.parquet is no file" in str(done.exception)
+    mixed = RUN.invoke(app, ["gnss", str(strip / "stations.csv"), str(strip / "held_out.csv"), "-o", str(tmp_path)])
+    assert mixed.exit_code == 1
+    assert "expected one table of velocities" in str(mixed.exception)

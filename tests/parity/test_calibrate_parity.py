@@ -1,0 +1,96 @@
+"""Calibration gives the same files here, on a cluster, from files of EGMS, and after it was stopped."""
+
+import hashlib
+
+import numpy as np
+import pytest
+from distributed import LocalCluster
+
+from groundshift.errors import RunError
+from groundshift.io.egms import write_egms
+from groundshift.io.points import read_points, write_points
+from groundshift.products import calibrate as module
+from groundshift.products.calibrate import CalibrateConfig, calibrate
+from groundshift.synth.points.options import StationOptions, StripOptions
+from groundshift.synth.points.stations import strip_stations
+from groundshift.synth.points.strip import frames, simulate_burst
+from groundshift.synth.points.write import point_file
+
+STRIP = StripOptions(tracks=1, bursts=2, density=0.3, dates=12, interval=60, stations=StationOptions(count=8))
+CONFIG = CalibrateConfig(folds=0)
+
+
+@pytest.fixture(scope="module")
+def paths(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("strip")
+    out = [folder / point_file(frame) for frame in frames(STRIP)]
+    for path, frame in zip(out, frames(STRIP), strict=True):
+        write_points(path, simulate_burst(STRIP, frame).table)
+    return out
+
+
+@pytest.fixture(scope="module")
+def here(paths, tmp_path_factory):
+    return calibrate(
+        paths, tmp_path_factory.mktemp("here"), gnss=strip_stations(STRIP).stations, config=CONFIG, executor="serial"
+    )
+
+
+def content(result):
+    files = [*result.paths, result.paths[0].parent / "report.json", result.paths[0].parent / "calibrate.png"]
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def test_a_cluster_gives_the_same_bytes(paths, here, tmp_path):
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
+        stations = strip_stations(STRIP).stations
+        there = calibrate(paths, tmp_path, gnss=stations, config=CONFIG, executor=cluster.scheduler_address)
+    assert content(there) == content(here)
+
+
+def test_a_run_goes_on_where_it_was_stopped(paths, here, tmp_path, monkeypatch):
+    whole, done = module.ApplySurface.__call__, []
+
+    def failing(self, tile):
+        if len(done) == 2:
+            raise OSError("the machine goes down")
+        done.append(tile.index)
+        return whole(self, tile)
+
+    monkeypatch.setattr(module.ApplySurface, "__call__", failing)
+    stations = strip_stations(STRIP).stations
+    with pytest.raises(RunError, match="2 finished bursts"):
+        calibrate(paths, tmp_path, gnss=stations, config=CONFIG, executor="serial")
+    assert len(list(tmp_path.glob("*.parquet"))) == 2
+    again = []
+    monkeypatch.setattr(module.ApplySurface, "__call__", lambda self, t: again.append(t.index) or whole(self, t))
+    result = calibrate(paths, tmp_path, gnss=stations, config=CONFIG, executor="serial")
+    assert sorted(done + again) == [0, 1, 2, 3]
+    assert content(result) == content(here)
+
+
+def test_a_file_that_was_taken_away_is_made_again(paths, here, tmp_path, monkeypatch):
+    whole, stations = module.ApplySurface.__call__, strip_stations(STRIP).stations
+
+    def failing(self, tile):
+        if tile.index == 3:
+            raise OSError("the machine goes down")
+        return whole(self, tile)
+
+    monkeypatch.setattr(module.ApplySurface, "__call__", failing)
+    with pytest.raises(RunError):
+        calibrate(paths, tmp_path, gnss=stations, config=CONFIG, executor="serial")
+    monkeypatch.undo()
+    (tmp_path / here.paths[0].name).unlink()
+    result = calibrate(paths, tmp_path, gnss=stations, config=CONFIG, executor="serial")
+    assert content(result) == content(here)
+
+
+def test_files_of_the_service_give_the_same_to_their_decimals(paths, here, tmp_path):
+    written = [write_egms(tmp_path / "egms", read_points(path), level=1) for path in paths]
+    result = calibrate(written, tmp_path / "out", gnss=strip_stations(STRIP).stations, config=CONFIG, executor="serial")
+    for one, two in zip(result.paths, here.paths, strict=True):
+        tables = [read_points(path) for path in (one, two)]
+        velocities = [table["mean_velocity"].to_numpy() for table in tables]
+        np.testing.assert_allclose(*velocities, atol=0.15)
+        assert tables[0].column_names == tables[1].column_names
