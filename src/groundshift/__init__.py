@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from groundshift.optical.pair import measure_pair
     from groundshift.optical.profile import offset_curve, swath_profile
+    from groundshift.products.fields import recompute_fields
 
 __version__ = version("groundshift")
-__all__ = ["__version__", "measure_pair", "offset_curve", "swath_profile"]
+__all__ = ["__version__", "measure_pair", "offset_curve", "recompute_fields", "swath_profile"]
 
 _HOMES = {
     "measure_pair": "groundshift.optical.pair",
     "swath_profile": "groundshift.optical.profile",
     "offset_curve": "groundshift.optical.profile",
+    "recompute_fields": "groundshift.products.fields",
     "model": "groundshift.model",
 }
 
