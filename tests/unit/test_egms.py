@@ -4,6 +4,7 @@ import datetime
 import zipfile
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from groundshift.errors import InputError
@@ -258,3 +259,14 @@ def test_a_byte_order_mark_and_line_ends_of_windows_are_understood(tmp_path):
 def test_a_missing_file_is_said(tmp_path):
     with pytest.raises(InputError, match="is no file"):
         read_egms(tmp_path / "none.zip")
+
+
+@pytest.mark.parametrize("zeros", [True, False])
+def test_a_single_row_tells_whether_zeros_are_left_off(tmp_path, zeros):
+    """Fields that are computed again have the decimals of the description even if the row happened to need fewer."""
+    path = write_egms(tmp_path, points(count=2).slice(1), dialect="documented" if zeros else "newer")
+    table = read_egms(path)
+    changed = table.set_column(table.column_names.index("los_up"), "los_up", pa.array([0.796], pa.float32()))
+    with zipfile.ZipFile(write_egms(tmp_path / "again", changed)) as archive:
+        row = archive.read(archive.namelist()[0]).decode().splitlines()[1]
+    assert (",-0.620,-0.100,0.796," if zeros else ",-0.62,-0.1,0.796,") in row

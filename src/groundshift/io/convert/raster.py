@@ -12,11 +12,12 @@ from affine import Affine
 from odc.geo.xr import xr_coords
 
 from groundshift.errors import ContractError, InputError
+from groundshift.grid.tiles import Box
 from groundshift.io.convert.grid import CELL, cell_grid
 from groundshift.io.egms.names import parse_name
 from groundshift.io.files import atomic_path, jsonable
 from groundshift.io.maps import read_map, write_dataset
-from groundshift.io.rasters import georeference, open_raster
+from groundshift.io.rasters import georeference, open_raster, read_window
 from groundshift.model.displacement import check
 
 _TILE = 1000  # cells: side of a tile of EGMS
@@ -48,7 +49,8 @@ def read_raster(path: str | Path) -> xr.Dataset:
                 f"{path} with the bands {names} is neither a displacement map nor a raster of L3; expected one that "
                 "groundshift writes, or EGMS_L3_E40N28_100km_U_2018_2022_1.tiff"
             )
-        bands = dataset.read(masked=True).filled(np.nan)
+        bands = read_window(str(path), dataset.indexes, Box(0, 0, *dataset.shape)).astype(np.float32)
+        bands[bands == dataset.nodata] = np.nan
     layers = names if "groundshift" in tags else ("mean_velocity",)
     attributes = {"groundshift": tags["groundshift"]} if "groundshift" in tags else {"name": path.stem}
     variables = {each: (("y", "x"), band) for each, band in zip(layers, bands, strict=True)}

@@ -14,7 +14,7 @@ from typing import BinaryIO, NamedTuple
 from groundshift.errors import InputError
 
 MAX_BYTES = 2**37  # of a table: 128 GiB
-_MAX_HEADER = 2**26  # bytes of an XML header: 64 MiB
+_MAX_HEADER = 2**23  # bytes of an XML header: 8 MiB; those of five years have 0.1
 _MAX_RATIO = 150  # of the size of a member to its compressed size: tables have 4, text of one character has 1000
 _MAX_MEMBERS = 64
 _OUTSIDE = re.compile(r"(^|/)\.\.(/|$)|^/|^[A-Za-z]:|\\|\x00")

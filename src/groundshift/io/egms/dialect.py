@@ -16,6 +16,8 @@ from groundshift.model.points import COLUMNS, OPTIONAL_COLUMNS
 _NEWER = {"height": "height_ortho", "height_wgs84": "height_ellipse", "rmse": "rmse_ts"}
 _OLDER = {newer: name for name, newer in _NEWER.items()}
 _ALL = 18  # decimals: none is left off
+_ENDS_IN_ZERO = re.compile(rb"\.\d+0[,\r\n]")  # more than one decimal
+_SAMPLE = 2**16  # bytes
 _DATE = re.compile(r"\d{8}")
 # fmt: off
 _DECIMALS = {
@@ -88,19 +90,24 @@ def style_of(decimals: np.ndarray, text: bytes, layout: Layout) -> Style:
     text
         The rows.
     """
-    fewest, most = decimals
-    mixed = fewest < most
-    least = int(fewest[mixed].min()) if mixed.any() else _ALL
     first = len(layout.columns) - 1
-    merged = [*zip(fewest[:first], most[:first], strict=True), (fewest[first:].min(), most[first:].max())]
-    counts = {}
-    for name, (low, high) in zip((*layout.names[1:], "displacement"), merged, strict=True):
-        usual = decimals_of(name, layout.level)
-        counts[name] = (
-            usual if low == NO_DECIMALS else int(high) if high == 0 or least == _ALL else max(usual, int(high))
-        )
+    names = (*layout.names[1:], "displacement")
+    usual = np.array([decimals_of(name, layout.level) for name in names])
+    low, high = (
+        np.append(each[:first], pick(each[first:])) for each, pick in zip(decimals, (np.min, np.max), strict=True)
+    )
+    uneven, short = low < high, (low != NO_DECIMALS) & (high > 0) & (high < usual)
+    least = _ALL
+    if uneven.any():
+        least = int(low[uneven].min())
+    elif short.any() and not _ENDS_IN_ZERO.search(text, 0, _SAMPLE):
+        least = int(high[short].min())  # too few rows to be uneven
+    counts = np.where(
+        low == NO_DECIMALS, usual, high if least == _ALL else np.where(high == 0, 0, np.maximum(usual, high))
+    )
     words = (word for word in ("nan", "NaN", "NAN") if f",{word}".encode() in text)
-    return Style(list(layout.columns), counts, least, next(words, ""), "\r\n" if text[-2:-1] == b"\r" else "\n")
+    decided = dict(zip(names, counts.tolist(), strict=True))
+    return Style(list(layout.columns), decided, least, next(words, ""), "\r\n" if text[-2:-1] == b"\r" else "\n")
 
 
 def parse_columns(line: str, title: str) -> Layout:
