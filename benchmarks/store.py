@@ -23,7 +23,7 @@ import numpy as np
 import pyarrow as pa
 import shapely
 
-from groundshift.explore.ingest import ingest
+from groundshift.explore.ingestion import ingest
 from groundshift.io.store import PointStore, commit, write_parts
 from groundshift.io.store.manifest import crs_name, set_name, set_record
 from groundshift.io.store.read import statistics

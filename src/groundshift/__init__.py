@@ -9,18 +9,36 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from groundshift.explore.ingestion import ingest
+    from groundshift.explore.server import create_app
+    from groundshift.geodesy.velocity_model import fit_velocity_model
+    from groundshift.insar.basic import make_basic
     from groundshift.optical.pair import measure_pair
     from groundshift.optical.profile import offset_curve, swath_profile
-    from groundshift.products.fields import recompute_fields
+    from groundshift.products.calibrate import calibrate_points
 
 __version__ = version("groundshift")
-__all__ = ["__version__", "measure_pair", "offset_curve", "recompute_fields", "swath_profile"]
+__all__ = [
+    "__version__",
+    "calibrate_points",
+    "create_app",
+    "fit_velocity_model",
+    "make_basic",
+    "ingest",
+    "measure_pair",
+    "offset_curve",
+    "swath_profile",
+]
 
 _HOMES = {
+    "make_basic": "groundshift.insar.basic",
     "measure_pair": "groundshift.optical.pair",
     "swath_profile": "groundshift.optical.profile",
     "offset_curve": "groundshift.optical.profile",
-    "recompute_fields": "groundshift.products.fields",
+    "fit_velocity_model": "groundshift.geodesy.velocity_model",
+    "calibrate_points": "groundshift.products.calibrate",
+    "ingest": "groundshift.explore.ingestion",
+    "create_app": "groundshift.explore.server",
     "model": "groundshift.model",
 }
 

@@ -26,7 +26,7 @@ def address(tmp_path_factory):
     folder = tmp_path_factory.mktemp("explorer")
     write_points(folder / "up.parquet", village(600))
     write_points(folder / "down.parquet", village(300, frame="0002_IW1_VV", track=66, seed=1, angle=191.0))
-    with served([folder]) as address:
+    with served([folder], credit="Nobody & <b>sons</b>") as address:
         yield address
 
 
@@ -62,6 +62,7 @@ def test_load_click_filter_and_download(address):
         assert drawn(page) == 600
         assert page.locator("#layers li").count() == 2
         assert "Velocity mm/yr" in page.locator("#legend").inner_text()
+        assert "Nobody & <b>sons</b>" in page.locator(".maplibregl-ctrl-attrib").inner_text()
 
         page.locator(".maplibregl-canvas").focus()
         page.keyboard.press("Enter")  # the point in the middle of the map
@@ -117,4 +118,13 @@ def test_without_webgl_the_server_draws(address):
         page.locator("#map").focus()
         page.keyboard.press("Enter")
         page.wait_for_selector("#series canvas")
+        assert page.locator("#shown").inner_text() == "600 points"
+        page.keyboard.press("Escape")
+        page.click("#area")
+        x, y = middle(page)
+        for dx, dy in ((-120, -120), (120, -120), (0, 120)):
+            page.mouse.click(x + dx, y + dy)
+            page.wait_for_timeout(400)
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#take-csv")
         assert not wrong

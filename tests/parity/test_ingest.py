@@ -8,7 +8,7 @@ import numpy as np
 import psutil
 import pytest
 
-from groundshift.explore.ingest import ingest
+from groundshift.explore.ingestion import ingest
 from groundshift.io.points import write_points
 from groundshift.io.store import PointStore
 from groundshift.model.points import point_set
@@ -82,7 +82,7 @@ def test_a_killed_run_goes_on(folder, expected, tmp_path):
     out = tmp_path / "store"
     program = (
         "import os, signal, sys\n"
-        "from groundshift.explore.ingest import ingest\n"
+        "from groundshift.explore.ingestion import ingest\n"
         "ingest([sys.argv[1]], sys.argv[2], executor='serial', progress=lambda done, total: "
         "done == 3 and os.kill(os.getpid(), signal.SIGKILL))\n"
     )

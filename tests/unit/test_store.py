@@ -11,7 +11,7 @@ import pytest
 import shapely
 
 from groundshift.errors import ContractError, InputError, RunError
-from groundshift.explore.ingest import ingest
+from groundshift.explore.ingestion import ingest
 from groundshift.io.points import write_points
 from groundshift.io.store import PointStore, append_dates, commit, replace_tile, write_parts
 from groundshift.io.store.encode import CELL_ZOOM, encode_series, hilbert, overview

@@ -33,6 +33,7 @@ export interface Catalog {
   version: string;
   static: boolean;
   basemap: string | null;
+  credit: string | null;
   layers: LayerInfo[];
   fields: Record<string, FieldInfo>;
   palettes: Record<string, string[]>;

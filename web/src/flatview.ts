@@ -23,10 +23,14 @@ export class FlatView implements View {
   constructor(
     private readonly container: HTMLElement,
     private readonly world: World,
+    credit: string | null,
   ) {
     container.classList.add("flat");
     this.scale.className = "flat-scale";
-    container.append(this.ground, this.stage, this.lines, this.pins, this.buttons(), this.scale);
+    const source = document.createElement("div");
+    source.className = "flat-credit";
+    source.textContent = credit ? `${credit} · Natural Earth` : "Natural Earth";
+    container.append(this.ground, this.stage, this.lines, this.pins, this.buttons(), this.scale, source);
     container.tabIndex = 0;
     this.listen();
     new ResizeObserver(() => this.draw()).observe(container);

@@ -9,16 +9,15 @@ import { t } from "./i18n";
 import type { Camera, Drawn, Mark, Picture, Style, View } from "./view";
 import { COLOURS, type Land, type World } from "./world";
 
-const ATTRIBUTION = "groundshift · Natural Earth";
-
 export class GlView implements View {
   readonly gl = true;
   readonly map: maplibregl.Map;
   private readonly overlay = new MapboxOverlay({ interleaved: false, layers: [] });
-  private markers: maplibregl.Marker[] = [];
+  private readonly pins = document.createElement("div");
+  private pinned: Mark[] = [];
   private bottom = 0;
 
-  constructor(container: HTMLElement, world: World, basemap: string | null) {
+  constructor(container: HTMLElement, world: World, basemap: string | null, credit: string | null) {
     this.map = new maplibregl.Map({
       container,
       style: baseStyle(world, basemap),
@@ -37,10 +36,13 @@ export class GlView implements View {
     this.map.touchZoomRotate.disableRotation();
     this.map.keyboard.disableRotation();
     this.map.addControl(new maplibregl.NavigationControl({ showCompass: false }), "top-right");
-    this.map.addControl(new maplibregl.AttributionControl({ compact: false, customAttribution: ATTRIBUTION }), "bottom-right");
+    this.map.addControl(new maplibregl.AttributionControl({ compact: false, customAttribution: plain(credit ? `${credit} · Natural Earth` : "Natural Earth") }), "bottom-right");
     this.map.addControl(new maplibregl.ScaleControl({ maxWidth: 120 }), "bottom-right");
     this.map.addControl(this.overlay as unknown as maplibregl.IControl);
     this.map.getCanvas().setAttribute("aria-label", t("map"));
+    this.pins.className = "pins";
+    container.append(this.pins);
+    this.map.on("move", () => this.place());
   }
 
   ready(): Promise<void> {
@@ -171,13 +173,28 @@ export class GlView implements View {
   }
 
   marks(marks: Mark[]): void {
-    for (const marker of this.markers) marker.remove();
-    this.markers = marks.map(({ longitude, latitude, label, colour }) => {
-      const element = document.createElement("div");
-      element.className = "mark";
-      element.style.setProperty("--mark", colour);
-      element.textContent = label;
-      return new maplibregl.Marker({ element }).setLngLat([longitude, latitude]).addTo(this.map);
+    this.pinned = marks;
+    this.pins.replaceChildren(
+      ...marks.map(({ label, colour }) => {
+        const pin = document.createElement("div");
+        pin.className = "mark";
+        pin.style.setProperty("--mark", colour);
+        pin.textContent = label;
+        return pin;
+      }),
+    );
+    this.place();
+  }
+
+  /** Put the marks where their points are. */
+  private place(): void {
+    const { clientWidth: width, clientHeight: height } = this.map.getContainer();
+    this.pinned.forEach(({ longitude, latitude }, i) => {
+      const [x, y] = this.project(longitude, latitude);
+      const pin = this.pins.children[i] as HTMLElement;
+      pin.hidden = x < 0 || y < 0 || x > width || y > height;
+      pin.style.left = `${x}px`;
+      pin.style.top = `${y}px`;
     });
   }
 
@@ -211,6 +228,13 @@ export function baseStyle(world: World | null, basemap: string | null): maplibre
     style.layers.push({ id: "basemap", type: "raster", source: "basemap" });
   }
   return style;
+}
+
+/** Text as HTML that shows it. */
+function plain(text: string): string {
+  const element = document.createElement("span");
+  element.textContent = text;
+  return element.innerHTML;
 }
 
 /** Radius of a point, pixels. */

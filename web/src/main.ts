@@ -444,12 +444,12 @@ async function start(): Promise<void> {
   const webgl = hasWebgl() && !new URLSearchParams(location.search).has("pictures");
   let view: View;
   if (webgl) {
-    const made = new GlView(get("map"), ground, catalog.basemap);
+    const made = new GlView(get("map"), ground, catalog.basemap, catalog.credit);
     await made.ready();
     view = made;
   } else {
     notice(t(catalog.static ? "no-webgl-static" : "no-webgl"), true);
-    view = new FlatView(get("map"), ground);
+    view = new FlatView(get("map"), ground, catalog.credit);
   }
   const points = catalog.layers.filter((layer) => layer.kind === "points");
   const target = points.filter((layer) => state.visible.has(layer.id))[0] ?? points[0] ?? catalog.layers.find((layer) => state.visible.has(layer.id)) ?? catalog.layers[0];

@@ -32,6 +32,9 @@ def explore(
             help="Address of an online base map with {z}, {x}, {y}; none is asked without.", show_default=False
         ),
     ] = None,
+    credit: Annotated[
+        str | None, typer.Option(help="Who made the data, shown at the foot of the map.", show_default=False)
+    ] = None,
     frame: Annotated[
         str | None, typer.Option(help="Frame of station velocities whose file does not say it.", show_default=False)
     ] = None,
@@ -46,9 +49,19 @@ def explore(
     if export is not None:
         from groundshift.explore.export import export_page
 
-        files = export_page(sources, export, title=title, basemap=basemap, frame=frame)
+        files = export_page(sources, export, title=title, basemap=basemap, credit=credit, frame=frame)
         typer.echo(f"{files} files are in {export}; any web server can host them, such as: python -m http.server")
         return
     from groundshift.explore.serve import serve
 
-    serve(sources, host=host, port=port, names=name or [], title=title, basemap=basemap, frame=frame, say=typer.echo)
+    serve(
+        sources,
+        host=host,
+        port=port,
+        names=name or [],
+        title=title,
+        basemap=basemap,
+        credit=credit,
+        frame=frame,
+        say=typer.echo,
+    )

@@ -34,7 +34,7 @@ def ingest(
     workers: Workers = None,
 ) -> None:
     """Bring points into a store: a GeoParquet data set that holds from one burst to a continent."""
-    from groundshift.explore.ingest import ingest as bring_in
+    from groundshift.explore.ingestion import ingest as bring_in
 
     manifest = bring_in(sources, out, encoding=series.value, executor=executor or "processes", workers=workers)
     points = sum(part.points for part in manifest.parts)

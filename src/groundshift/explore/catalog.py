@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from groundshift.errors import InputError
-from groundshift.explore.ingest import ingest
+from groundshift.explore.ingestion import ingest
 from groundshift.explore.points import PointLayer, open_layers
 from groundshift.explore.rasters import ImageLayer, MapLayer
 from groundshift.explore.vectors import FeatureLayer, StationLayer

@@ -28,7 +28,7 @@ _MAP_ZOOM = 16
 
 def export_page(
     sources: Iterable[str | Path], out: str | Path, *, title: str = "groundshift", basemap: str | None = None,
-    frame: str | None = None,
+    credit: str | None = None, frame: str | None = None,
 ) -> int:  # fmt: skip
     """Write the page with all that it asks for: the whole folder or none. Areas, profiles and downloads need a server.
 
@@ -38,7 +38,7 @@ def export_page(
     ----------
     out
         A folder that is not there yet.
-    sources, title, basemap, frame
+    sources, title, basemap, credit, frame
         See :func:`groundshift.explore.server.create_app`.
 
     Returns
@@ -54,7 +54,7 @@ def export_page(
     if out.exists():
         raise InputError(f"{out} is there already; give a new folder")
     catalog = open_catalog(sources, frame=frame)
-    record = catalog_record(catalog, basemap=basemap, title=title, static=True)
+    record = catalog_record(catalog, {"basemap": basemap, "title": title, "credit": credit}, static=True)
     points = sum(layer.get("points", 0) for layer in record["layers"])
     if points > MAX_POINTS:
         raise InputError(f"the sources hold {points} points; an export takes {MAX_POINTS}: use groundshift explore")

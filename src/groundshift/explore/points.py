@@ -74,6 +74,10 @@ class PointLayer:
             "version": manifest.generation,
         }
 
+    def warm_up(self) -> None:
+        """Read what the first tile would wait for."""
+        self._all_cells()
+
     def tile(self, z: int, x: int, y: int, field: str) -> bytes:
         """A tile for the page, see :func:`groundshift.explore.tiles.pack`."""
         key = (self.store.manifest.generation, z, x, y, field)

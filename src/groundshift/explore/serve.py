@@ -9,6 +9,7 @@ from pathlib import Path
 import uvicorn
 
 from groundshift.errors import ConfigurationError
+from groundshift.explore.points import PointLayer
 from groundshift.explore.server import LOCAL, create_app
 
 
@@ -20,6 +21,7 @@ def serve(
     names: Sequence[str] = (),
     title: str = "groundshift",
     basemap: str | None = None,
+    credit: str | None = None,
     frame: str | None = None,
     say: Callable[[str], object] = lambda text: None,
 ) -> None:
@@ -35,7 +37,7 @@ def serve(
         Other names under which the server may be asked.
     say
         Called with a line that tells the address.
-    sources, title, basemap, frame
+    sources, title, basemap, credit, frame
         See :func:`groundshift.explore.server.create_app`.
 
     Raises
@@ -45,11 +47,14 @@ def serve(
     ConfigurationError
         If the port is taken.
     """
-    app = create_app(sources, hosts=[*LOCAL, host, *names], title=title, basemap=basemap, frame=frame)
+    app = create_app(sources, hosts=[*LOCAL, host, *names], title=title, basemap=basemap, credit=credit, frame=frame)
     try:
         listening = socket.create_server((host, port))
     except OSError as error:
         raise ConfigurationError(f"cannot listen on {host}:{port} ({error}); choose another with --port") from error
     with listening:
+        for layer in app.state.catalog.layers.values():
+            if isinstance(layer, PointLayer):
+                layer.warm_up()
         say(f"http://{host}:{listening.getsockname()[1]}/ (Ctrl-C ends it)")
-        uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listening])
+        uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none")).run(sockets=[listening])

@@ -88,6 +88,7 @@ def create_app(
     basemap: str | None = None,
     hosts: Sequence[str] = LOCAL,
     title: str = "groundshift",
+    credit: str | None = None,
     frame: str | None = None,
 ) -> FastAPI:
     """The application that serves the page and its data.
@@ -104,6 +105,8 @@ def create_app(
         Names under which the server may be asked; other `Host` headers are refused.
     title
         Shown at the top of the page.
+    credit
+        Who made the data, shown at the foot of the map.
     frame
         Of the velocities of stations whose file does not say it.
 
@@ -121,7 +124,7 @@ def create_app(
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
     app.middleware("http")(_guard(basemap))
     app.exception_handler(GroundshiftError)(_refuse)
-    _add_catalog(app, catalog, basemap, title)
+    _add_catalog(app, catalog, {"basemap": basemap, "title": title, "credit": credit})
     _add_tiles(app, catalog)
     _add_questions(app, catalog)
     app.mount("/", StaticFiles(directory=PAGE, html=True), name="page")
@@ -155,19 +158,18 @@ def _refuse(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": str(error)}, 422)
 
 
-def _add_catalog(app: FastAPI, catalog: Catalog, basemap: str | None, title: str) -> None:
+def _add_catalog(app: FastAPI, catalog: Catalog, about: dict[str, str | None]) -> None:
     @app.get("/api/catalog.json", summary="Layers, fields and colours")
     def describe() -> dict[str, Any]:
-        return catalog_record(catalog, basemap=basemap, title=title)
+        return catalog_record(catalog, about)
 
 
-def catalog_record(catalog: Catalog, *, basemap: str | None, title: str, static: bool = False) -> dict[str, Any]:
+def catalog_record(catalog: Catalog, about: dict[str, str | None], *, static: bool = False) -> dict[str, Any]:
     """What the page asks for first."""
     return {
-        "title": title,
+        **about,
         "version": groundshift.__version__,
         "static": static,
-        "basemap": basemap,
         "layers": catalog.describe(),
         "fields": {name: field._asdict() for name, field in FIELDS.items()},
         "palettes": {name: stops(name) for name in PALETTES},
