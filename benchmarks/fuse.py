@@ -42,7 +42,7 @@ def ortho_way(made: SimulatedEarthquake, grid: xr.Dataset, radar: list[RadarPoin
     """East, north, up (y, x) as Ortho has them: tracks tied to stations by a plane, north of the stations' model."""
     model = fit_velocity_model(made.stations)
     rows, columns = np.mgrid[: grid.shape.y, : grid.shape.x] + 0.5
-    x, y = grid.affine * (columns.ravel(), rows.ravel())
+    x, y = grid.affine @ (columns.ravel(), rows.ravel())
     crs = Transformer.from_crs(str(grid.crs), "EPSG:4326", always_xy=True)
     longitude, latitude = crs.transform(x, y)
     expected = model.at(latitude, longitude).velocity.T / 1000
@@ -115,7 +115,7 @@ def one(
     if out is not None:
         pictures(out, made, fused, tied, truth, grid)
     rows, columns = np.mgrid[: grid.shape.y, : grid.shape.x] + 0.5
-    places = np.stack(grid.affine * (columns, rows), axis=-1)
+    places = np.stack(grid.affine @ (columns, rows), axis=-1)
     distance = cKDTree(made.trace).query(places)[0]
     error = {name: errors(each, truth) for name, each in found.items()}
     return error, distance, standardised(fused, error["all, fused"]), seconds

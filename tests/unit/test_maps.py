@@ -172,3 +172,30 @@ def test_text_is_written_whole(tmp_path):
     write_text(tmp_path / "a.csv", "x,y\n1,2 m²\n")
     assert (tmp_path / "a.csv").read_bytes() == "x,y\n1,2 m²\n".encode()
     assert names(tmp_path) == ["a.csv"]
+
+
+def test_covariances_and_velocities_there_and_back(tmp_path):
+    grid, layers = make_map((40, 30), up=True)
+    layers |= dict.fromkeys(
+        ("east_north_covariance", "east_up_covariance", "north_up_covariance"), layers["east"] * 0.01
+    )
+    lacking = layers["up"] > 1
+    for name in ("up", "up_sigma", "east_up_covariance", "north_up_covariance"):
+        layers[name] = np.where(lacking, np.nan, layers[name]).astype(np.float32)
+    write_map(tmp_path / "map.tif", grid, tiles(grid, layers), attributes={**ATTRIBUTES, "quantity": "velocity"})
+    found = read_map(tmp_path / "map.tif")
+    for name, values in layers.items():
+        np.testing.assert_array_equal(found[name], values)
+    assert found["up_sigma"].attrs["units"] == "m/yr"
+    assert found["east_up_covariance"].attrs["units"] == "m2/yr2"
+    two = {name: values for name, values in layers.items() if "north" not in name}
+    with pytest.raises(ContractError, match="'up' must be finite exactly"):
+        displacement_map(two, grid, ATTRIBUTES)
+    for name in ("east", "east_sigma"):
+        layers[name] = layers["up"]
+    with pytest.raises(ContractError, match="less than two components"):
+        displacement_map(layers, grid, ATTRIBUTES)
+    grid, layers = make_map((9, 9), up=True)
+    layers |= {"east_up_covariance": layers["east"], "east_north_covariance": layers["east"]}
+    with pytest.raises(ContractError, match="'north_up_covariance' is missing"):
+        displacement_map(layers, grid, ATTRIBUTES)

@@ -11,6 +11,7 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 from rich.logging import RichHandler
+from rich.markup import escape
 
 import groundshift
 from groundshift.errors import GroundshiftError
@@ -29,7 +30,7 @@ class _Commands(typer.core.TyperGroup):
 
 
 def _fail(message: str) -> None:
-    Console(stderr=True).print(f"[bold red]error:[/] {message}", highlight=False, soft_wrap=True)
+    Console(stderr=True).print(f"[bold red]error:[/] {escape(message)}", highlight=False, soft_wrap=True)
     sys.exit(1)
 
 
@@ -69,6 +70,7 @@ for _name in (
     "gnss",
     "invert",
     "ortho",
+    "fuse",
     "ingest",
     "assets",
     "validate",

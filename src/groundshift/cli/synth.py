@@ -173,3 +173,23 @@ def points(
     typer.echo(
         f"{len(paths)} point sets of level L2a, {chosen.stations.count} stations, strip.json and strip.png in {out}"
     )
+
+
+@synth.command(name="earthquake")
+def earthquake(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for what is seen, and the truth.")],
+    strike: Annotated[float, typer.Option(help="Of the fault, degrees from north; it dips to the right.")] = 20.0,
+    dip: Annotated[float, typer.Option(help="Degrees.")] = 65.0,
+    rake: Annotated[float, typer.Option(help="Degrees: 0 left-lateral, 90 reverse, 180 right-lateral.")] = 40.0,
+    slip: Annotated[float, typer.Option(help="Largest slip, metres.")] = 5.0,
+    seed: Annotated[int, typer.Option(help="Of all errors.")] = 0,
+) -> None:
+    """Make an earthquake as optical images, two tracks of radar and stations see it, with the true motion in 3-D."""
+    from groundshift.synth.three_dimensions import EarthquakeOptions, write_earthquake
+
+    options = EarthquakeOptions(strike=strike, dip=dip, rake=rake, slip=slip, seed=seed)
+    made = write_earthquake(out, options)
+    typer.echo(
+        f"optical.tif, ascending.parquet, descending.parquet ({' and '.join(str(len(t)) for t in made.radar)} points), "
+        f"stations.csv ({len(made.stations)} stations), truth.tif and record.json are in {out}"
+    )

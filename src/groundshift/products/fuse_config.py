@@ -42,7 +42,7 @@ class FuseConfig(BaseModel):
     quantity: Quantity = Field("displacement", description="displacement between two dates, or velocity")
     prior: tuple[float, float, float] | None = Field(
         None,
-        description="standard deviation of east, north, up of a cell, m; if null, twice the rms of all",
+        description="standard deviation of east, north, up of a cell, m; if null, from the cells themselves",
     )
     undetermined: float = Field(
         0.3, gt=0, le=1, description="share of the prior sigma above which a component is left out"

@@ -206,13 +206,18 @@ class ReduceTile:
         return {"columns": used, "matrix": matrix, "right": right, **self._squares(system)}
 
     def _squares(self, system: _System) -> dict[str, np.ndarray]:
-        """Sums of squared motion (3,) of the cells that determine it, and how many they are."""
+        """Sums over the cells that determine a component of its squares and of 1 / variance, and their number; (3,)."""
         if self.shared is None:
             return {}
         shared = Shared(self.shared.value, np.empty((0, 0)), (_VAGUE,) * 3)
         motion, covariance, _ = self.problem.solved(system, shared)
-        known = np.diagonal(covariance, axis1=1, axis2=2) < (_VAGUE / 100) ** 2
-        return {"squares": np.where(known, motion**2, 0).sum(axis=0), "known": known.sum(axis=0)}
+        variance = np.diagonal(covariance, axis1=1, axis2=2)
+        known = variance < (_VAGUE / 100) ** 2
+        return {
+            "squares": np.where(known, motion**2, 0).sum(axis=0),
+            "known": known.sum(axis=0),
+            "precision": np.where(known, 1 / variance, 0).sum(axis=0),
+        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -269,13 +274,17 @@ def solve_shared(problem: Problem, parts: Sequence[Mapping[str, np.ndarray]]) ->
 
 
 def _prior(config: FuseConfig, parts: Sequence[Mapping[str, np.ndarray]]) -> tuple[float, ...]:
-    """As configured, or twice the root mean squares of motion; what no cell determines gets the largest."""
+    """As configured, or twice the root mean squares of motion, ten times the noise of cells if they move less.
+
+    What no cell determines gets the largest of the others.
+    """
     if config.prior is not None:
         return config.prior
     if not parts or "squares" not in parts[0]:
         return (_VAGUE,) * 3
-    squares, known = (sum(each[name] for each in parts) for name in ("squares", "known"))
-    rms = 2 * np.sqrt(squares / np.maximum(known, 1))
+    squares, known, precision = (sum(each[name] for each in parts) for name in ("squares", "known", "precision"))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rms = np.where(known > 0, np.maximum(2 * np.sqrt(squares / known), 10 * np.sqrt(known / precision)), 0)
     largest = rms.max() if rms.max() > 0 else _VAGUE
     return tuple(float(each) if count else float(largest) for each, count in zip(rms, known, strict=True))
 

@@ -301,7 +301,7 @@ class ModelField:
         if interval.quantity != "velocity":
             raise InputError(f"{self.name} is a velocity model; expected a fusion of velocities: quantity='velocity'")
         rows, columns = np.mgrid[box.slices] + 0.5
-        x, y = grid.affine * (columns.ravel(), rows.ravel())
+        x, y = grid.affine @ (columns.ravel(), rows.ravel())
         longitude, latitude = Transformer.from_crs(str(grid.crs), "EPSG:4326", always_xy=True).transform(x, y)
         velocity = self.model.at(latitude, longitude).velocity.T.reshape(3, *box.shape) / 1000
         looks = np.broadcast_to(np.eye(3)[:, :, None, None], (3, 3, *box.shape))
@@ -355,7 +355,7 @@ def _factor(data: xr.Dataset, interval: Interval, name: str) -> float:
 
 def _bounds(grid: GeoBox, box: Box) -> tuple[float, float, float, float]:
     """West, south, east, north of a box."""
-    corners = [grid.affine * corner for corner in ((box.left, box.top), (box.right, box.bottom))]
+    corners = [grid.affine @ corner for corner in ((box.left, box.top), (box.right, box.bottom))]
     (x0, y0), (x1, y1) = corners
     return min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)
 
@@ -363,7 +363,7 @@ def _bounds(grid: GeoBox, box: Box) -> tuple[float, float, float, float]:
 def _cells(grid: GeoBox, box: Box, crs: object, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Number of the cell of each place in a box, row by row; -1 outside."""
     x, y = Transformer.from_crs(crs, str(grid.crs), always_xy=True).transform(x, y)
-    column, row = ~grid.affine * (np.asarray(x), np.asarray(y))
+    column, row = ~grid.affine @ (np.asarray(x), np.asarray(y))
     with np.errstate(invalid="ignore"):
         column, row = (np.floor(each) for each in (column, row))
         inside = (column >= box.left) & (column < box.right) & (row >= box.top) & (row < box.bottom)
@@ -405,7 +405,7 @@ def _nearest(
     part: xr.Dataset, grid: GeoBox, box: Box, value: np.ndarray, sigma: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     rows, columns = np.mgrid[box.top : box.bottom, box.left : box.right] + 0.5
-    x, y = grid.affine * (columns.ravel(), rows.ravel())
+    x, y = grid.affine @ (columns.ravel(), rows.ravel())
     x, y = Transformer.from_crs(str(grid.crs), str(part.rio.crs), always_xy=True).transform(x, y)
     step_x, step_y = part.rio.resolution()
     mean, variance = np.full(x.shape, np.nan), np.full(x.shape, np.nan)

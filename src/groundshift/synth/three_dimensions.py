@@ -101,7 +101,7 @@ def simulate_earthquake(options: EarthquakeOptions | None = None) -> SimulatedEa
     fault = _fault(options, count)
     triangles, slips = fault.triangles()
     truth = dislocation_field(triangles, slips, (count, count), 1.0, (0.0, 0.0), tolerance=_PRECISION).values
-    trace = np.stack(grid.affine * (fault.trace[:, 1] + 0.5, fault.trace[:, 0] + 0.5), axis=1)
+    trace = np.stack(grid.affine @ (fault.trace[:, 1] + 0.5, fault.trace[:, 0] + 0.5), axis=1)
     optical = _optical(random, options, truth, grid)
     radar = [_radar(random, options, truth, grid, trace, orbit) for orbit in _LOOKS]
     return SimulatedEarthquake(
@@ -178,7 +178,7 @@ def _radar(
     air = turbulence(random, shape, spacing, count=2, variance=options.radar_air**2 / 2, distance=20_000.0)
     steep = np.max([np.abs(np.gradient(seen, axis=axis)) for axis in (0, 1)], axis=0) > _UNWRAPPED
     rows, columns = np.mgrid[: shape[0], : shape[1]]
-    x, y = grid.affine * (columns + 0.5, rows + 0.5)
+    x, y = grid.affine @ (columns + 0.5, rows + 0.5)
     dense = np.concatenate([np.linspace(a, b, 20) for a, b in itertools.pairwise(trace)])
     near = cKDTree(dense).query(np.stack([x, y], axis=-1), distance_upper_bound=options.radar_loss)[0]
     kept = (random.random(shape) < options.radar_density) & ~steep & ~np.isfinite(near)
@@ -203,7 +203,7 @@ def _stations(
     count, chosen = grid.shape[0], []
     while len(chosen) < options.stations:
         row, column = random.integers(0, count, 2)
-        place = np.array(grid.affine * (column + 0.5, row + 0.5))
+        place = np.array(grid.affine @ (column + 0.5, row + 0.5))
         far = all(np.hypot(*(place - other)) > options.side / 12 for *_, other in chosen)
         if far and np.hypot(*(trace - place).T).min() > 2_000:
             chosen.append((row, column, place))

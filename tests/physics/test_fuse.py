@@ -1,0 +1,214 @@
+"""Fusion to three dimensions, against simulated truth and known limits."""
+
+import numpy as np
+import pytest
+from pyproj import Transformer
+from scipy.spatial import cKDTree
+
+from groundshift.errors import ConfigurationError, InputError
+from groundshift.geodesy.velocity_model import Velocity
+from groundshift.grid.tiles import Box
+from groundshift.kernels.cell_series import solve_looks
+from groundshift.kernels.series_fields import series_fields
+from groundshift.model.displacement import check, components
+from groundshift.model.points import dates, series
+from groundshift.model.stations import build_velocities
+from groundshift.products.fuse import (
+    FuseConfig,
+    Interval,
+    Levelling,
+    ModelField,
+    OpticalMap,
+    RadarPoints,
+    Stations,
+    fuse,
+    fuse_series,
+)
+from groundshift.products.fuse_config import SourceErrors
+from groundshift.products.fuse_grid import fuse_grid
+from groundshift.synth.three_dimensions import EarthquakeOptions, simulate_earthquake
+from tests.reference.tracks import track
+
+pytestmark = pytest.mark.filterwarnings("ignore:Use .@. matmul:PendingDeprecationWarning")
+
+NAMES = ("east", "north", "up")
+DAYS = {"start": "2020-01-01", "end": "2020-01-13", "executor": "serial"}
+FREE = SourceErrors()
+
+
+@pytest.fixture(scope="module")
+def made():
+    return simulate_earthquake(EarthquakeOptions(side=24_000, pixel=200, length=14_000, depth=8_000, seed=4))
+
+
+@pytest.fixture(scope="module")
+def sources(made):
+    radar = [RadarPoints(table) for table in made.radar]
+    return {"optical": OpticalMap(made.optical), "radar": radar, "stations": Stations(made.stations)}
+
+
+@pytest.fixture(scope="module")
+def grid(sources):
+    return fuse_grid([sources["optical"]], cell=400)
+
+
+@pytest.fixture(scope="module")
+def truth(made):
+    return made.truth.reshape(3, 60, 2, 60, 2).mean(axis=(2, 4))
+
+
+@pytest.fixture(scope="module")
+def fused(sources, grid):
+    return fuse([sources["optical"], *sources["radar"], sources["stations"]], grid=grid, **DAYS)
+
+
+def rms(values):
+    return np.sqrt(np.nanmean(values**2))
+
+
+def test_three_dimensions_are_found_near_the_rupture_too(made, grid, truth, fused):
+    check(fused)
+    rows, columns = np.mgrid[:60, :60] + 0.5
+    near = cKDTree(made.trace).query(np.stack(grid.affine @ (columns, rows), axis=-1))[0] < 3_000
+    error = [fused[name].values - truth[k] for k, name in enumerate(NAMES)]
+    assert rms(error[1][near]) < 0.1 * rms(truth[1][near])
+    assert [rms(each) < limit for each, limit in zip(error, (0.06, 0.09, 0.06), strict=True)] == [True] * 3
+
+
+def test_covariance_is_that_of_the_errors(truth, fused):
+    sigma = [fused[f"{name}_sigma"].values.astype(float) for name in NAMES]
+    error = [fused[name].values - truth[k] for k, name in enumerate(NAMES)]
+    covariance = np.einsum("iyx,ij->yxij", np.square(sigma), np.eye(3))
+    for (i, j), name in {(0, 1): "east_north", (0, 2): "east_up", (1, 2): "north_up"}.items():
+        covariance[..., i, j] = covariance[..., j, i] = fused[f"{name}_covariance"].values
+    whole = np.isfinite(covariance).all(axis=(2, 3))
+    e = np.stack(error, axis=-1)[whole]
+    squares = np.einsum("ni,ni->n", e, np.linalg.solve(covariance[whole], e[..., None])[..., 0]) / 3
+    assert whole.mean() > 0.6
+    assert 0.6 < squares.mean() < 1.4
+    assert np.nanmax(np.abs(fused["east_up_covariance"].values)) > 0
+
+
+def test_two_tracks_alone_are_ortho(sources, grid):
+    radar = [RadarPoints(each.source, FREE.model_copy(update={"noise": 0.01})) for each in sources["radar"]]
+    found = fuse(radar, grid=grid, config=FuseConfig(prior=(1e3, 1e3, 1e3), neighbours=1e6), **DAYS)
+    assert components(found) == ("east", "up")
+    interval = Interval("displacement", np.datetime64("2020-01-01"), np.datetime64("2020-01-13"))
+    channels = [each.channels(grid, Box(0, 0, 60, 60), interval)[0] for each in radar]
+    value, look = (np.stack([getattr(each, name) for each in channels]) for name in ("value", "look"))
+    east, up = (look[:, part].reshape(2, -1) for part in (0, 2))
+    solution = solve_looks(east, up, np.where(np.isfinite(value), 1e-4, np.nan).reshape(2, -1))
+    expected = (solution.gain * np.nan_to_num(value).reshape(2, -1)).sum(axis=1).reshape(2, 60, 60)
+    for name, each, variance in zip(("east", "up"), expected, solution.covariance, strict=False):
+        both = np.isfinite(found[name].values)
+        assert both.mean() > 0.6
+        np.testing.assert_allclose(found[name].values[both], each[both], atol=1e-5)
+        np.testing.assert_allclose(
+            found[f"{name}_sigma"].values[both], np.sqrt(variance).reshape(60, 60)[both], rtol=1e-3
+        )
+
+
+def test_an_optical_map_alone_is_horizontal(sources, made, grid, truth):
+    found = fuse([sources["optical"]], grid=grid, **DAYS)
+    assert components(found) == ("east", "north")
+    assert 0.9 < np.nanmedian(found["east_sigma"]) < 1.2  # nothing says what its offset is
+    tied = fuse([sources["optical"], sources["stations"]], grid=grid, **DAYS)
+    assert np.nanmedian(tied["east_sigma"]) < 0.1
+    assert rms(tied["east"].values - truth[0]) < 0.1
+
+
+def test_tiles_and_executors_agree(sources, grid, fused):
+    every = [sources["optical"], *sources["radar"], sources["stations"]]
+    small = fuse(every, grid=grid, config=FuseConfig(tile=25), **DAYS)
+    again = fuse(every, grid=grid, config=FuseConfig(tile=25), **{**DAYS, "executor": "threads"})
+    for name in fused.data_vars:
+        np.testing.assert_array_equal(small[name], again[name])
+        np.testing.assert_allclose(small[name], fused[name], rtol=1e-3, atol=1e-5)
+
+
+def test_outliers_count_for_less(sources, made, grid, truth):
+    wrong = made.optical.copy(deep=True)
+    random = np.random.default_rng(0)
+    hit = (random.random(wrong["east"].shape) < 0.03) & wrong["valid"].values
+    for name in ("east", "north"):
+        wrong[name].values[hit] += random.normal(0, 10, hit.sum())
+    found = fuse([OpticalMap(wrong), *sources["radar"], sources["stations"]], grid=grid, **DAYS)
+    assert rms(found["north"].values - truth[1]) < 0.12
+
+
+def levelled(made, offset):
+    """Levelled heights, mm, with a benchmark that has moved."""
+    rows, columns = np.random.default_rng(1).integers(0, 120, (2, 30))
+    x, y = made.grid.affine @ (columns + 0.5, rows + 0.5)
+    longitude, latitude = Transformer.from_crs(str(made.grid.crs), "EPSG:4326", always_xy=True).transform(x, y)
+    up = 1000 * (made.truth[2, rows, columns] + offset)
+    return Levelling(
+        build_velocities(
+            [f"L{k}" for k in range(30)], latitude, longitude,
+            np.column_stack([np.full((30, 2), np.nan), up]), frame="local", source="levelling",
+            sigma=np.column_stack([np.full((30, 2), np.nan), np.full(30, 2.0)]),
+        )
+    )  # fmt: skip
+
+
+def test_levelling_helps_whatever_its_benchmark_did(sources, made, grid):
+    every = [sources["optical"], *sources["radar"]]
+    without, one, other = (
+        fuse([*every, *more], grid=grid, **DAYS) for more in ((), [levelled(made, 0)], [levelled(made, 3)])
+    )
+    np.testing.assert_allclose(one["up"], other["up"], atol=0.02)
+    assert np.nanmean(one["up_sigma"]) < np.nanmean(without["up_sigma"]) + 1e-6
+
+
+class Model:
+    """North by 10 mm/yr."""
+
+    frame, source = "ETRF2000", "made up"
+
+    def at(self, latitude, longitude):
+        count = len(np.atleast_1d(latitude))
+        return Velocity(np.tile([3.5, 10.0, 0.0], (count, 1)), np.tile(np.eye(3) * 0.01, (count, 1, 1)))
+
+
+def test_velocities_of_two_tracks_and_a_model_of_north():
+    tables = [track(each, points=1500, side=2500, noise=1.0) for each in (22, 117)]
+    done = []
+    for table in tables:
+        rate = series_fields(series(table), dates(table).astype(float))
+        for name in ("mean_velocity", "mean_velocity_std"):
+            at = table.schema.get_field_index(name)
+            table = table.set_column(at, table.schema.field(name), [getattr(rate, name).astype(np.float32)])
+        done.append(RadarPoints(table))
+    found = fuse([*done, ModelField(Model())], config=FuseConfig(quantity="velocity"), executor="serial")
+    assert found["up"].attrs["units"] == "m/yr"
+    assert abs(float(found["north"].median()) - 0.010) < 0.0006
+    assert abs(float(found["east"].median()) - 0.00325) < 0.0006
+
+
+def test_a_series_is_one_fusion_a_date():
+    tables = [track(each, points=1500, side=2500, north=False, count=20) for each in (22, 117)]
+    found = fuse_series(
+        [RadarPoints(each) for each in tables], ["2020-01-02", "2020-03-14", "2020-06-18"], executor="serial"
+    )
+    assert found["up"].dims == ("time", "y", "x")
+    check(found)
+    east = found["east"].median(("y", "x")).values
+    years = np.array([72, 168]) / 365.25
+    np.testing.assert_allclose(east, 0.00325 * years, atol=0.001)
+
+
+def test_what_makes_no_sense_is_said(sources, grid):
+    with pytest.raises(InputError, match="no source came"):
+        fuse([])
+    with pytest.raises(ConfigurationError, match="is a series; give the start and end"):
+        fuse(sources["radar"], grid=grid)
+    with pytest.raises(InputError, match="expected some until 2019-01-01"):
+        fuse(sources["radar"], grid=grid, start="2019-01-01", end="2020-01-13", executor="serial")
+    with pytest.raises(InputError, match="is a velocity model"):
+        fuse([*sources["radar"], ModelField(Model())], grid=grid, **DAYS)
+    with pytest.raises(InputError, match="less than two components"):
+        fuse(sources["radar"][:1], grid=grid, **DAYS)
+    with pytest.raises(InputError, match="pass a grid"):
+        fuse([sources["stations"]])
+    with pytest.raises(ConfigurationError, match="two or more, increasing"):
+        fuse_series(sources["radar"], ["2020-01-01"])

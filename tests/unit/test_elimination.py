@@ -1,0 +1,89 @@
+"""Elimination of the unknowns of cells, against the whole system solved at once."""
+
+import numpy as np
+import pytest
+
+from groundshift.kernels.elimination import cell_solutions, median_residual, reduced_normal
+
+CELLS, MEASURED, TERMS, SHARED = 40, 5, 2, 6
+
+
+@pytest.fixture
+def system():
+    random = np.random.default_rng(3)
+    look = random.normal(size=(MEASURED, 3, CELLS))
+    weight = random.uniform(0.5, 3, (MEASURED, CELLS))
+    weight[random.random((MEASURED, CELLS)) < 0.3] = 0
+    column = random.integers(0, SHARED, (MEASURED, TERMS, CELLS))
+    column[:, 1] = np.where(random.random((MEASURED, CELLS)) < 0.5, (column[:, 0] + 1) % SHARED, -1)
+    return random.normal(size=(MEASURED, CELLS)), weight, look, column, random.normal(size=(MEASURED, TERMS, CELLS))
+
+
+def whole(system, prior, shared_prior):
+    """Normal equations of all unknowns, those of the cells first; right-hand side."""
+    value, weight, look, column, factor = system
+    size = 3 * CELLS + SHARED
+    matrix, right = np.zeros((size, size)), np.zeros(size)
+    for cell in range(CELLS):
+        for c in range(MEASURED):
+            row = np.zeros(size)
+            row[3 * cell : 3 * cell + 3] = look[c, :, cell]
+            for k in range(TERMS):
+                if column[c, k, cell] >= 0:
+                    row[3 * CELLS + column[c, k, cell]] += factor[c, k, cell]
+            matrix += weight[c, cell] * np.outer(row, row)
+            right += weight[c, cell] * value[c, cell] * row
+    return matrix + np.diag(np.append(np.tile(prior, CELLS), np.full(SHARED, shared_prior))), right
+
+
+def test_what_is_shared_is_that_of_the_whole_system(system):
+    matrix, right = np.eye(SHARED) * 0.5, np.zeros(SHARED)
+    reduced_normal(*system, np.ones(3, bool), matrix, right)
+    expected = np.linalg.lstsq(*whole(system, (1e-10,) * 3, 0.5), rcond=None)[0][3 * CELLS :]
+    np.testing.assert_allclose(np.linalg.solve(matrix, right), expected, atol=1e-4)
+    np.testing.assert_allclose(matrix, matrix.T, atol=1e-12)
+    assert np.linalg.eigvalsh(matrix).min() >= 0.5 - 1e-9
+
+
+def test_a_component_that_is_known_is_not_eliminated(system):
+    matrix, right = np.eye(SHARED) * 0.5, np.zeros(SHARED)
+    reduced_normal(*system, np.array([True, False, True]), matrix, right)
+    expected = np.linalg.lstsq(*whole(system, (1e-10, 1e9, 1e-10), 0.5), rcond=None)[0][3 * CELLS :]
+    np.testing.assert_allclose(np.linalg.solve(matrix, right), expected, atol=1e-4)
+
+
+def test_motion_and_covariance_are_those_of_the_whole_system(system):
+    prior = np.array([0.3, 0.2, 0.1])
+    matrix, right = whole(system, prior, 0.5)
+    inverse = np.linalg.inv(matrix)
+    solution = inverse @ right
+    motion, spread = np.empty((CELLS, 3)), np.empty((CELLS, 3, 3))
+    residual = np.empty((MEASURED, CELLS))
+    shared = slice(3 * CELLS, None)
+    cell_solutions(
+        *system,
+        np.repeat(prior[:, None], CELLS, 1),
+        solution[shared],
+        inverse[shared, shared],
+        motion,
+        spread,
+        residual,
+    )
+    np.testing.assert_allclose(motion.ravel(), solution[: 3 * CELLS], atol=1e-9)
+    for cell in range(CELLS):
+        part = slice(3 * cell, 3 * cell + 3)
+        np.testing.assert_allclose(spread[cell], inverse[part, part], atol=1e-9)
+    assert np.isnan(residual[system[1] == 0]).all()
+
+
+def test_a_wrong_value_stands_out_from_its_neighbours():
+    values = np.random.default_rng(0).normal(size=(20, 20))
+    values[:, 10:] += 50  # a fault
+    values[5, 4] += 30
+    values[12, 3] = np.nan
+    apart = np.abs(median_residual(values, np.ones_like(values)))
+    assert apart[5, 4] > 10
+    assert np.isnan(apart[12, 3])
+    apart[5, 4] = 0
+    assert np.nanmax(apart[:, :8]) < 4
+    assert np.mean(apart[:, 8:12] > 4) < 0.05
