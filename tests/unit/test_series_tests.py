@@ -61,3 +61,18 @@ def test_no_series_give_no_results():
     tests = examine_series(np.empty((0, len(DATES))), DATES)
     assert all(len(each) == 0 for each in tests)
     assert pooled_correlation(np.zeros((3, len(DATES))), DATES) == 0
+
+
+def test_what_most_series_do_is_noise():
+    """Errors that are correlated over months: without the empirical null every fourth series seems to change."""
+    random = np.random.default_rng(4)
+    walk = np.cumsum(random.standard_normal((3000, len(DATES))), axis=1) * 0.5
+    series = noise(3000, 0.0, 5) + walk
+    naive = examine_series(series, DATES)
+    found = examine_series(series, DATES, empirical=True)
+    assert (naive.change_chance < 0.01).mean() > 0.2
+    assert (found.change_chance < 0.01).mean() < 0.05
+    assert (found.acceleration_chance < 0.01).mean() < 0.02
+    np.testing.assert_array_equal(found.acceleration, naive.acceleration)
+    few = examine_series(series[:20], DATES, empirical=True)
+    np.testing.assert_allclose(few.change_chance, naive.change_chance[:20])

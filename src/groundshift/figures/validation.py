@@ -144,7 +144,7 @@ def pairs_figure(reference: np.ndarray, product: np.ndarray, *, names: tuple[str
 def tracks_figure(details: dict[str, Any]) -> Figure:
     """Two tracks cell by cell: one against the other, the differences, and where they are."""
     figure = new_figure(12, 3.9)
-    first, second, third = figure.subplots(1, 3, width_ratios=(1, 1, 1.1))
+    first, second, third = figure.subplots(1, 3, width_ratios=(1, 1, 1.3))
     figure.suptitle(f"{details['pair']}, vertical projection", fontsize=9, x=0.01, ha="left")
     one, other = details["first"], details["second"]
     _density_scatter(first, one, other)
@@ -176,15 +176,13 @@ def density_figure(found: dict[str, list[NumberLike]]) -> Figure:
     axes.barh(
         rows, values, color=FIRST, height=0.55, xerr=np.nan_to_num(spread), error_kw={"elinewidth": 1.2, "capsize": 3}
     )
-    for row, number in zip(rows, numbers, strict=True):
-        if number.requirement is not None:
-            axes.plot([number.requirement.low] * 2, [row - 0.4, row + 0.4], color=SECOND, linewidth=2.5,
-                      label="required" if row == rows[-1] or "required" not in axes.get_legend_handles_labels()[1]
-                      else None)  # fmt: skip
+    asked = [(row, number.requirement.low) for row, number in zip(rows, numbers, strict=True) if number.requirement]
+    if asked:
+        at, limits = np.array(asked).T
+        axes.vlines(limits, at - 0.4, at + 0.4, color=SECOND, linewidth=2.5, label="required")
+        axes.legend(fontsize=8, frameon=False, loc="best")
     axes.set_yticks(rows, [each.name for each in numbers], fontsize=8)
     axes.set_xlabel("points per km², 95 % interval")
-    if axes.get_legend_handles_labels()[1]:
-        axes.legend(fontsize=8, frameon=False, loc="best")
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     return figure
@@ -196,10 +194,10 @@ def noise_figure(details: dict[str, np.ndarray]) -> Figure:
     figure = new_figure(4 * len(parts) + 4.5, 3.6)
     *left, last = figure.subplots(1, len(parts) + 1, width_ratios=[1] * len(parts) + [1.25])
     rmse = details["rmse"][np.isfinite(details["rmse"])]
-    left[0].hist(rmse, bins=60, range=(0, float(np.percentile(rmse, 99.5))), color=FIRST)
+    left[0].hist(rmse, bins=np.arange(-0.05, np.percentile(rmse, 99.8) + 0.2, 0.1), color=FIRST)
     left[0].set(xlabel="residual of the series, rmse (mm)", ylabel="points")
     if len(left) > 1:
-        left[1].hist(details["coherence"], bins=np.linspace(0, 1, 61), color=FIRST)
+        left[1].hist(details["coherence"], bins=np.arange(-0.01, 1.02, 0.02), color=FIRST)
         left[1].set(xlabel="temporal coherence", xlim=(0, 1))
     good = np.isfinite(details["spread"])
     distance = details["distance"][good] / 1000

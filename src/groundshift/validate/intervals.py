@@ -69,6 +69,9 @@ def bootstrap_number(
 ) -> Number:  # fmt: skip
     """A statistic of values that are alike within groups; percentile interval over draws of whole groups.
 
+    With n groups the interval is stretched by Student's quantile over the Gaussian one and sqrt(n / (n − 1)), without
+    which it is too short for few groups (Hesterberg 2015, doi:10.1080/00031305.2015.1089789).
+
     Parameters
     ----------
     statistic
@@ -80,7 +83,7 @@ def bootstrap_number(
     """
     labels, row = np.unique(groups, return_inverse=True)
     value = float(statistic(np.arange(len(groups)))) if len(groups) else np.nan
-    said = f"bootstrap of {len(labels)} {kind}, percentile, {_REPLICATES} draws"
+    said = f"bootstrap of {len(labels)} {kind}, {_REPLICATES} draws"
     if len(labels) < _LEAST_GROUPS:
         return Number(name, value, np.nan, np.nan, unit, len(labels), f"{len(labels)} {kind} are too few", requirement)
     order = np.argsort(row, kind="stable")
@@ -92,6 +95,9 @@ def bootstrap_number(
         for _ in range(_REPLICATES)
     ]
     low, high = np.nanpercentile(draws, [100 * _TAILS, 100 * (1 - _TAILS)])
+    wider = stats.t.ppf(1 - _TAILS, len(labels) - 1) / stats.norm.ppf(1 - _TAILS)
+    wider *= np.sqrt(len(labels) / (len(labels) - 1))
+    low, high = value - wider * (value - low), value + wider * (high - value)
     return Number(name, value, float(low), float(high), unit, len(labels), said, requirement, bound)
 
 
@@ -99,3 +105,8 @@ def blocks(positions: np.ndarray, size: float) -> np.ndarray:
     """Number of the square block each position lies in, int (n,); positions and size in metres."""
     cells = np.floor(positions / size).astype(np.int64)
     return np.unique(cells, axis=0, return_inverse=True)[1].ravel()
+
+
+def block_size(positions: np.ndarray, *, largest: float = 1000.0) -> float:
+    """Side of blocks for :func:`blocks`, m: `largest`, or a sixth of the shorter side of a small area."""
+    return float(min(largest, max(np.ptp(positions, axis=0).min() / 6, 1.0))) if len(positions) else largest

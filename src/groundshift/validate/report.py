@@ -31,7 +31,8 @@ h2 { font-size: 1.3rem; margin: 0; }
 p { margin: .6rem 0; }
 .sub, footer, .notes { color: var(--quiet); font-size: .92rem; }
 table { border-collapse: collapse; width: 100%; font-size: .93rem; font-variant-numeric: tabular-nums; }
-th, td { text-align: left; padding: .45rem .7rem; border-bottom: 1px solid var(--line); vertical-align: top; }
+th, td { text-align: left; overflow-wrap: anywhere; padding: .45rem .7rem; vertical-align: top;
+  border-bottom: 1px solid var(--line); }
 th { font-weight: 600; color: var(--quiet); font-size: .82rem; }
 td.number, th.number { text-align: right; white-space: nowrap; }
 .scroll { overflow-x: auto; }
@@ -46,6 +47,8 @@ figure { margin: 1.25rem 0 0; background: #fff; border: 1px solid var(--line); p
 figure img { width: 100%; height: auto; display: block; }
 a { color: var(--accent); }
 footer { margin-top: 3rem; border-top: 1px solid var(--line); padding-top: 1rem; }
+@media (max-width: 40rem) { main { padding: 1.5rem .9rem 3rem; } th, td { padding: .4rem .4rem; }
+  h1 { font-size: 1.6rem; } table { font-size: .86rem; } }
 @media print { section { break-inside: avoid; } }
 """
 
@@ -127,7 +130,8 @@ def _headline(check: Check) -> str:
     asked = [each for each in check.numbers if each.requirement is not None]
     worst = sorted(asked or check.numbers, key=lambda n: (FAIL, UNDECIDED, PASS, NO_REQUIREMENT).index(n.verdict))[0]
     limit = f" (required {worst.requirement})" if worst.requirement else ""
-    return f"{worst.name}: {said(worst.value)} {worst.unit}{limit}"
+    ends = f", {said(worst.low)} to {said(worst.high)}" if np.isfinite(worst.low + worst.high) else ""
+    return f"{worst.name}: {said(worst.value)} {worst.unit}{ends}{limit}"
 
 
 def said(value: float) -> str:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
+from groundshift.kernels.robust import nmad
 from groundshift.kernels.series_tests import SeriesTests, examine_series, pooled_correlation
 from groundshift.products.assets.collect import NearPoints, RateNoise
 from groundshift.products.assets.config import AssetConfig
@@ -14,6 +15,7 @@ from groundshift.products.assets.geometry import Assets
 
 _HUBER = 2.0  # sigmas beyond which a point pulls no more
 _LEAST_APART = 0.3  # of a segment's length: neighbours nearer than this are not compared
+_LEAST_DIFFERENCES = 30  # whose scatter says how large noise is
 _POOL = 4000  # series, at most, that the correlation in time is found from
 
 
@@ -53,7 +55,8 @@ def make_units(near: NearPoints, noise: RateNoise, assets: Assets, dates: np.nda
     sigmas away from the median of its segment (Huber). The sigma of a velocity adds, to that from the residuals of the
     mean series, the scatter of points over the number of effective points, and for assets and segments what is common
     to the region. In segments and differences it is not below what the scatter of their own points says, about a line
-    through the asset, which is large where some of them are not on it.
+    through the asset, which is large where some of them are not on it. What most differences, accelerations and changes
+    do is noise: where they scatter more than their sigmas say, all sigmas of their kind grow.
     """
     members = near.members
     share = members.along / np.maximum(assets.length[members.asset], 1e-9)
@@ -78,10 +81,15 @@ def make_units(near: NearPoints, noise: RateNoise, assets: Assets, dates: np.nda
     correlation = pooled_correlation(pool[:: max(1, len(pool) // _POOL)], dates) if len(pool) else 0.0
 
     effective = 1 / (1 / part.effective[left] + 1 / part.effective[right])
-    part_tests, tests = (examine_series(each, dates, correlation=correlation) for each in (segment_series, difference))
+    every_tests, part_tests, tests = (
+        examine_series(each, dates, correlation=correlation, empirical=True)
+        for each in (asset_series, segment_series, difference)
+    )
     part_sigma = noise.sigma(part_tests.rate_sigma, part.effective[used], common=True)
     sigma = noise.sigma(tests.rate_sigma, effective, common=False)
-    every_tests = examine_series(asset_series, dates, correlation=correlation)
+    sigma = np.sqrt(np.maximum(sigma**2, part.seen_variance[left] + part.seen_variance[right]))
+    apart = part.velocity[right] - part.velocity[left]
+    sigma = sigma * _inflation(apart / sigma)
     return AllUnits(
         Units(seen, np.zeros(len(seen), int), every.along[seen], np.zeros(len(seen)), every.points[seen],
               every.effective[seen], every.velocity[seen],
@@ -91,8 +99,8 @@ def make_units(near: NearPoints, noise: RateNoise, assets: Assets, dates: np.nda
               np.sqrt(np.maximum(part_sigma**2, part.seen_variance[used] + noise.slow**2)), segment_series, part_tests),
         Units(owner[left], place[left], (part.along[left] + part.along[right]) / 2,
               part.along[right] - part.along[left],
-              np.minimum(part.points[left], part.points[right]), effective, part.velocity[right] - part.velocity[left],
-              np.sqrt(np.maximum(sigma**2, part.seen_variance[left] + part.seen_variance[right])), difference, tests),
+              np.minimum(part.points[left], part.points[right]), effective, apart,
+              sigma, difference, tests),
         weight, number, correlation,
     )  # fmt: skip
 
@@ -120,6 +128,11 @@ class _Mean:
     def series(self, rows: np.ndarray) -> np.ndarray:
         """Mean series of some groups, float64 (rows, time)."""
         return np.asarray(self.matrix[rows] @ self.values, np.float64)
+
+
+def _inflation(standard: np.ndarray) -> float:
+    """Factor by which sigmas grow so that most differences are noise; 1 if there are few, or they are already."""
+    return max(1.0, nmad(standard)) if len(standard) >= _LEAST_DIFFERENCES else 1.0
 
 
 def _slope(near: NearPoints, weight: np.ndarray, mean: _Mean) -> np.ndarray:

@@ -9,7 +9,7 @@ from groundshift.figures.validation import noise_figure
 from groundshift.kernels.point_noise import pair_spread
 from groundshift.model.points import header
 from groundshift.validate.checks.stations import definition_of
-from groundshift.validate.intervals import blocks, bootstrap_number
+from groundshift.validate.intervals import block_size, blocks, bootstrap_number
 from groundshift.validate.record import (
     COHERENCE,
     DISPLACEMENT,
@@ -22,7 +22,6 @@ from groundshift.validate.record import (
 )
 
 _EDGES = np.array([25, 50, 100, 200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, 50_000], float)  # m
-_BLOCK = 1000.0  # m
 _DRAWN = 40_000  # points that bootstraps look at
 
 
@@ -45,7 +44,7 @@ def check_noise(table: pa.Table, *, seed: int = 0) -> Check:
     random = np.random.default_rng(seed)
     some = np.sort(random.permutation(len(table))[:_DRAWN])
     positions = np.column_stack([table[name].to_numpy() for name in ("easting", "northing")])
-    group = blocks(positions[some], _BLOCK)
+    group = blocks(positions[some], block_size(positions[some]))
     rmse = table["rmse"].to_numpy().astype(float)[some]
     limit = Requirement.at_most(DISPLACEMENT[level], f"{SERVICE}, displacement of {level}")
     numbers = [_root("error of a displacement", rmse, group, "mm", limit)]
@@ -58,7 +57,7 @@ def check_noise(table: pa.Table, *, seed: int = 0) -> Check:
         high = coherence > COHERENCE
         numbers.append(
             bootstrap_number(f"points of coherence above {COHERENCE:g}", lambda r: float(np.nanmean(high[r])), group,
-                             "", kind="1 km blocks")
+                             "", kind="blocks of the ground")
         )  # fmt: skip
         numbers.append(_root("error of a velocity", sigma[high], group[high], "mm/yr", asked))
     else:
@@ -80,7 +79,7 @@ def _root(name: str, values: np.ndarray, group: np.ndarray, unit: str, limit: Re
     good = np.isfinite(values)
     square = values[good] ** 2
     return bootstrap_number(name, lambda r: float(np.sqrt(square[r].mean())), group[good], unit, limit,
-                            kind="1 km blocks")  # fmt: skip
+                            kind="blocks of the ground")  # fmt: skip
 
 
 def _pairs(spread) -> list[Number]:

@@ -13,10 +13,9 @@ from groundshift.figures.validation import agreement_figure, pairs_figure
 from groundshift.model.points import header
 from groundshift.model.stations import StationVelocities
 from groundshift.validate.checks.stations import compare_with_stations, definition_of
-from groundshift.validate.intervals import blocks, bootstrap_number, mean_number, spread_number
+from groundshift.validate.intervals import block_size, blocks, bootstrap_number, mean_number, spread_number
 from groundshift.validate.record import SERVICE, VELOCITY, Check, Requirement
 
-_BLOCK = 1000.0  # m: cells nearer than this are taken for alike
 _LEAST_CELLS = 30
 
 
@@ -122,14 +121,15 @@ def check_product(table: pa.Table, other: pa.Table, *, size: float = 100.0) -> C
         If the CRSs differ or fewer than 30 cells are common.
     """
     one, two, difference, alike = cell_differences(table, other, size)
-    group = blocks(one.positions, _BLOCK)
+    group = blocks(one.positions, block_size(one.positions))
     asked = Requirement.at_most(np.sqrt(2) * VELOCITY, f"{SERVICE}, mean velocity, √2 for two products")
     first, second = (each.velocity / np.where(each.look[:, 2] > 0.1, each.look[:, 2], 1) for each in (one, two))
+    kind = "blocks of the ground"
     numbers = (
-        bootstrap_number("bias", lambda r: float(difference[r].mean()), group, "mm/yr", kind="1 km blocks"),
-        bootstrap_number("spread", lambda r: float(difference[r].std()), group, "mm/yr", asked, kind="1 km blocks",
+        bootstrap_number("bias", lambda r: float(difference[r].mean()), group, "mm/yr", kind=kind),
+        bootstrap_number("spread", lambda r: float(difference[r].std()), group, "mm/yr", asked, kind=kind,
                          bound=not alike),
-        bootstrap_number("slope", lambda r: _slope(first[r], second[r]), group, "", kind="1 km blocks"),
+        bootstrap_number("slope", lambda r: _slope(first[r], second[r]), group, "", kind=kind),
     )  # fmt: skip
     note = "They look alike." if alike else "They look from different sides: motion to the east is in the spread."
     details = {"positions": one.positions, "first": first, "second": second}

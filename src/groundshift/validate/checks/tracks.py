@@ -14,10 +14,8 @@ from groundshift.kernels.robust import nmad
 from groundshift.model.points import header
 from groundshift.validate.checks.product import cell_differences
 from groundshift.validate.checks.stations import definition_of
-from groundshift.validate.intervals import blocks, bootstrap_number
+from groundshift.validate.intervals import block_size, blocks, bootstrap_number
 from groundshift.validate.record import COHERENCE, SERVICE, VELOCITY, Check, Number, Requirement
-
-_BLOCK = 1000.0  # m
 
 
 def check_tracks(tables: Sequence[pa.Table], *, size: float = 100.0, least_coherence: float = COHERENCE) -> Check:
@@ -55,7 +53,7 @@ def check_tracks(tables: Sequence[pa.Table], *, size: float = 100.0, least_coher
         except InputError as error:
             reasons.append(f"{name}: {error}")
             continue
-        group = blocks(first.positions, _BLOCK)
+        group = blocks(first.positions, block_size(first.positions))
         rest = difference if alike else difference - _plane(first.positions, difference)
         root = np.sqrt(sum(np.mean(each.look[:, 2]) ** -2 for each in (first, second)))
         numbers += _numbers(name, difference, rest, group, asked, float(root), bound=not alike)
@@ -86,7 +84,7 @@ def _numbers(
     *,
     bound: bool,
 ) -> list[Number]:
-    kind = "1 km blocks"
+    kind = "blocks of the ground"
     return [
         bootstrap_number(f"bias, {name}", lambda r: float(difference[r].mean()), group, "mm/yr", kind=kind),
         bootstrap_number(f"error of one track, {name}", lambda r: float(rest[r].std() / root), group, "mm/yr", asked,
