@@ -7,6 +7,7 @@
     python -m benchmarks synth [IMAGES]              training samples a second, of procedural scenes or real images
     python -m benchmarks samples FOLDER [METHOD...]  errors of the methods on training samples, class by class
     python -m benchmarks change FOLDER OUT [METHOD...]  errors as the ground changes, and as quality rises
+    python -m benchmarks basic OUT [SEED...]         errors of `groundshift basic` on simulated cities
     python -m benchmarks phase-linking               phase linking against the Cramér–Rao bound, and its speed
     python -m benchmarks gallery yahtse|kaiserberg|farmland|submetre DATA OUT [METHOD]
 
@@ -19,7 +20,7 @@ import logging
 import sys
 from pathlib import Path
 
-from benchmarks import bias, change, gallery, phase_linking, samples, scale, synth, windows
+from benchmarks import basic, bias, change, gallery, phase_linking, samples, scale, synth, windows
 
 
 def main(arguments: list[str]) -> None:
@@ -42,6 +43,8 @@ def main(arguments: list[str]) -> None:
             synth.main(Path(images))
         case ["samples", folder, *methods]:
             samples.main(Path(folder), tuple(methods) or samples.METHODS)
+        case ["basic", out, *seeds]:
+            basic.main(Path(out), [int(seed) for seed in seeds] or [1, 2])
         case ["phase-linking"]:
             phase_linking.main()
         case ["change", folder, out, *methods]:

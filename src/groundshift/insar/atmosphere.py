@@ -144,16 +144,15 @@ def estimate_atmosphere(
     displacement = displacement - np.median(displacement, axis=1, keepdims=True)
     per_metre, unit = geometry.height_to_mm, np.eye(len(displacement))
     motion, _ = motion_projection(geometry, np.ones(len(unit)), degree=config.degree, seasonal=config.seasonal)
-    steady = motion - _time_mean(geometry.days, config.window) @ motion
+    rough = motion - _time_mean(geometry.days, config.window) @ motion
+    noise = np.maximum((rough @ displacement).std(axis=0), 1e-6)
+    cells, counts, means = _cell_means(positions, np.vstack([displacement, heights]), noise**-2, config.cell)
+    if len(cells) < 4:
+        raise InputError(f"points fill {len(cells)} cells of {config.cell} m; give four or more, or smaller cells")
+    values, above = means[:-1], means[-1] - means[-1].mean()
     weights = np.ones(len(unit))
     for _ in range(_ROUNDS):
         _, height = motion_projection(geometry, weights, degree=config.degree, seasonal=config.seasonal)
-        rough = steady @ (unit - np.outer(per_metre, height))
-        noise = np.maximum((rough @ displacement).std(axis=0), 1e-6)
-        cells, counts, means = _cell_means(positions, np.vstack([displacement, heights]), noise**-2, config.cell)
-        if len(cells) < 4:
-            raise InputError(f"points fill {len(cells)} cells of {config.cell} m; give four or more, or smaller cells")
-        values, above = means[:-1], means[-1] - means[-1].mean()
         seen = rough + np.outer(per_metre, height) if config.split_heights else rough
         # the variances that the filter would turn into those that it shows
         variance = nnls(seen**2, (seen @ values).var(axis=1))[0]

@@ -77,10 +77,12 @@ def attach_points(
     values, coherence = np.empty((len(positions), 2)), np.empty(len(positions))
     step = max(1, _CHUNK // (len(geometry.days) * neighbours))
     for label in range(network.cluster.max() + 1):
+        mine = np.flatnonzero(network.cluster[nearest] == label)
+        if not mine.size:
+            continue
         members = np.flatnonzero(network.cluster == label)
         tree, field = cKDTree(network_positions[members]), unwrapped.residual[:, members].T
         quality = unwrapped.coherence[members] ** 2 / np.maximum(1 - unwrapped.coherence[members] ** 2, 1e-3)
-        mine = np.flatnonzero(network.cluster[nearest] == label)
         for part in np.array_split(mine, max(1, -(-mine.size // step))):
             distance, near = tree.query(positions[part], [*range(1, min(neighbours, members.size) + 1)])
             weight = quality[near] / np.maximum(distance, 1.0)

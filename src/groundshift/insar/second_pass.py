@@ -20,6 +20,8 @@ from groundshift.insar.scan import Pixels
 from groundshift.insar.unwrap import Unwrapped
 from groundshift.model.radar_stack import LAYERS
 
+_MARGIN = 3  # times the reach: of the network around a tile that its points are held against
+
 
 class SolvedNetwork(NamedTuple):
     """A network, where its points are, and how well they hold against each other."""
@@ -112,12 +114,28 @@ class PointTile:
         coherence[own] = solved.coherence[at]
         others = np.flatnonzero(~pixels.in_network & np.isfinite(places).all(axis=1))
         if others.size:
-            joined = attach_points(
-                places[others], pixels.phases[:, others], self.geometry, solved.positions, solved.network,
-                solved.unwrapped, search=self.search, least=self.threshold,
-            )  # fmt: skip
-            near = np.hypot(*(places[others] - solved.positions[joined.nearest]).T) <= self.reach
-            phase[:, others], coherence[others] = joined.phase, np.where(near, joined.coherence, np.nan)
-            cluster[others] = solved.network.cluster[joined.nearest]
+            around = _around(solved, places[others], _MARGIN * self.reach)
+            if (around.network.cluster >= 0).any():
+                joined = attach_points(
+                    places[others], pixels.phases[:, others], self.geometry, around.positions, around.network,
+                    around.unwrapped, search=self.search, least=self.threshold,
+                )  # fmt: skip
+                near = np.hypot(*(places[others] - around.positions[joined.nearest]).T) <= self.reach
+                phase[:, others], coherence[others] = joined.phase, np.where(near, joined.coherence, np.nan)
+                cluster[others] = around.network.cluster[joined.nearest]
         framed = np.array([frame is not None for frame in self.frames] + [False])  # the last is for -1
         return phase, np.where((coherence > self.threshold) & framed[cluster], cluster, -1)
+
+
+def _around(solved: SolvedNetwork, places: np.ndarray, margin: float) -> SolvedNetwork:
+    """The part of a network that is not farther than a margin from the box around places."""
+    low, high = places.min(axis=0) - margin, places.max(axis=0) + margin
+    kept = np.flatnonzero(((solved.positions >= low) & (solved.positions <= high)).all(axis=1))
+    network, unwrapped = solved.network, solved.unwrapped
+    return SolvedNetwork(
+        solved.numbers[kept],
+        solved.positions[kept],
+        network._replace(cluster=network.cluster[kept]),
+        unwrapped._replace(residual=unwrapped.residual[:, kept], coherence=unwrapped.coherence[kept]),
+        solved.coherence[kept],
+    )

@@ -1,0 +1,249 @@
+"""`groundshift basic` on simulated cities of known truth: errors, sigmas, what is found, what the filter of air does.
+
+A city has 60 images in 4 years and 1,000 x 1,000 pixels, 14 x 4 km. Errors of series, velocities and heights are
+against the mean of all points of a cluster, as the product is; series also against their model at the first date.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import dask.array as da
+import numpy as np
+import xarray as xr
+from scipy import ndimage
+
+from groundshift.insar.atmosphere import AtmosphereConfig
+from groundshift.insar.basic import BasicResult, measure_points
+from groundshift.insar.basic_config import BasicConfig
+from groundshift.model.points import series
+from groundshift.synth.radar.options import AtmosphereOptions, StackOptions
+from groundshift.synth.radar.stack import Simulation, open_simulation, write_simulation
+
+CITY = {"lines": 1000, "pixels": 1000, "dates": 60, "missing": 0.6}
+TOWN = {"lines": 400, "pixels": 400, "dates": 60, "missing": 0.6, "seed": 3}
+
+_COHERENT = 0.7
+_STRONG = 10.0  # dB
+_CYCLE = 55.465763 / 2  # mm: within half of it of the median of its errors, a value has the right cycle
+_REACH = 8  # pixels, of the simulated response to a scatterer
+_BLUR = 3  # pixels, that land is seen in water
+
+
+class Errors(NamedTuple):
+    """Errors of points against the truth at their pixels."""
+
+    points: int
+    velocity: float  # root mean square, mm/yr
+    displacement: float  # mm
+    height: float  # m
+    right: float  # share of series without a wrong cycle
+    standardised: tuple[float, float, float]  # mean squares of velocity, displacement, height by their sigmas
+
+
+class Detection(NamedTuple):
+    """What was found, and what should not have been."""
+
+    strong: int  # true scatterers above 10 dB
+    found: float  # share of them with a persistent scatterer within a pixel
+    noise: int  # pixels of water that the response to scatterers and land does not reach
+    false: int  # points on them
+    shore: int  # other pixels of water
+    shore_points: int  # points on them
+
+
+class Truth(NamedTuple):
+    """What is true at the points of a result."""
+
+    motion: np.ndarray  # float32 (time, n), mm
+    air: np.ndarray  # float32 (time, n), mm, as displacement
+    velocity: np.ndarray
+    height: np.ndarray
+    persistent: np.ndarray  # bool: the pixel holds a scatterer
+    alone: np.ndarray  # bool: and it is 10 dB above any other within a pixel
+    ground: np.ndarray  # bool: no scatterer and no building
+    years: np.ndarray  # float64 (time,)
+
+
+def truth_at(truth: xr.Dataset, rows: np.ndarray, columns: np.ndarray) -> Truth:
+    """The truth of a simulation at points."""
+    scr = np.nan_to_num(truth["scr"].values, nan=-np.inf)
+    ring = np.ones((3, 3), bool)
+    ring[1, 1] = False
+    persistent = np.isfinite(scr)[rows, columns]
+    alone = (scr > ndimage.maximum_filter(scr, footprint=ring) + _STRONG)[rows, columns]
+    return Truth(
+        _points(truth["displacement"].data, rows, columns),
+        -sum(_points(truth[name].data, rows, columns) for name in ("turbulent", "stratified", "ramp")),
+        truth["velocity"].values[rows, columns],
+        truth["height_error"].values[rows, columns],
+        persistent,
+        persistent & alone,
+        ~persistent & (truth["building"].values[rows, columns] == 0),
+        (truth["time"].values - truth["time"].values[0]) / np.timedelta64(1, "D") / 365.25,
+    )
+
+
+def compare(result: BasicResult, truth: Truth) -> dict[str, Errors]:
+    """Errors of groups of points."""
+    distributed = result.table["mp_type"].to_numpy() > 0
+    coherent = result.table["temporal_coherence"].to_numpy() > _COHERENT
+    persistent = ~distributed & truth.persistent
+    groups = {
+        "persistent": persistent,
+        "persistent, coherence > 0.7": persistent & coherent,
+        "persistent, alone, coherence > 0.7": persistent & coherent & truth.alone,
+        "distributed": distributed & truth.ground,
+        "distributed, coherence > 0.7": distributed & coherent & truth.ground,
+    }
+    cluster = result.table["cluster_label"].to_numpy()
+    displacement = _less_mean(series(result.table).T - truth.motion, cluster)
+    displacement -= _model_at_first(truth.years) @ displacement
+    velocity = _less_mean(result.series.velocity - truth.velocity, cluster)
+    height = _less_mean(result.series.height - truth.height, cluster)
+    return {
+        name: _errors(velocity[here], displacement[:, here], height[here], *(
+            sigma[..., here] for sigma in
+            (result.series.velocity_sigma, result.series.displacement_sigma, result.series.height_sigma)
+        ))
+        for name, here in groups.items() if here.any()
+    }  # fmt: skip
+
+
+def _errors(
+    velocity: np.ndarray,
+    displacement: np.ndarray,
+    height: np.ndarray,
+    velocity_sigma: np.ndarray,
+    displacement_sigma: np.ndarray,
+    height_sigma: np.ndarray,
+) -> Errors:
+    off = np.abs(displacement - np.median(displacement, axis=0)) > _CYCLE / 2
+    return Errors(
+        len(velocity), _rms(velocity), _rms(displacement - displacement.mean(axis=0)), _rms(height),
+        1 - float(off.any(axis=0).mean()),
+        (_rms(velocity / velocity_sigma) ** 2, _rms(displacement / displacement_sigma) ** 2,
+         _rms(height / height_sigma) ** 2),
+    )  # fmt: skip
+
+
+def detected(result: BasicResult, truth: xr.Dataset) -> Detection:
+    """How many of the strong scatterers were found, and how much of the water."""
+    scr = np.nan_to_num(truth["scr"].values, nan=-np.inf)
+    persistent, accepted = np.zeros((2, *scr.shape), bool)
+    accepted[result.rows, result.columns] = True
+    of_scatterers = result.table["mp_type"].to_numpy() == 0
+    persistent[result.rows[of_scatterers], result.columns[of_scatterers]] = True
+    strong = scr > _STRONG
+    found = ndimage.binary_dilation(persistent, np.ones((3, 3)))[strong].mean()
+    water = truth["region"].values == truth.attrs["regions"].index("water")
+    side = 2 * _REACH + 1
+    reached = ndimage.maximum_filter(np.isfinite(scr), (side, side))
+    reached |= ndimage.maximum_filter(~water, (2 * _BLUR + 1, 2 * _BLUR + 1))
+    return Detection(
+        int(strong.sum()), float(found), int((water & ~reached).sum()), int((accepted & water & ~reached).sum()),
+        int((water & reached).sum()), int((accepted & water & reached).sum()),
+    )  # fmt: skip
+
+
+def air_trend(truth: Truth, cluster: np.ndarray) -> float:
+    """Velocity that the true atmosphere looks like at the points, root mean square, mm/yr: no filter can tell it."""
+    angle = 2 * np.pi * truth.years
+    design = np.stack([np.ones_like(angle), truth.years, np.cos(angle), np.sin(angle)], axis=1)
+    return _rms(_less_mean(np.linalg.pinv(design)[1] @ truth.air, cluster))
+
+
+def filter_rows(folder: Path) -> list[tuple[str, float, float, float, float]]:
+    """Stacks with and without air, measured with and without the filter.
+
+    Rows of: air, error before and after (mm, beside a straight line of each point and the mean of each date), share of
+    variance removed, share of the non-linear true motion that is lost.
+    """
+    rows = []
+    for name, air in (("none", AtmosphereOptions(turbulence=0, stratified=0, stratified_seasonal=0, ramp=0)),
+                      ("as simulated", AtmosphereOptions())):  # fmt: skip
+        simulation = write_simulation(folder / f"air-{name[:2]}", StackOptions(**TOWN, atmosphere=air))
+        off = measure_points(simulation.stack, BasicConfig(atmosphere=None))
+        truth = truth_at(simulation.truth, off.rows, off.columns)
+        here = truth.persistent & (off.table["mp_type"].to_numpy() == 0)
+        for window in (365.0, 180.0, 730.0, 0.0):
+            on = measure_points(simulation.stack, BasicConfig(atmosphere=AtmosphereConfig(window=window)))
+            assert np.array_equal(on.rows, off.rows)
+            before, after, signal = (
+                _beside_lines(each[:, here], truth.years)
+                for each in (series(off.table).T - truth.motion, series(on.table).T - truth.motion, truth.motion)
+            )
+            lost = -float(np.sum((after - before) * signal) / np.sum(signal**2))
+            label = f"{name} | {window:.0f} days"
+            rows.append((label, _rms(before), _rms(after), 1 - (_rms(after) / _rms(before)) ** 2, lost))
+    return rows
+
+
+def main(out: Path, seeds: list[int]) -> None:
+    for seed in seeds:
+        folder = out / f"city-{seed}"
+        simulation = _city(folder, seed)
+        start = time.process_time()
+        result = measure_points(simulation.stack)
+        seconds = time.process_time() - start
+        truth = truth_at(simulation.truth, result.rows, result.columns)
+        trend = air_trend(truth, result.table["cluster_label"].to_numpy())
+        print(f"\ncity {seed}: {len(result.rows)} points, {seconds:.0f} s of CPU; the true air is {trend:.2f} mm/yr")
+        print("| points | number | velocity mm/yr | displacement mm | height m | right cycles | z² of the three |")
+        print("|---|---|---|---|---|---|---|")
+        for name, each in compare(result, truth).items():
+            z = ", ".join(f"{value:.2f}" for value in each.standardised)
+            print(f"| {name} | {each.points} | {each.velocity:.2f} | {each.displacement:.2f} | {each.height:.2f} "
+                  f"| {100 * each.right:.2f} % | {z} |")  # fmt: skip
+        print(detected(result, simulation.truth))
+    print("\n| air | window | error before mm | after mm | variance removed | signal lost |\n|---|---|---|---|---|---|")
+    for label, before, after, removed, lost in filter_rows(out):
+        print(f"| {label} | {before:.2f} | {after:.2f} | {100 * removed:.0f} % | {100 * lost:.1f} % |")
+
+
+def _city(folder: Path, seed: int) -> Simulation:
+    if (folder / "stack.zarr").exists():
+        return open_simulation(folder)
+    return write_simulation(folder, StackOptions(**CITY, seed=seed))
+
+
+def _points(array: da.Array, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """A lazy array (time, y, x) at points, float32 (time, n), chunk by chunk."""
+    out = np.empty((array.shape[0], len(rows)), np.float32)
+    bounds = [np.cumsum([0, *chunks]) for chunks in array.chunks[1:]]
+    for top, bottom in zip(bounds[0][:-1], bounds[0][1:], strict=True):
+        for left, right in zip(bounds[1][:-1], bounds[1][1:], strict=True):
+            here = np.flatnonzero((rows >= top) & (rows < bottom) & (columns >= left) & (columns < right))
+            if here.size:
+                block = array[:, top:bottom, left:right].compute()
+                out[:, here] = block[:, rows[here] - top, columns[here] - left]
+    return out
+
+
+def _less_mean(values: np.ndarray, cluster: np.ndarray) -> np.ndarray:
+    """Values (..., n) less the mean of their cluster, float64."""
+    out = values.astype(np.float64)
+    for label in np.unique(cluster):
+        inside = cluster == label
+        out[..., inside] -= out[..., inside].mean(axis=-1, keepdims=True)
+    return out
+
+
+def _beside_lines(values: np.ndarray, years: np.ndarray) -> np.ndarray:
+    """Series (time, n) less the mean of each date and a straight line of each point."""
+    design = np.stack([np.ones_like(years), years], axis=1)
+    values = values - values.mean(axis=1, keepdims=True)
+    return values - design @ (np.linalg.pinv(design) @ values)
+
+
+def _model_at_first(years: np.ndarray) -> np.ndarray:
+    """Row that gives the fitted model, cubic with a season, at the first date."""
+    angle = 2 * np.pi * years
+    design = np.stack([np.ones_like(years), years, years**2, years**3, np.cos(angle), np.sin(angle)], axis=1)
+    return design[0] @ np.linalg.pinv(design)
+
+
+def _rms(values: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(np.square(values))))
