@@ -10,7 +10,7 @@ from groundshift.errors import RunError
 from groundshift.io.egms import write_egms
 from groundshift.io.points import read_points, write_points
 from groundshift.products import calibrate as module
-from groundshift.products.calibrate import CalibrateConfig, calibrate
+from groundshift.products.calibrate import CalibrateConfig, calibrate_points
 from groundshift.synth.points.options import StationOptions, StripOptions
 from groundshift.synth.points.stations import strip_stations
 from groundshift.synth.points.strip import frames, simulate_burst
@@ -31,7 +31,7 @@ def paths(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def here(paths, tmp_path_factory):
-    return calibrate(
+    return calibrate_points(
         paths, tmp_path_factory.mktemp("here"), gnss=strip_stations(STRIP).stations, config=CONFIG, executor="serial"
     )
 
@@ -44,7 +44,7 @@ def content(result):
 def test_a_cluster_gives_the_same_bytes(paths, here, tmp_path):
     with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
         stations = strip_stations(STRIP).stations
-        there = calibrate(paths, tmp_path, gnss=stations, config=CONFIG, executor=cluster.scheduler_address)
+        there = calibrate_points(paths, tmp_path, gnss=stations, config=CONFIG, executor=cluster.scheduler_address)
     assert content(there) == content(here)
 
 
@@ -60,11 +60,11 @@ def test_a_run_goes_on_where_it_was_stopped(paths, here, tmp_path, monkeypatch):
     monkeypatch.setattr(module.ApplySurface, "__call__", failing)
     stations = strip_stations(STRIP).stations
     with pytest.raises(RunError, match="2 finished bursts"):
-        calibrate(paths, tmp_path, gnss=stations, config=CONFIG, executor="serial")
+        calibrate_points(paths, tmp_path, gnss=stations, config=CONFIG, executor="serial")
     assert len(list(tmp_path.glob("*.parquet"))) == 2
     again = []
     monkeypatch.setattr(module.ApplySurface, "__call__", lambda self, t: again.append(t.index) or whole(self, t))
-    result = calibrate(paths, tmp_path, gnss=stations, config=CONFIG, executor="serial")
+    result = calibrate_points(paths, tmp_path, gnss=stations, config=CONFIG, executor="serial")
     assert sorted(done + again) == [0, 1, 2, 3]
     assert content(result) == content(here)
 
@@ -79,16 +79,18 @@ def test_a_file_that_was_taken_away_is_made_again(paths, here, tmp_path, monkeyp
 
     monkeypatch.setattr(module.ApplySurface, "__call__", failing)
     with pytest.raises(RunError):
-        calibrate(paths, tmp_path, gnss=stations, config=CONFIG, executor="serial")
+        calibrate_points(paths, tmp_path, gnss=stations, config=CONFIG, executor="serial")
     monkeypatch.undo()
     (tmp_path / here.paths[0].name).unlink()
-    result = calibrate(paths, tmp_path, gnss=stations, config=CONFIG, executor="serial")
+    result = calibrate_points(paths, tmp_path, gnss=stations, config=CONFIG, executor="serial")
     assert content(result) == content(here)
 
 
 def test_files_of_the_service_give_the_same_to_their_decimals(paths, here, tmp_path):
     written = [write_egms(tmp_path / "egms", read_points(path), level=1) for path in paths]
-    result = calibrate(written, tmp_path / "out", gnss=strip_stations(STRIP).stations, config=CONFIG, executor="serial")
+    result = calibrate_points(
+        written, tmp_path / "out", gnss=strip_stations(STRIP).stations, config=CONFIG, executor="serial"
+    )
     for one, two in zip(result.paths, here.paths, strict=True):
         tables = [read_points(path) for path in (one, two)]
         velocities = [table["mean_velocity"].to_numpy() for table in tables]

@@ -10,7 +10,7 @@ from groundshift.io.gnss.files import read_gnss
 from groundshift.io.points import read_points
 from groundshift.model.points import series
 from groundshift.model.velocity_grid import describe_grid
-from groundshift.products.calibrate import CalibrateConfig, calibrate
+from groundshift.products.calibrate import CalibrateConfig, calibrate_points
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_the_land_rises_around_the_gulf_of_bothnia(shared):
 def test_bursts_of_the_service_are_harmonised(shared, tmp_path):
     folder = shared / "data" / "egms_ustica"
     paths = sorted(folder.glob("EGMS_L2b*.zip"))
-    result = calibrate(paths, tmp_path, config=CalibrateConfig(cell=1.0), executor="serial")
+    result = calibrate_points(paths, tmp_path, config=CalibrateConfig(cell=1.0), executor="serial")
     assert result.report["points"] == 5770 + 6753
     for path, made in zip(paths, result.paths, strict=True):
         before, after = read_egms(path), read_points(made)

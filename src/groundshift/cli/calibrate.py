@@ -42,14 +42,13 @@ def calibrate(
     from groundshift.errors import InputError
     from groundshift.io.gnss.files import read_gnss
     from groundshift.model.stations import StationSeries
-    from groundshift.products.calibrate import PICTURE_NAME, REPORT_NAME, CalibrateConfig
-    from groundshift.products.calibrate import calibrate as run_calibrate
+    from groundshift.products.calibrate import PICTURE_NAME, REPORT_NAME, CalibrateConfig, calibrate_points
 
     config = CalibrateConfig(cutoff=cutoff, cell=cell, frame=to_frame)
     stations = None if gnss is None else read_gnss(gnss, frame=frame)
     if isinstance(stations, StationSeries):
         raise InputError(f"{gnss} is the series of one station; make velocities of all with groundshift gnss first")
-    result = run_calibrate(
+    result = calibrate_points(
         points, out, gnss=stations, held_out=hold_out or (), config=config, executor=scheduler or "processes",
         workers=workers,
     )  # fmt: skip

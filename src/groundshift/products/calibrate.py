@@ -56,7 +56,7 @@ class CalibrateResult(NamedTuple):
     bursts: tuple[BurstSummary, ...]
 
 
-def calibrate(
+def calibrate_points(
     paths: Sequence[str | Path],
     out: str | Path,
     *,
@@ -273,3 +273,7 @@ def _drawn(bursts: Sequence[BurstSummary], solution: Solution) -> tuple[np.ndarr
         np.concatenate([each.velocity for each in cells]),
         np.concatenate(after),
     )
+
+
+calibrate = calibrate_points
+"""The same under its first name."""
