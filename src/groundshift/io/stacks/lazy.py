@@ -23,12 +23,14 @@ from groundshift.io.rasters import open_raster, read_window
 CHUNK = 512
 """Lines and pixels that are read at once."""
 
+_EXACT = 16  # pixels of a map from one exact place to the next
+
 Read = Callable[[slice, slice], np.ndarray]
 
 
 @dataclass(frozen=True)
 class Windows:
-    """An image, (y, x), as a function that reads a window of it; the slices it is given have ends and no step."""
+    """An image, (y, x), as a function that reads a window of it, given slices with ends and positive steps."""
 
     read: Read
     shape: tuple[int, int]
@@ -36,8 +38,10 @@ class Windows:
     ndim: int = 2
 
     def __getitem__(self, key: Any) -> np.ndarray:
-        hulls, rest = zip(*(_hull(each, size) for each, size in zip(key, self.shape, strict=True)), strict=True)
-        return np.asarray(self.read(*hulls)[rest], self.dtype)
+        slices, rest = zip(*(_forward(each, size) for each, size in zip(key, self.shape, strict=True)), strict=True)
+        if any(each.start == each.stop for each in slices):
+            return np.empty([each.stop - each.start for each in slices], self.dtype)[rest]
+        return np.asarray(self.read(*slices)[rest], self.dtype)
 
     def lazy(self, chunk: int = CHUNK) -> da.Array:
         """The same as dask array."""
@@ -115,23 +119,22 @@ def tie_points(
     return Windows(partial(_read_nodes, np.asarray(grid, np.float64), offset, step), shape, np.dtype(np.float64))
 
 
-def _hull(key: Any, size: int) -> tuple[slice, Any]:
-    """What must be read, and what of it is wanted."""
+def _forward(key: Any, size: int) -> tuple[slice, Any]:
+    """A slice with ends and a positive step, and the index that makes of it what was asked for."""
     if not isinstance(key, slice):
         number = operator.index(key)
         number += size if number < 0 else 0
-        return slice(number, number + 1), 0
+        return slice(number, number + 1, 1), 0
     numbers = range(*key.indices(size))
     if not numbers:
-        return slice(0, 0), slice(None)
+        return slice(0, 0, 1), slice(None)
     low, high = min(numbers[0], numbers[-1]), max(numbers[0], numbers[-1])
-    return slice(low, high + 1), slice(None, None, numbers.step)
+    return slice(low, high + 1, abs(numbers.step)), slice(None, None, 1 if numbers.step > 0 else -1)
 
 
 def _read_raster(path: str, band: int, rows: slice, columns: slice) -> np.ndarray:
-    if rows.start == rows.stop or columns.start == columns.stop:
-        return np.empty((rows.stop - rows.start, columns.stop - columns.start))
-    return read_window(path, (band,), Box(rows.start, columns.start, rows.stop, columns.stop))[0]
+    whole = read_window(path, (band,), Box(rows.start, columns.start, rows.stop, columns.stop))[0]
+    return whole[:: rows.step, :: columns.step]
 
 
 def _read_binary(
@@ -161,15 +164,24 @@ def _read_complex(real: Windows, imaginary: Windows, rows: slice, columns: slice
 
 
 def _read_place(x: np.ndarray, y: np.ndarray, crs: str, part: int, rows: slice, columns: slice) -> np.ndarray:
-    mesh = np.meshgrid(x[columns], y[rows])
-    return Transformer.from_crs(crs, "EPSG:4326", always_xy=True).transform(*mesh)[part]
+    """Exact at every sixteenth column and row, and linear between: to a tenth of a millimetre with pixels of 5 m."""
+    (down, some_y), (across, some_x) = (_between(each) for each in (y[rows], x[columns]))
+    nodes = Transformer.from_crs(crs, "EPSG:4326", always_xy=True).transform(*np.meshgrid(some_x, some_y))[part]
+    return down @ nodes @ across.T
+
+
+def _between(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Weights that make evenly spaced values (n,) from some of them, (n, k), and those, (k,)."""
+    at = np.unique(np.append(np.arange(0, len(values), _EXACT), len(values) - 1))
+    weights = [np.interp(np.arange(len(values)), at, row) for row in np.eye(len(at))]
+    return np.stack(weights, axis=1), values[at]
 
 
 def _read_nodes(
     grid: np.ndarray, offset: tuple[float, float], step: tuple[float, float], rows: slice, columns: slice
 ) -> np.ndarray:
     at = [
-        (np.arange(each.start, each.stop) - first) / by
+        (np.arange(each.start, each.stop, each.step) - first) / by
         for each, first, by in zip((rows, columns), offset, step, strict=True)
     ]
     return ndimage.map_coordinates(grid, np.meshgrid(*at, indexing="ij"), order=1, mode="nearest")

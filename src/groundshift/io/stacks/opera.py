@@ -186,7 +186,7 @@ def _facts(path: Path, polarisation: str | None) -> dict[str, Any]:
             name = names[polarisation or found[0]]
             return {
                 "name": name,
-                **_grid(file, names),
+                **_grid(file, name),
                 "date": date_in(_text(file, names, "zero_doppler_start_time")[:10]),
                 "wavelength": float(_value(file, names, "wavelength", path)),
                 "direction": _text(file, names, "orbit_pass_direction").lower(),
@@ -215,11 +215,14 @@ def _text(file: h5py.File, names: Mapping[str, str], name: str) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
-def _grid(file: h5py.File, names: Mapping[str, str]) -> dict[str, Any]:
-    x, y, crs = (
-        _value(file, names, each, Path(file.filename)) for each in ("x_coordinates", "y_coordinates", "projection")
-    )
-    return {"x": np.asarray(x, np.float64), "y": np.asarray(y, np.float64), "crs": f"EPSG:{int(crs)}"}
+def _grid(file: h5py.File, image: str) -> dict[str, Any]:
+    """Coordinates and CRS from the group of an image, or from the one above it."""
+    group = image.rsplit("/", 1)[0]
+    for place in (group, group.rsplit("/", 1)[0]):
+        if all(f"{place}/{name}" in file for name in ("x_coordinates", "y_coordinates", "projection")):
+            x, y = (file[f"{place}/{name}_coordinates"][()].astype(np.float64) for name in "xy")
+            return {"x": x, "y": y, "crs": f"EPSG:{int(file[f'{place}/projection'][()])}"}
+    raise InputError(f"{file.filename} has no x_coordinates, y_coordinates and projection beside {image}")
 
 
 def _orbit(file: h5py.File, names: Mapping[str, str], path: Path) -> Orbit:
@@ -234,7 +237,12 @@ def _orbit(file: h5py.File, names: Mapping[str, str], path: Path) -> Orbit:
 def _static_layers(path: Path, first: Mapping[str, Any]) -> dict[str, da.Array]:
     with h5py.File(path) as file:
         names = _names(file)
-        grid = _grid(file, names)
+        kept = next((name for name in ("los_east", "incidence", "z") if name in names), None)
+        if kept is None:
+            raise InputError(
+                f"{path} has none of los_east, incidence and z; expected static layers of OPERA or COMPASS"
+            )
+        grid = _grid(file, names[kept])
     if not (_same(grid["x"], first["x"]) and _same(grid["y"], first["y"])):
         raise InputError(f"{path} is on another grid than the images; take static layers of the same product version")
     found = {name: hdf5(path, names[name]).lazy() for name in ("los_east", "los_north") if name in names}

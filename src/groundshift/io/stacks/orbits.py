@@ -20,6 +20,7 @@ _VECTORS = 8  # state vectors that one polynomial is fitted to
 _DEGREE = 9
 _ROUNDS = 8  # of Newton's method; each doubles the digits
 _AXES = 6378137.0, 6356752.314245179  # m: WGS 84
+_NODES = 15  # lines and pixels, each, at which ranges are computed for it
 _PLANE, _UP = 5, 2  # highest powers of place, and of height, in the model of ranges
 _TO_EARTH = Transformer.from_crs("EPSG:4979", "EPSG:4978", always_xy=True)
 _FROM_EARTH = Transformer.from_crs("EPSG:4978", "EPSG:4979", always_xy=True)
@@ -293,13 +294,15 @@ def range_model(reference: Orbit, others: Sequence[Orbit], nodes: Nodes, *, timi
         raise InputError(
             f"places of {nodes.known.sum()} pixels are known; 8 or more are needed for the topographic phase"
         )
-    lines, pixels = (each.astype(np.float64) for each in np.meshgrid(nodes.rows, nodes.columns, indexing="ij"))
-    known, seen = nodes.known.ravel(), reference.sight(nodes.places)
-    lines, pixels = lines.ravel(), pixels.ravel()
-    plane = np.stack([np.ones_like(lines), lines, pixels, lines * pixels, lines**2, pixels**2], axis=1)
-    fitted = np.linalg.lstsq(plane[known], np.stack([seen.seconds, seen.slant_range], axis=1), rcond=None)[0]
-    seconds, ranges = (plane @ fitted).T
-    if timing is not None:
+    grid = (np.unique(np.linspace(0, size - 1, _NODES)) for size in nodes.shape)
+    lines, pixels = (each.ravel() for each in np.meshgrid(*grid, indexing="ij"))
+    if timing is None:
+        known = (each[nodes.known] for each in np.meshgrid(nodes.rows, nodes.columns, indexing="ij"))
+        seen = reference.sight(nodes.places)
+        wanted = np.stack([seen.seconds, seen.slant_range], axis=1)
+        fitted = np.linalg.lstsq(_plane(*known), wanted, rcond=None)[0]
+        seconds, ranges = (_plane(lines, pixels) @ fitted).T
+    else:
         seconds = timing.first_line + timing.line * lines
         ranges = timing.first_pixel + timing.pixel * pixels
     low, high = float(np.nanmin(nodes.height)) - 100, float(np.nanmax(nodes.height)) + 100
@@ -320,3 +323,8 @@ def range_model(reference: Orbit, others: Sequence[Orbit], nodes: Nodes, *, timi
     coefficients = np.zeros((len(others), _UP + 1, _PLANE + 1, _PLANE + 1))
     coefficients[:, *np.array(powers).T] = found.T
     return RangeModel(centre, scale, coefficients, float(np.abs(design @ found - np.stack(away, axis=1)).max()))
+
+
+def _plane(lines: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+    """A plane that may be bent a little, (n, 6)."""
+    return np.stack([np.ones(lines.size), lines, pixels, lines * pixels, lines**2, pixels**2], axis=1)

@@ -183,9 +183,10 @@ def _same_size(parts: Parts, layers: Mapping[str, da.Array], shape: tuple[int, i
 def _nodes(layers: Mapping[str, da.Array], shape: tuple[int, int]) -> Nodes | None:
     if not {"latitude", "longitude"} <= set(layers):
         return None
-    rows, columns = (np.unique(np.linspace(0, size - 1, _NODES).round().astype(int)) for size in shape)
+    steps = tuple(slice(None, None, max(1, (size - 1) // (_NODES - 1))) for size in shape)
+    rows, columns = (np.arange(size)[step] for size, step in zip(shape, steps, strict=True))
     names = [name for name in ("latitude", "longitude", "height") if name in layers]
-    found = dict(zip(names, da.compute(*(layers[name][rows][:, columns] for name in names)), strict=True))
+    found = dict(zip(names, da.compute(*(layers[name][steps] for name in names)), strict=True))
     found.setdefault("height", np.zeros_like(found["latitude"]))
     return Nodes(rows, columns, *(np.asarray(found[name], np.float64) for name in ("latitude", "longitude", "height")),
                  shape=shape)  # fmt: skip
@@ -218,13 +219,19 @@ def _complete(
 
 def _looks_from(orbit: Orbit, nodes: Nodes) -> list[da.Array]:
     """Look vectors to an orbit, each part fitted as a square in line and pixel where places are known."""
-    lines, pixels = np.meshgrid(nodes.rows / nodes.shape[0], nodes.columns / nodes.shape[1], indexing="ij")
-    design = np.stack([np.ones_like(lines), lines, pixels, lines * pixels, lines**2, pixels**2], axis=-1)
+    known = [each[nodes.known] for each in np.meshgrid(nodes.rows, nodes.columns, indexing="ij")]
     looks = look_vectors(nodes.places, orbit.sight(nodes.places).position)
-    fitted = design @ np.linalg.lstsq(design[nodes.known], looks.T, rcond=None)[0]
-    fitted /= np.linalg.norm(fitted, axis=-1, keepdims=True)
-    step = tuple((each[-1] - each[0]) / max(len(each) - 1, 1) or 1.0 for each in (nodes.rows, nodes.columns))
-    return [tie_points(fitted[..., part], offset=(0, 0), step=step, shape=nodes.shape).lazy() for part in range(3)]
+    found = np.linalg.lstsq(_square(*known, nodes.shape), looks.T, rcond=None)[0]
+    step = tuple(max(size - 1, 1) / (_NODES - 1) for size in nodes.shape)
+    grid = _square(*np.meshgrid(*(np.arange(_NODES) * each for each in step), indexing="ij"), nodes.shape) @ found
+    grid /= np.linalg.norm(grid, axis=-1, keepdims=True)
+    return [tie_points(grid[..., part], offset=(0, 0), step=step, shape=nodes.shape).lazy() for part in range(3)]
+
+
+def _square(lines: np.ndarray, pixels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Powers of line and pixel up to the second, (…, 6)."""
+    lines, pixels = lines / shape[0], pixels / shape[1]
+    return np.stack([np.ones_like(lines), lines, pixels, lines * pixels, lines**2, pixels**2], axis=-1)
 
 
 def _baselines(
