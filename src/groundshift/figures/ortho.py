@@ -7,9 +7,10 @@ import pyarrow as pa
 from matplotlib.figure import Figure
 
 from groundshift.figures.style import DIVERGING, FIRST, INVALID, SECOND, TRUTH, new_figure, scale_bar, symmetric_limit
-from groundshift.model.points import dates, series
+from groundshift.model.points import dates, header, series
 
-_LARGEST = 1200  # cells a side that are drawn
+_LARGEST = 1200  # blocks a side that are drawn
+_FILLED = 0.5  # share of blocks that hold a cell, about, where cells are scattered
 
 
 def ortho_figure(east: pa.Table, up: pa.Table) -> Figure:
@@ -27,12 +28,13 @@ def ortho_figure(east: pa.Table, up: pa.Table) -> Figure:
     limit = symmetric_limit(*velocities)
     x, y = (east[name].to_numpy() for name in ("easting", "northing"))
     for panel, values, name in zip(panels, velocities, ("east", "up"), strict=True):
-        image, extent = _raster(x, y, values)
+        image, extent, side = _raster(x, y, values)
         drawn = panel.imshow(
             image, extent=extent, origin="lower", cmap=DIVERGING, vmin=-limit, vmax=limit, interpolation="nearest"
         )
         panel.set(xticks=[], yticks=[], facecolor=INVALID)
-        panel.set_title(f"velocity {name}, {np.isfinite(values).sum()} cells, EGMS level L3", fontsize=10)
+        said = "" if side <= 100 else f", means of {side:g} m"
+        panel.set_title(f"{header(east).frame}: velocity {name}, {len(values)} cells{said}", fontsize=10)
         scale_bar(panel, extent[1] - extent[0])
         top.colorbar(drawn, ax=panel, label=f"mm/yr, positive {name}", shrink=0.8, extend="both")
     days = dates(east)
@@ -46,6 +48,8 @@ def ortho_figure(east: pa.Table, up: pa.Table) -> Figure:
             panel.plot(days, series(table)[cell], ".", color=colour, markersize=2.5, label=label)
         panel.axhline(0, color=TRUTH, linewidth=0.5)
         panel.set_title(f"{name}: {east['pid'][cell]}", fontsize=9)
+        ticks = days[np.unique(np.linspace(0, len(days) - 1, 4).astype(int))]
+        panel.set_xticks(ticks, [str(each)[:7] for each in ticks])
         panel.tick_params(axis="x", rotation=30, labelsize=7)
         if name == next(iter(chosen)):
             panel.set_ylabel("displacement (mm)")
@@ -53,14 +57,21 @@ def ortho_figure(east: pa.Table, up: pa.Table) -> Figure:
     return figure
 
 
-def _raster(x: np.ndarray, y: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, tuple[float, ...]]:
-    """Values on a grid whose first row is south, thinned if large, and its extent in metres."""
+def _raster(x: np.ndarray, y: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, tuple[float, ...], float]:
+    """Means of blocks of cells on a grid whose first row is south, its extent, and the side of a block in metres.
+
+    Blocks are so large that the picture is not too large, and that scattered cells are seen.
+    """
     steps = [np.diff(np.unique(each)) for each in (x, y)]
     size = min((float(each.min()) for each in steps if each.size), default=100.0)
     column, row = (np.rint((each - each.min()) / size).astype(int) for each in (x, y))
-    stride = 1 + max(int(column.max()), int(row.max())) // _LARGEST
-    image = np.full((row.max() // stride + 1, column.max() // stride + 1), np.nan)
-    image[row // stride, column // stride] = values
+    shape = int(row.max()) + 1, int(column.max()) + 1
+    stride = max(1, -(-max(shape) // _LARGEST), round(float(np.sqrt(_FILLED * shape[0] * shape[1] / len(x)))))
+    height, width = (-(-each // stride) for each in shape)
+    there = np.isfinite(values)
+    at = (row // stride * width + column // stride)[there]
+    with np.errstate(invalid="ignore"):
+        image = np.bincount(at, values[there], height * width) / np.bincount(at, minlength=height * width)
     side = size * stride
     west, south = x.min() - size / 2, y.min() - size / 2
-    return image, (west, west + image.shape[1] * side, south, south + image.shape[0] * side)
+    return image.reshape(height, width), (west, west + width * side, south, south + height * side), side
