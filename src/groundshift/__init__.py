@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from groundshift.explore.server import create_app
     from groundshift.geodesy.velocity_model import fit_velocity_model
     from groundshift.insar.basic import make_basic
+    from groundshift.insar.invert import invert_interferograms
+    from groundshift.io.stacks import open_any_stack
     from groundshift.optical.pair import measure_pair
     from groundshift.optical.profile import offset_curve, swath_profile
     from groundshift.products.calibrate import calibrate_points
@@ -23,15 +25,19 @@ __all__ = [
     "calibrate_points",
     "create_app",
     "fit_velocity_model",
-    "make_basic",
     "ingest",
+    "invert_interferograms",
+    "make_basic",
     "measure_pair",
     "offset_curve",
+    "open_any_stack",
     "swath_profile",
 ]
 
 _HOMES = {
     "make_basic": "groundshift.insar.basic",
+    "open_any_stack": "groundshift.io.stacks",
+    "invert_interferograms": "groundshift.insar.invert",
     "measure_pair": "groundshift.optical.pair",
     "swath_profile": "groundshift.optical.profile",
     "offset_curve": "groundshift.optical.profile",

@@ -67,7 +67,8 @@ def open_opera(path: str | Path, supplement: Supplement | None = None) -> xr.Dat
     chosen = _normal(supplement.burst) if supplement.burst else bursts[0]
     if len(bursts) > 1 and not supplement.burst:
         raise InputError(
-            f"{path} has {len(bursts)} bursts, {', '.join(bursts[:4])}; choose one with --burst {bursts[0]}"
+            f"{path} has {len(bursts)} bursts, {', '.join(bursts[:4])}; "
+            f"choose one with groundshift stack --burst {bursts[0]}"
         )
     images = [each for each in files["image"] if _burst_of(each) == chosen]
     static = [each for each in files["static"] if _burst_of(each) == chosen]

@@ -212,7 +212,8 @@ def _complete(
     if missing := [name for name in LAYERS if name not in layers]:
         raise InputError(
             f"{parts.path}, read as {parts.layout}, says nothing of {', '.join(missing)}; {parts.remedy or 'give'} "
-            "rasters of them with --geometry FOLDER" + (" or --height MODEL.tif" if missing == ["height"] else "")
+            "rasters of them with groundshift stack --geometry FOLDER"
+            + (" or --height MODEL.tif" if missing == ["height"] else "")
         )
     return layers
 
@@ -253,7 +254,7 @@ def _baselines(
     if missing := [str(date) for date in dates if date not in found]:
         raise InputError(
             f"{where} has no perpendicular baseline of {', '.join(missing[:3])}{' and others' * (len(missing) > 3)}; "
-            "give a date and metres a line with --baselines FILE"
+            "give a date and metres a line with groundshift stack --baselines FILE"
         )
     return np.array([found[date] - found[reference] for date in dates])
 
@@ -277,7 +278,7 @@ def _attributes(
         given = ", ".join(f'"{name}": ...' for name in missing)
         raise InputError(
             f"{parts.path}, read as {parts.layout}, says nothing of {', '.join(missing)}; "
-            f"give a JSON file {{{given}}} with --attributes"
+            f"give a JSON file {{{given}}} with groundshift stack --attributes"
         )
     return attributes
 
@@ -286,7 +287,7 @@ def _ranges(parts: Parts, orbits: Sequence[Orbit], reference: Orbit | None, node
     if reference is None or nodes is None:
         raise InputError(
             f"{parts.path}, read as {parts.layout}, has the topographic phase in its images, and not the orbits of all "
-            "dates to compute it from; remove it before, or say --flattened if it was removed"
+            "dates to compute it from; remove it before, or say groundshift stack --flattened if it was"
         )
     model = range_model(reference, orbits, nodes, timing=parts.timing)
     if model.error > _WORST_RANGE:

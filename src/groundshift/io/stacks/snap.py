@@ -123,7 +123,9 @@ def _images(product: Product, supplement: Supplement) -> Iterator[_Labelled]:
     kinds = sorted({each for match in found for each in _POLARISATION.findall(match[2])})
     wanted = supplement.polarisation or (kinds[0] if len(kinds) == 1 else None)
     if len(kinds) > 1 and wanted is None:
-        raise InputError(f"{product.path} has {' and '.join(kinds)}; choose one with --polarisation {kinds[-1]}")
+        raise InputError(
+            f"{product.path} has {' and '.join(kinds)}; choose with groundshift stack --polarisation {kinds[-1]}"
+        )
     for match in found:
         if wanted and kinds and wanted not in match[2]:
             continue
