@@ -255,9 +255,10 @@ def test_pictures_have_the_colours_of_the_data(client):
 
 def test_a_map_tells_its_values(client):
     found = client.get("/api/layers/quake/value?longitude=10.465&latitude=51.995").json()
-    assert found["east"] == 1.5
-    assert found["north_sigma"] == pytest.approx(0.2, abs=1e-3)
-    assert client.get("/api/layers/quake/value?longitude=0&latitude=0").json()["east"] is None
+    assert found["east"] == {"value": 1.5, "unit": "m"}
+    assert found["north_sigma"]["value"] == pytest.approx(0.2, abs=1e-3)
+    assert found["quality"]["unit"] == ""
+    assert client.get("/api/layers/quake/value?longitude=0&latitude=0").json()["east"]["value"] is None
     arrows = client.get("/api/layers/quake/arrows.geojson").json()["features"]
     assert {each["properties"]["east"] for each in arrows} == {1.5}
 

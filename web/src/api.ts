@@ -15,6 +15,7 @@ export interface LayerInfo {
   last?: string;
   fields?: Record<string, [number, number]>;
   components?: string[];
+  unit?: string;
   count?: number;
   frame?: string;
   max_zoom?: number;
@@ -158,7 +159,7 @@ export async function nearest(layer: LayerInfo, longitude: number, latitude: num
   return (await ask(`${at(layer)}/nearest?${query}`)).json();
 }
 
-export async function value(layer: LayerInfo, longitude: number, latitude: number): Promise<Record<string, number | null>> {
+export async function value(layer: LayerInfo, longitude: number, latitude: number): Promise<Record<string, { value: number | null; unit: string }>> {
   return (await ask(`${at(layer)}/value?longitude=${longitude}&latitude=${latitude}`)).json();
 }
 

@@ -155,12 +155,12 @@ export function showProfile(record: ProfileRecord, label: string, name: string):
   actions.append(element("span", { class: "quiet", text: `${number(record.length, 0)} m${record.points ? ` · ${whole(record.points)} ${t("points")}` : ""}` }));
 }
 
-export function showValues(heading: string, values: Record<string, number | string | null>, unitOf: (name: string) => string): void {
+export function showValues(heading: string, values: Record<string, { value: number | string | null; unit: string }>): void {
   const list = element("dl", { class: "wide" });
-  for (const [name, value] of Object.entries(values)) {
+  for (const [name, { value, unit: units }] of Object.entries(values)) {
     if (value === null) continue;
-    const text = typeof value === "number" ? `${number(value, 3)} ${unit(unitOf(name))}` : value;
-    list.append(element("dt", { text: name }), element("dd", { text }));
+    const digits = typeof value === "number" && !Number.isInteger(value) ? Math.max(0, Math.min(6, 3 - Math.floor(Math.log10(Math.abs(value) || 1)))) : 0;
+    list.append(element("dt", { text: name }), element("dd", { text: typeof value === "number" ? `${number(value, digits)} ${unit(units)}` : String(value) }));
   }
   open(heading, element("div", { class: "facts alone" }, list));
 }

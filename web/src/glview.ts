@@ -5,6 +5,7 @@ import { MapboxOverlay } from "@deck.gl/mapbox";
 import maplibregl from "maplibre-gl";
 import "maplibre-gl/dist/maplibre-gl.css";
 import type { LayerInfo } from "./api";
+import { LEVELS } from "./color";
 import { t } from "./i18n";
 import type { Camera, Drawn, Mark, Picture, Style, View } from "./view";
 import { COLOURS, type Land, type World } from "./world";
@@ -150,7 +151,8 @@ export class GlView implements View {
     if (this.map.getSource(name)) this.map.removeSource(name);
     if (!layer || !data) return;
     this.map.addSource(name, { type: "geojson", data });
-    const colour = layer.kind === "stations" || id.endsWith("arrows") ? "#1d2b33" : "#7a3b69";
+    const plainColour = layer.kind === "stations" ? "#1d2b33" : layer.kind === "map" ? "#ffffff" : "#7a3b69";
+    const colour = ["match", ["to-string", ["get", "level"]], ...Object.entries(LEVELS).flat(), plainColour] as unknown as maplibregl.ExpressionSpecification;
     this.map.addLayer({ id: `${name}-fill`, type: "fill", source: name, filter: ["==", ["geometry-type"], "Polygon"], paint: { "fill-color": colour, "fill-opacity": 0.12 } });
     this.map.addLayer({ id: name, type: "line", source: name, filter: ["!=", ["geometry-type"], "Point"], paint: { "line-color": colour, "line-width": ["case", ["has", "width"], ["get", "width"], 1.6] } });
     this.map.addLayer({ id: `${name}-circle`, type: "circle", source: name, filter: ["==", ["geometry-type"], "Point"], paint: { "circle-radius": 3.2, "circle-color": "#ffffff", "circle-stroke-color": colour, "circle-stroke-width": 1.6 } });

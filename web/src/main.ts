@@ -2,7 +2,7 @@
 
 import "./style.css";
 import * as api from "./api";
-import { SERIES, Scale } from "./color";
+import { LEVELS, SERIES, Scale } from "./color";
 import * as drawer from "./drawer";
 import { FlatView } from "./flatview";
 import { GlView } from "./glview";
@@ -91,8 +91,13 @@ class Explorer {
       if (!this.tiles.has(layer.id)) this.tiles.set(layer.id, new PointTiles(layer, this.state.field, () => this.redraw(), failed));
     }
     this.changePictures();
-    this.panel.legend(this.shown("points").length ? this.scale : null, this.shown("map").at(-1) ?? null);
+    this.legend();
     this.moved();
+  }
+
+  private legend(): void {
+    const levels = this.shown("features").some((layer) => this.shapes.get(layer.id)?.features.some(({ properties }) => String(properties?.level) in LEVELS));
+    this.panel.legend(this.shown("points").length ? this.scale : null, this.shown("map").at(-1) ?? null, levels);
   }
 
   private changePictures(): void {
@@ -109,7 +114,19 @@ class Explorer {
     this.view.pictures(pictures);
   }
 
+  /** Arrows of the horizontal motion over a map that shows its length. */
+  private async changeArrows(): Promise<void> {
+    if (this.catalog.static) return;
+    for (const layer of this.catalog.layers.filter(({ kind }) => kind === "map")) {
+      const id = `${layer.id}-arrows`;
+      const wanted = (): boolean => this.state.visible.has(layer.id) && this.state.components.get(layer.id) === "magnitude";
+      if (wanted() && !this.shapes.has(id)) this.shapes.set(id, asArrows(await api.arrows(layer), layer.bounds));
+      this.view.shapes(id, wanted() ? layer : null, this.shapes.get(id) ?? null);
+    }
+  }
+
   private async changeShapes(): Promise<void> {
+    this.changeArrows().catch(failed);
     for (const layer of this.catalog.layers) {
       if (layer.kind !== "features" && layer.kind !== "stations") continue;
       if (!this.state.visible.has(layer.id)) {
@@ -122,6 +139,7 @@ class Explorer {
           this.shapes.set(layer.id, layer.kind === "stations" ? withArrows(data) : data);
         }
         if (this.state.visible.has(layer.id)) this.view.shapes(layer.id, layer, this.shapes.get(layer.id)!);
+        this.legend();
       } catch (error) {
         failed(error as Error);
       }
@@ -204,7 +222,7 @@ class Explorer {
         await this.pickNearest(longitude, latitude, shift);
       } else if (this.shown("map").length && !this.catalog.static) {
         const layer = this.shown("map").at(-1)!;
-        drawer.showValues(layer.title, await api.value(layer, longitude, latitude), (key) => (key === "quality" ? "" : "m"));
+        drawer.showValues(layer.title, await api.value(layer, longitude, latitude));
         this.view.marks([{ longitude, latitude, label: "", colour: SERIES[0] }]);
         this.afterDrawer();
       } else {
@@ -223,7 +241,8 @@ class Explorer {
       if (hit) {
         const { width: _, ...properties } = hit.properties ?? {};
         const heading = String(properties.name ?? layer.title);
-        drawer.showValues(heading, properties, () => (layer.kind === "stations" ? "mm/yr" : ""));
+        const units = layer.kind === "stations" ? "mm/yr" : "";
+        drawer.showValues(heading, Object.fromEntries(Object.entries(properties).map(([key, each]) => [key, { value: each as number | string, unit: units }])));
         this.afterDrawer();
         return;
       }
@@ -406,6 +425,22 @@ function withArrows(data: GeoJSON.FeatureCollection): GeoJSON.FeatureCollection 
   return { type: "FeatureCollection", features: [...arrows, ...data.features] };
 }
 
+/** Points with motion as arrows, the longest of which is a twentieth of the map. */
+function asArrows(data: GeoJSON.FeatureCollection, bounds: number[]): GeoJSON.FeatureCollection {
+  const lengths = data.features.map(({ properties }) => Math.hypot(properties!.east, properties!.north)).sort((a, b) => a - b);
+  const longest = lengths[Math.floor(0.98 * (lengths.length - 1))] || 1;
+  const squeeze = Math.cos((((bounds[1] + bounds[3]) / 2) * Math.PI) / 180);
+  const scale = (bounds[3] - bounds[1]) / 14 / longest;
+  const features = data.features.filter(({ properties }) => Math.hypot(properties!.east, properties!.north) > 0.08 * longest).map((feature): GeoJSON.Feature => {
+    const { east, north } = feature.properties as { east: number; north: number };
+    const [x, y] = (feature.geometry as GeoJSON.Point).coordinates;
+    const at = (along: number, across: number): number[] => [x + ((east * along - north * across) * scale) / squeeze, y + (north * along + east * across) * scale];
+    const coordinates = [[at(0, 0), at(1, 0)], [at(0.7, 0.14), at(1, 0), at(0.7, -0.14)]];
+    return { type: "Feature", properties: { width: 1.3 }, geometry: { type: "MultiLineString", coordinates } };
+  });
+  return { type: "FeatureCollection", features };
+}
+
 function near(geometry: GeoJSON.Geometry, x: number, y: number, reach: number): boolean {
   if (geometry.type === "GeometryCollection") return geometry.geometries.some((each) => near(each, x, y, reach));
   const lines = (value: unknown): number[][][] => {
@@ -413,7 +448,18 @@ function near(geometry: GeoJSON.Geometry, x: number, y: number, reach: number): 
     if (typeof list[0] === "number") return [[list as unknown as number[]]];
     return typeof list[0][0] === "number" ? [list] : (value as unknown[]).flatMap(lines);
   };
+  const rings = geometry.type === "Polygon" ? [geometry.coordinates] : geometry.type === "MultiPolygon" ? geometry.coordinates : [];
+  if (rings.some((polygon) => polygon.filter((ring) => inside(ring, x, y)).length % 2 === 1)) return true;
   return lines(geometry.coordinates).some((line) => line.some((place, i) => distance(place, line[i + 1] ?? place, x, y) < reach));
+}
+
+function inside(ring: number[][], x: number, y: number): boolean {
+  let crossed = false;
+  ring.forEach(([ax, ay], i) => {
+    const [bx, by] = ring[(i + 1) % ring.length];
+    if (ay > y !== by > y && x < ax + ((y - ay) / (by - ay)) * (bx - ax)) crossed = !crossed;
+  });
+  return crossed;
 }
 
 function distance(a: number[], b: number[], x: number, y: number): number {

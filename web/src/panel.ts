@@ -1,7 +1,7 @@
 /** The panel beside the map: layers, colours, filter, legend. */
 
 import type { Catalog, LayerInfo, TileData } from "./api";
-import type { Scale } from "./color";
+import { LEVELS, type Scale } from "./color";
 import { element } from "./drawer";
 import { current, number, say, t, unit, whole } from "./i18n";
 import { NO_LIMIT, type State, choose } from "./state";
@@ -177,9 +177,9 @@ export class Panel {
     canvas.setAttribute("aria-label", `${t("filter")}: ${whole(total)} ${t("points")}, ${number(low)} … ${number(high)} ${unit("mm/yr")}`);
   }
 
-  legend(scale: Scale | null, mapLayer: LayerInfo | null): void {
+  legend(scale: Scale | null, mapLayer: LayerInfo | null, levels: boolean): void {
     const figure = get("legend");
-    figure.hidden = !scale && !mapLayer;
+    figure.hidden = !scale && !mapLayer && !levels;
     const blocks: HTMLElement[] = [];
     if (scale) {
       const field = this.catalog.fields[this.state.field];
@@ -192,7 +192,15 @@ export class Panel {
       const component = this.state.components.get(mapLayer.id)!;
       const [low, high] = mapLayer.fields![component];
       const stops = this.catalog.palettes[component === "magnitude" ? "viridis" : "motion"];
-      blocks.push(...block(say(component), "m", `linear-gradient(to right, ${stops.join(", ")})`, low, high, component === "magnitude" ? "" : say(`sign-${component}`)));
+      blocks.push(...block(say(component), unit(mapLayer.unit ?? "m"), `linear-gradient(to right, ${stops.join(", ")})`, low, high, component === "magnitude" ? "" : say(`sign-${component}`)));
+    }
+    if (levels) {
+      const keys = Object.entries(LEVELS).map(([level, colour]) => {
+        const key = element("span", { text: say(`level-${level}`) });
+        key.style.setProperty("--key", colour);
+        return key;
+      });
+      blocks.push(element("figcaption", { html: `<b>${t("levels")}</b>` }), element("div", { class: "levels" }, ...keys));
     }
     figure.replaceChildren(...blocks);
   }

@@ -27,4 +27,4 @@ export async function fineLand(): Promise<Land> {
   return feature(topology, topology.objects.land);
 }
 
-export const COLOURS = { sea: "#dfe6ea", land: "#f5f3ee", border: "#c4c0b6", coast: "#9fabb1" };
+export const COLOURS = { sea: "#d8e0e5", land: "#ebe9e4", border: "#b9b5aa", coast: "#93a0a7" };

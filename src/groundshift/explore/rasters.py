@@ -18,12 +18,13 @@ _ARROWS = 24  # a side of the map
 
 
 class MapLayer:
-    """A displacement map: east, north, and up where it was measured, metres."""
+    """A displacement map: east, north, and up where it was measured, in metres, or of velocities in metres a year."""
 
     kind = "map"
 
     def __init__(self, name: str, raster: WebRaster) -> None:
         self.name, self.raster = name, raster
+        self.unit = raster.units[raster.bands.index("east")]
         self.components = [each for each in ("east", "north", "up") if each in raster.bands]
 
     def describe(self) -> dict[str, Any]:
@@ -34,7 +35,7 @@ class MapLayer:
             fields[component] = [-reach, reach]
         fields["magnitude"] = [0.0, nice(max(fields[each][1] for each in self.components))]
         return {
-            "id": self.name, "kind": self.kind, "bounds": list(self.raster.bounds), "fields": fields, "unit": "m",
+            "id": self.name, "kind": self.kind, "bounds": list(self.raster.bounds), "fields": fields, "unit": self.unit,
             "components": self.components, "first": self.raster.tags.get("date_pre"),
             "last": self.raster.tags.get("date_post"), "method": self.raster.tags.get("method"), "version": 0,
         }  # fmt: skip
@@ -43,11 +44,15 @@ class MapLayer:
         """A tile as a PNG of 256 pixels."""
         return png(paint(self._values(self.raster.tile(z, x, y, self._bands(field)), field), palette, *limits))
 
-    def value(self, longitude: float, latitude: float) -> dict[str, float | None]:
-        """All layers of the map at a place, null where there is no measurement."""
+    def value(self, longitude: float, latitude: float) -> dict[str, dict[str, float | str | None]]:
+        """Value and unit of all layers of the map at a place, null where there is no measurement."""
         names = tuple(name for name in self.raster.bands if name != "reason")
-        found = self.raster.sample(np.array([longitude]), np.array([latitude]), names)[0]
-        return dict(zip(names, listed(found), strict=True))
+        found = self.raster.sample(np.array([longitude]), np.array([latitude]), names)[0].tolist()
+        units = dict(zip(self.raster.bands, self.raster.units, strict=True))
+        return {
+            name: {"value": float(f"{value:.5g}") if np.isfinite(value) else None, "unit": units[name]}
+            for name, value in zip(names, found, strict=True)
+        }
 
     def profile(self, line: list[tuple[float, float]]) -> dict[str, Any]:
         """The components along a line of degrees, at 400 places evenly apart."""
@@ -63,7 +68,7 @@ class MapLayer:
         names = tuple(n for each in self.components for n in (each, f"{each}_sigma") if n in self.raster.bands)
         values = self.raster.sample(np.asarray(longitude), np.asarray(latitude), names)
         columns = {name: listed(values[:, i]) for i, name in enumerate(names)}
-        return {"length": float(ends[-1]), "distance": along.round(2).tolist(), "values": columns, "unit": "m"}
+        return {"length": float(ends[-1]), "distance": along.round(2).tolist(), "values": columns, "unit": self.unit}
 
     def arrows(self) -> dict[str, Any]:
         """Horizontal motion at places of an even grid, as GeoJSON points with `east`, `north` (m)."""

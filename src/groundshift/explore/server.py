@@ -254,7 +254,7 @@ def _add_questions(app: FastAPI, catalog: Catalog) -> None:
         return found.point(*place)
 
     @app.get("/api/layers/{layer}/value", summary="A displacement map at a place")
-    def value(layer: str, longitude: Longitude, latitude: Latitude) -> dict[str, float | None]:
+    def value(layer: str, longitude: Longitude, latitude: Latitude) -> dict[str, dict[str, float | str | None]]:
         return _layer(catalog, layer, MapLayer).value(longitude, latitude)
 
     @app.post("/api/layers/{layer}/statistics", summary="Statistics of the points in an area")
