@@ -60,7 +60,28 @@ def test_points_to_level_l2b(strip, tmp_path):
     assert np.isfinite(table["gnss_velocity"].to_numpy()).all()
 
 
-def test_series_become_a_model_or_an_error_says_why(strip, tmp_path):
+def test_series_become_rates(tmp_path):
+    days = np.arange("2010-01-01", "2014-01-01", dtype="datetime64[D]")
+    years = (days - days[0]).astype(float) / 365.25
+    noise = np.random.default_rng(0).standard_normal((len(days), 3)) * [0.001, 0.001, 0.003]
+    place = noise + years[:, None] * [0.02, 0.016, -0.002]
+    lines = [
+        f"ABCD {day.astype(object):%y%b%d} 2010.0 55197 0 0 7.5 -2631 {e:.6f} 5193411 {n:.6f} 956 {u:.6f} 0.0 "
+        "0.001 0.001 0.003 0.0 0.0 0.0 46.8771 7.4653 956.5"
+        for day, (e, n, u) in zip(days, place, strict=True)
+    ]
+    (tmp_path / "ABCD.tenv3").write_text("\n".join(lines).upper())
+    for rates in ("midas", "trajectory"):
+        done = RUN.invoke(app, ["-q", "gnss", str(tmp_path / "ABCD.tenv3"), "--frame", "IGS14", "--rates", rates,
+                                "-o", str(tmp_path)])  # fmt: skip
+        assert done.exit_code == 0, done.output
+        assert "a model needs 5 stations" in done.output
+        stations = read_gnss(tmp_path / "stations.csv")
+        np.testing.assert_allclose(stations.velocity[0], [20, 16, -2], atol=0.5)
+        assert stations.frame == "IGS14"
+
+
+def test_errors_say_why(strip, tmp_path):
     done = RUN.invoke(app, ["calibrate", str(strip / "none.parquet"), "-o", str(tmp_path)])
     assert done.exit_code == 1
     assert "none.parquet is no file" in str(done.exception)

@@ -14,9 +14,10 @@ from pyproj.exceptions import CRSError
 from groundshift.errors import ConfigurationError, InputError
 from groundshift.figures.calibrate import velocity_model_figure
 from groundshift.figures.style import save_figure
+from groundshift.geodesy.frames import to_frame
 from groundshift.geodesy.trajectory import TrajectoryConfig, velocities_of
 from groundshift.geodesy.velocity_field import sample_field
-from groundshift.geodesy.velocity_model import VelocityModel, fit_velocity_model
+from groundshift.geodesy.velocity_model import LEAST_STATIONS, VelocityModel, fit_velocity_model
 from groundshift.io.files import write_json, write_text
 from groundshift.io.gnss.grid import write_egms_grid, write_grid_table
 from groundshift.io.gnss.table import write_station_table
@@ -44,7 +45,7 @@ def make_velocity_model(
 
     Written are `stations.csv`, `leave_one_out.csv`, `report.json`, `model.png`, and the model on a grid: in the layout
     of EGMS if it is in EPSG:3035 and ETRF2000 (`EGMS_AEPND_V0.0.csv`), as `model.csv` otherwise. A grid that was read
-    is described only.
+    is described only; fewer than five stations are a table only.
 
     Parameters
     ----------
@@ -68,6 +69,9 @@ def make_velocity_model(
     if len(read) == 1 and isinstance(read[0], VelocityGrid):
         return describe_grid(read[0])
     stations = _stations(read, method, trajectory)
+    if len(stations) < LEAST_STATIONS:
+        write_station_table(out / STATIONS, stations if frame is None else to_frame(stations, frame))
+        return f"{describe(stations)}\n{STATIONS} is in {out}; a model needs {LEAST_STATIONS} stations or more"
     model = fit_velocity_model(stations, frame=frame)
     write_station_table(out / STATIONS, model.stations)
     left = model.leave_one_out()

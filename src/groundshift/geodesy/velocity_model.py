@@ -37,7 +37,8 @@ _ROUNDS = 4
 _LENGTH = 120.0  # km: likely length of a field
 _LOCAL = 0.15  # likely variance of local motion, as a share of that of stations
 _SPREAD = np.array([1.0, 0.6, 2.0])  # of the logarithms of its variance, its length, and the local variance
-_LEAST = 5  # stations
+LEAST_STATIONS = 5
+"""Below which there is no model."""
 
 
 class Velocity(NamedTuple):
@@ -187,12 +188,14 @@ def fit_velocity_model(
         If the frame is not known.
     """
     config = config or VelocityModelConfig()
-    if len(stations) < _LEAST:
-        raise InputError(f"{len(stations)} stations; a velocity model needs {_LEAST} or more")
+    if len(stations) < LEAST_STATIONS:
+        raise InputError(f"{len(stations)} stations; a velocity model needs {LEAST_STATIONS} or more")
     stations = to_frame(stations, frame or stations.frame)
     for number, each in enumerate(COMPONENTS):
-        if np.isfinite(stations.velocity[:, number]).sum() < _LEAST:
-            raise InputError(f"fewer than {_LEAST} stations have a velocity {each}; a model needs that many of each")
+        if np.isfinite(stations.velocity[:, number]).sum() < LEAST_STATIONS:
+            raise InputError(
+                f"fewer than {LEAST_STATIONS} stations have a velocity {each}; a model needs that many of each"
+            )
     inflation = np.zeros(stations.velocity.shape)
     pole = estimate_pole(stations)
     fields = None
