@@ -149,7 +149,7 @@ def broken(tmp_path, change, name=f"{STEM}.csv"):
     [
         (lambda t: t.replace(b"3ODTn00001,", b"3ODTn00001,7,"), "line 3 has 29 fields; expected 28"),
         (lambda t: t.replace(b"3ODTn00002,,", b"3ODTn00002,"), "line 4 has only 27 fields; expected 28"),
-        (lambda t: t.replace(b"-0.0", b"-O.0"), "line 3, column '20180103': b'-O.0' is no number"),
+        (lambda t: t.replace(b"-0.0", b"-O.0"), "line 3, column '20180103': '-O.0' is no number"),
         (lambda t: t.replace(b"-0.0", b"1.2.3"), "line 3, column '20180103'"),
         (lambda t: t.replace(b"-0.0", b"1234567890123456789"), "line 3, column '20180103'"),
         (lambda t: t.replace(b"-0.0", b'"1.0"'), "line 3, column '20180103'"),

@@ -103,8 +103,8 @@ def _rows(text: bytes, layout: Layout, title: str, line: int) -> Rows:
 
 
 def _explain(text: bytes, fault: Fault, layout: Layout, where: str) -> str:
-    row = text.split(b"\n", fault.row + 1)[fault.row].rstrip(b"\r")
-    fields = row.split(b",")
+    row = text.split(b"\n", fault.row + 1)[fault.row].rstrip(b"\r").decode("ascii", "replace")
+    fields = row.split(",")
     names = [*layout.columns, *(str(each).replace("-", "") for each in layout.dates)]
     if not row.strip():
         return f"{where} is empty; expected {len(names)} fields, as in line 1"
