@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 import xarray as xr
 from odc.geo.geobox import GeoBox
 
@@ -19,19 +20,16 @@ from groundshift.figures.style import save_figure
 from groundshift.grid.tiles import Box, Tile, tile_plan
 from groundshift.io import read_map, write_json, write_map
 from groundshift.model.displacement import COMPONENTS, COVARIANCES, displacement_map
+from groundshift.model.points import series
 from groundshift.model.reason import Reason
+from groundshift.model.stations import StationVelocities
+from groundshift.products.fuse_channels import Fusible, Interval
 from groundshift.products.fuse_config import FuseConfig
 from groundshift.products.fuse_grid import fuse_grid
 from groundshift.products.fuse_solve import Problem, ReduceTile, Shared, SolveTile, make_groups, solve_shared
-from groundshift.products.fuse_sources import (
-    Fusible,
-    Interval,
-    Levelling,
-    ModelField,
-    OpticalMap,
-    RadarPoints,
-    Stations,
-)
+from groundshift.products.fuse_sources import OpticalMap, RadarPoints
+from groundshift.products.fuse_stations import Levelling, ModelField, Stations
+from groundshift.products.ortho_plan import model_record
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -75,8 +73,8 @@ def fuse(
     Parameters
     ----------
     sources
-        :class:`~groundshift.products.fuse_sources.OpticalMap`, `RadarPoints`, `Stations`,
-        `Levelling` and `ModelField`, any number.
+        :class:`~groundshift.products.fuse_sources.OpticalMap`, :class:`~groundshift.products.fuse_sources.RadarPoints`,
+        :class:`~groundshift.products.fuse_stations.Stations`, `Levelling` and `ModelField`, any number.
     start, end
         Days between which the ground moved, such as those around an earthquake; needed for radar series and for series
         of stations. Not for velocities.
@@ -211,18 +209,30 @@ def _identity(problem: Problem, start: Any, end: Any) -> tuple[str, dict[str, An
     """Key and record of a run."""
     inputs, described = [], []
     for source in problem.sources:
-        held = getattr(source, "source", None)
-        if isinstance(held, str | Path):
-            inputs.append(held)
-        else:
-            whole = source.channels(problem.grid, Box(0, 0, *problem.grid.shape), problem.interval)
-            inputs += [each for channel in whole for each in (channel.value, channel.variance)]
+        inputs += _content(source)
         described.append({"kind": type(source).__name__, "name": source.name, "errors": source.errors})
+        if isinstance(source, ModelField):
+            described[-1]["model"] = model_record(source.model)
     decided = {
         "config": problem.config, "sources": described, "start": str(start), "end": str(end),
         "grid": [list(problem.grid.shape), list(problem.grid.affine)[:6], str(problem.grid.crs)],
     }  # fmt: skip
     return run_key(inputs, decided, __version__), run_record(inputs, decided, __version__)
+
+
+def _content(source: Fusible) -> list[Any]:
+    """What the result depends on: a path, or arrays."""
+    held = getattr(source, "source", None)
+    if isinstance(held, str | Path):
+        return [held]
+    if isinstance(held, xr.Dataset):
+        return [held[name].values for name in held.data_vars if name.partition("_")[0] in COMPONENTS]
+    if isinstance(held, pa.Table):
+        return [series(held)]
+    record = getattr(source, "record", [])
+    if isinstance(record, StationVelocities):
+        return [record.velocity, record.covariance, record.latitude, record.longitude]
+    return [each.displacement for each in record]
 
 
 def _components(store: TileStore, tiles: Sequence[Tile]) -> tuple[str, ...]:

@@ -18,7 +18,8 @@ from groundshift.model.stations import StationVelocities
 from groundshift.products.fuse import fuse
 from groundshift.products.fuse_config import LEVELLING, OPTICAL, FuseConfig, SourceErrors
 from groundshift.products.fuse_grid import fuse_grid
-from groundshift.products.fuse_sources import Levelling, ModelField, OpticalMap, RadarPoints, Stations
+from groundshift.products.fuse_sources import OpticalMap, RadarPoints
+from groundshift.products.fuse_stations import Levelling, ModelField, Stations
 from groundshift.products.ortho import velocity_field
 
 PROFILE_NAME = "profile.png"

@@ -64,7 +64,12 @@ def plan_ortho(
     crs = _crs(parts, config)
     step = OrthoTile(tuple(tracks), _dates(tracks, config), crs, config, model if north else None)
     inputs = [each.source if isinstance(each.source, Path) else _content(each.source) for each in parts]
-    decided = {"config": config, "north_removed": north_removed, "model": _model(model) if north else None, "crs": crs}
+    decided = {
+        "config": config,
+        "north_removed": north_removed,
+        "model": model_record(model) if north else None,
+        "crs": crs,
+    }
     removed = "taken off here, by the model" if len(north) == len(tracks) else "taken off before"
     provenance = {
         "sources": [each.name for each in parts],
@@ -141,7 +146,7 @@ def _content(table: pa.Table) -> np.ndarray:
     return series(table)
 
 
-def _model(model: VelocityField) -> dict[str, Any]:
+def model_record(model: VelocityField) -> dict[str, Any]:
     """What tells one velocity model from another: where it comes from, and what it gives at some places."""
     latitude, longitude = (each.ravel() for each in np.meshgrid(np.linspace(-80, 80, 9), np.linspace(-180, 150, 12)))
     some = np.nan_to_num(np.asarray(model.at(latitude, longitude).velocity, float))

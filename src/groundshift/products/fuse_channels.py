@@ -1,0 +1,63 @@
+"""The dialect of a fusion: on each cell of a grid a value and its variance in metres, and the unit vector (east, north,
+up) that says what of the motion it is."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from odc.geo.geobox import GeoBox
+from pyproj import Transformer
+
+from groundshift.grid.tiles import Box
+from groundshift.products.fuse_config import Quantity, SourceErrors
+
+
+class Interval(NamedTuple):
+    """What is measured: displacement between two days, or velocity."""
+
+    quantity: Quantity
+    start: np.datetime64 | None = None
+    end: np.datetime64 | None = None
+
+
+class Channel(NamedTuple):
+    """One number measured on cells (y, x); NaN where it is not."""
+
+    value: np.ndarray  # m, or m/yr
+    variance: np.ndarray
+    look: np.ndarray  # (3, y, x): east, north, up
+    group: str | None  # which errors it shares with others of its source; None for errors of its own
+
+
+class Fusible(Protocol):
+    """A source."""
+
+    name: str
+    errors: SourceErrors
+
+    def groups(self) -> tuple[str, ...]:
+        """Names of what has errors that are alike nearby."""
+        ...
+
+    def channels(self, grid: GeoBox, box: Box, interval: Interval) -> list[Channel]:
+        """What it measured on the cells of a box of a grid."""
+        ...
+
+
+def box_bounds(grid: GeoBox, box: Box) -> tuple[float, float, float, float]:
+    """West, south, east, north of a box."""
+    corners = [grid.affine @ corner for corner in ((box.left, box.top), (box.right, box.bottom))]
+    (x0, y0), (x1, y1) = corners
+    return min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)
+
+
+def cell_numbers(grid: GeoBox, box: Box, crs: Any, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Number of the cell of each place in a box, row by row; -1 outside."""
+    x, y = Transformer.from_crs(crs, str(grid.crs), always_xy=True).transform(x, y)
+    column, row = ~grid.affine @ (np.asarray(x), np.asarray(y))
+    with np.errstate(invalid="ignore"):
+        column, row = (np.floor(each) for each in (column, row))
+        inside = (column >= box.left) & (column < box.right) & (row >= box.top) & (row < box.bottom)
+    width = box.right - box.left
+    return np.where(inside, (row - box.top) * width + column - box.left, -1).astype(np.int64)

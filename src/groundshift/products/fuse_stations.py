@@ -1,0 +1,174 @@
+"""What holds at places or everywhere, for a fusion: stations, levelling, a velocity model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from odc.geo.geobox import GeoBox
+from pyproj import Transformer
+
+from groundshift.errors import InputError
+from groundshift.geodesy.velocity_model import VelocityField
+from groundshift.grid.tiles import Box
+from groundshift.model.displacement import COMPONENTS
+from groundshift.model.stations import StationSeries, StationVelocities
+from groundshift.products.fuse_channels import Channel, Interval, cell_numbers
+from groundshift.products.fuse_config import LEVELLING, SourceErrors
+
+
+class Places(NamedTuple):
+    """Motion of places in metres, or metres a year; NaN where it was not measured."""
+
+    longitude: np.ndarray
+    latitude: np.ndarray
+    motion: np.ndarray  # (n, 3): east, north, up
+    covariance: np.ndarray  # (n, 3, 3)
+
+
+@dataclass(frozen=True, eq=False)
+class Stations:
+    """Stations of satellite navigation.
+
+    `record` is a table of velocities (mm/yr), which in a fusion of displacements are taken for displacements (mm), or
+    series, whose means over `average` days before and after the interval are compared.
+    """
+
+    record: StationVelocities | Sequence[StationSeries]
+    errors: SourceErrors = SourceErrors()  # noqa: RUF009
+    average: int = 10
+
+    @property
+    def name(self) -> str:
+        """Where they come from."""
+        return self.record.source if isinstance(self.record, StationVelocities) else "series of stations"
+
+    def groups(self) -> tuple[str, ...]:
+        """None: errors of stations are their own."""
+        return ()
+
+    def places(self, interval: Interval) -> Places:
+        """Where they are and how they moved."""
+        if isinstance(self.record, StationVelocities):
+            one = self.record
+            return Places(one.longitude, one.latitude, one.velocity / 1e3, one.covariance / 1e6)
+        return _steps(self.record, interval, self.average)
+
+    def channels(self, grid: GeoBox, box: Box, interval: Interval) -> list[Channel]:
+        """Three independent numbers for each cell with a station, which together hold its full covariance."""
+        places = self.places(interval)
+        at = cell_numbers(grid, box, "EPSG:4326", places.longitude, places.latitude)
+        rows = np.flatnonzero((at >= 0) & np.isfinite(places.motion).any(axis=1))
+        cells, which = np.unique(at[rows], return_inverse=True)
+        information, right = np.zeros((len(cells), 3, 3)), np.zeros((len(cells), 3))
+        for row, cell in zip(rows, which, strict=True):
+            there = np.flatnonzero(np.isfinite(places.motion[row]))
+            more = self.errors.noise**2 * np.eye(len(there))
+            inverse = np.linalg.inv(places.covariance[row][np.ix_(there, there)] + more)
+            information[cell][np.ix_(there, there)] += inverse
+            right[cell, there] += inverse @ places.motion[row, there]
+        values, vectors = np.linalg.eigh(information)
+        out = []
+        for k in range(3):
+            value, variance = np.full((2, *box.shape), np.nan)
+            look = np.zeros((3, *box.shape))
+            known = values[:, k] > 1e-12 * values[:, 2]
+            held = cells[known]
+            value.flat[held] = (vectors[known, :, k] * right[known]).sum(axis=1) / values[known, k]
+            variance.flat[held] = 1 / values[known, k]
+            look.reshape(3, -1)[:, held] = vectors[known, :, k].T
+            out.append(Channel(value, variance, look, None))
+        return out
+
+
+@dataclass(frozen=True, eq=False)
+class Levelling:
+    """Levelled places: up alone, against a benchmark that may have moved. `record` as for :class:`Stations`."""
+
+    record: StationVelocities
+    errors: SourceErrors = LEVELLING
+
+    @property
+    def name(self) -> str:
+        """Where it comes from."""
+        return self.record.source
+
+    def groups(self) -> tuple[str, ...]:
+        """One: all heights share the benchmark."""
+        return ("up",)
+
+    def channels(self, grid: GeoBox, box: Box, interval: Interval) -> list[Channel]:
+        """Up at each cell with a place."""
+        size = box.shape[0] * box.shape[1]
+        at = cell_numbers(grid, box, "EPSG:4326", self.record.longitude, self.record.latitude)
+        up, sigma = self.record.velocity[:, 2] / 1000, self.record.sigma[:, 2] / 1000
+        use = (at >= 0) & np.isfinite(up)
+        weight = np.bincount(at[use], 1 / sigma[use] ** 2, size)
+        total = np.bincount(at[use], (up / sigma**2)[use], size)
+        look = np.zeros((3, *box.shape))
+        look[2] = 1
+        with np.errstate(divide="ignore", invalid="ignore"):
+            value, variance = total / weight, np.where(weight > 0, 1 / weight, np.nan)
+        return [Channel(value.reshape(box.shape), variance.reshape(box.shape), look, "up")]
+
+
+@dataclass(frozen=True, eq=False)
+class ModelField:
+    """A velocity model as a source: its errors are alike over long distances. Only for velocities.
+
+    With two tracks of radar and stations this is the way of Ortho, with the uncertainty of the model carried along.
+    """
+
+    model: VelocityField
+    sigma: float = 0.0005  # m/yr, typical of the model
+    length: float = 100_000.0  # m, over which its errors are alike
+
+    @property
+    def name(self) -> str:
+        """Where it comes from."""
+        return self.model.source
+
+    @property
+    def errors(self) -> SourceErrors:
+        """All of them are alike nearby, but for a tenth."""
+        return SourceErrors(offset=self.sigma, correlated=self.sigma, length=self.length, noise=self.sigma / 10)
+
+    def groups(self) -> tuple[str, ...]:
+        """Its components."""
+        return COMPONENTS
+
+    def channels(self, grid: GeoBox, box: Box, interval: Interval) -> list[Channel]:
+        """Its velocities at the centres of cells."""
+        if interval.quantity != "velocity":
+            raise InputError(f"{self.name} is a velocity model; expected a fusion of velocities: quantity='velocity'")
+        rows, columns = np.mgrid[box.slices] + 0.5
+        x, y = grid.affine @ (columns.ravel(), rows.ravel())
+        longitude, latitude = Transformer.from_crs(str(grid.crs), "EPSG:4326", always_xy=True).transform(x, y)
+        velocity = self.model.at(latitude, longitude).velocity.T.reshape(3, *box.shape) / 1000
+        looks = np.broadcast_to(np.eye(3)[:, :, None, None], (3, 3, *box.shape))
+        return [
+            Channel(each, np.zeros(box.shape), look, name)
+            for each, look, name in zip(velocity, looks, COMPONENTS, strict=True)
+        ]
+
+
+def _steps(record: Sequence[StationSeries], interval: Interval, average: int) -> Places:
+    """Differences of means after and before an interval; stations without both are NaN."""
+    motion, covariance = np.full((len(record), 3), np.nan), np.full((len(record), 3, 3), np.nan)
+    if interval.quantity != "displacement":
+        raise InputError("series of stations came for a fusion of velocities; give a table of station velocities")
+    for row, each in enumerate(record):
+        means = []
+        for use in (
+            np.flatnonzero(each.days <= interval.start)[-average:],
+            np.flatnonzero(each.days >= interval.end)[:average],
+        ):
+            good = use[np.isfinite(each.displacement[use]).all(axis=1)]
+            if good.size:
+                means.append((each.displacement[good].mean(axis=0), (each.sigma[good] ** 2).mean(axis=0) / good.size))
+        if len(means) == 2:
+            motion[row] = (means[1][0] - means[0][0]) / 1000
+            covariance[row] = np.diag(means[0][1] + means[1][1]) / 1e6
+    return Places(np.array([s.longitude for s in record]), np.array([s.latitude for s in record]), motion, covariance)
