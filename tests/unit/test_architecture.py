@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "groundshift"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-MODULE = {"pyyaml": "yaml"}  # what packages are called inside, where that differs
+MODULE = {"pyyaml": "yaml", "scikit-learn": "sklearn"}  # what packages are called inside, where that differs
 TEXT_FOLDERS = ("src", "tests", "benchmarks", "docs", "examples", ".ci")
 TEXT_SUFFIXES = {".py", ".md", ".toml", ".yml", ".yaml", ".json", ".csv", ".txt", ".ipynb", ""}
 
@@ -94,7 +94,7 @@ def test_dependencies_are_declared():
     """Every package that is imported is in pyproject.toml; torch is one of an extra, and only for training."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     always, training = (
-        {MODULE.get(name, name) for each in named for name in re.findall(r"[a-z][a-z-]*", re.split("[<>=]", each)[0])}
+        {MODULE.get(name, name) for each in named for name in re.findall(r"[a-z][a-z0-9-]*", re.split("[<>=]", each)[0])}
         for named in (project["dependencies"], project["optional-dependencies"]["train"])
     )
     for path in MODULES:
