@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { type Plugin, defineConfig } from "vite";
 
@@ -42,9 +43,22 @@ function outlines(): Plugin {
   };
 }
 
+/** source.sha256: of the files that the page was built from, so that a test sees a page that was not built again. */
+function source(): Plugin {
+  return {
+    name: "source",
+    generateBundle() {
+      const hash = createHash("sha256");
+      const names = [...readdirSync(join(import.meta.dirname, "src")).map((name) => `src/${name}`), "index.html", "package-lock.json", "vite.config.ts"];
+      for (const name of names.sort()) hash.update(name).update(readFileSync(join(import.meta.dirname, name)));
+      this.emitFile({ type: "asset", fileName: "source.sha256", source: hash.digest("hex") + "\n" });
+    },
+  };
+}
+
 export default defineConfig({
   base: "./",
-  plugins: [notice(), outlines()],
+  plugins: [notice(), outlines(), source()],
   build: {
     outDir: "../src/groundshift/explore/page",
     emptyOutDir: true,

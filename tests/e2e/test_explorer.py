@@ -69,6 +69,7 @@ def test_load_click_filter_and_download(address):
         page.wait_for_selector("#series canvas")
         velocity = float(page.locator(".facts .big strong").inner_text().replace("−", "-"))
         assert velocity < -5  # the middle of the village sinks
+        page.wait_for_timeout(800)
         picked = re.search(r"p=([^&]*)", page.url).group(1)
         assert picked
 

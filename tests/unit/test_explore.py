@@ -1,8 +1,10 @@
 """The explorer's server: what it answers is what is in the data, and it answers nothing else."""
 
+import hashlib
 import io
 import json
 import struct
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -392,6 +394,25 @@ def test_an_export_is_what_the_server_says(folder, tmp_path, client):
     assert (tmp_path / "page/index.html").read_bytes() == (PAGE / "index.html").read_bytes()
     with pytest.raises(InputError, match="is there already"):
         export_page([folder / "ground"], tmp_path / "page")
+
+
+def test_the_page_was_built_from_its_source():
+    """If this fails: cd web && npm ci && npm run build."""
+    web = Path(__file__).parents[2] / "web"
+    names = [f"src/{path.name}" for path in (web / "src").iterdir()] + [
+        "index.html",
+        "package-lock.json",
+        "vite.config.ts",
+    ]
+    digest = hashlib.sha256(b"".join(name.encode() + (web / name).read_bytes() for name in sorted(names))).hexdigest()
+    assert (PAGE / "source.sha256").read_text().strip() == digest
+
+
+def test_the_page_holds_no_address_but_its_own():
+    text = (PAGE / "index.html").read_text()
+    assert "http" not in text.replace("http://www.w3.org", "")
+    assert "resolved" not in (Path(__file__).parents[2] / "web/package-lock.json").read_text()
+    assert sum(file.stat().st_size for file in PAGE.rglob("*") if file.is_file()) < 3.3e6
 
 
 def test_places_go_there_and_back():

@@ -84,6 +84,7 @@ export interface ProfileRecord {
 
 export interface TileData {
   kind: "points" | "cells";
+  id: string; // zoom, column and row
   z: number;
   side: number; // cells along a tile
   length: number;
@@ -179,7 +180,8 @@ const kinds = { uint16: Uint16Array, uint32: Uint32Array, float32: Float32Array 
 
 /** A tile as the server packs it: see PointLayer.tile in explore/points.py. */
 export function decode(buffer: ArrayBuffer, z: number, x: number, y: number): TileData {
-  const empty = { kind: "points", z, side: 0, length: 0, places: new Float64Array(0), parts: [], count: null, row: null, part: null } as const;
+  const id = `${z}/${x}/${y}`;
+  const empty = { kind: "points", id, z, side: 0, length: 0, places: new Float64Array(0), parts: [], count: null, row: null, part: null } as const;
   if (buffer.byteLength < 4) return { ...empty, parts: [], value: new Float32Array(0), velocity: new Float32Array(0) };
   const size = new DataView(buffer).getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, size)));
@@ -200,6 +202,7 @@ export function decode(buffer: ArrayBuffer, z: number, x: number, y: number): Ti
   }
   return {
     kind: header.kind,
+    id,
     z,
     side: header.side ?? 0,
     length: header.count,

@@ -38,8 +38,17 @@ export class Scale {
     return `linear-gradient(to right, ${this.stops.join(", ")})`;
   }
 
-  /** Colours of a tile; points that are not measured, or outside the filter, are transparent. */
+  /** Colours of a tile; points that are not measured, or outside the filter, are transparent. Kept until they change. */
   paint(tile: TileData, least: number, largest: number): Uint8Array {
+    const key = [...this.stops, this.low, this.high, least, largest].join();
+    const kept = painted.get(tile);
+    if (kept?.key === key) return kept.colours;
+    const colours = this.fresh(tile, least, largest);
+    painted.set(tile, { key, colours });
+    return colours;
+  }
+
+  private fresh(tile: TileData, least: number, largest: number): Uint8Array {
     const out = new Uint8Array(4 * tile.length);
     for (let i = 0; i < tile.length; i++) {
       const value = tile.value[i];
@@ -54,6 +63,8 @@ export class Scale {
     return out;
   }
 }
+
+const painted = new WeakMap<TileData, { key: string; colours: Uint8Array }>();
 
 function parse(hex: string): Rgb {
   const value = Number.parseInt(hex.slice(1), 16);

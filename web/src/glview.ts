@@ -98,10 +98,10 @@ export class GlView implements View {
   points(drawn: Drawn[], style: Style): void {
     const zoom = this.map.getZoom();
     const layers = drawn.flatMap(({ layer, tiles }) =>
-      tiles.map((tile, index) => {
+      tiles.map((tile) => {
         const cells = tile.kind === "cells";
         return new ScatterplotLayer({
-          id: `${layer.id}/${index}`,
+          id: `${layer.id}/${tile.id}`,
           data: {
             length: tile.length,
             attributes: {

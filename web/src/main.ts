@@ -49,6 +49,8 @@ class Explorer {
   private refined = false;
   private covered: Set<string> | null = null;
   private frame = 0;
+  private timer = 0;
+  private counting = 0;
   private drawnShape: { kind: "area" | "profile"; vertices: [number, number][] } | null = null;
 
   constructor(
@@ -156,7 +158,13 @@ class Explorer {
     this.refine();
     for (const tiles of this.tiles.values()) tiles.look(this.view);
     this.redraw();
-    history.replaceState(null, "", write(this.state, this.view.camera()));
+    this.remember();
+  }
+
+  /** Put what is shown into the address, when it has been still for a moment. */
+  private remember(): void {
+    window.clearTimeout(this.timer);
+    this.timer = window.setTimeout(() => history.replaceState(null, "", write(this.state, this.view.camera())), 250);
   }
 
   private redraw(): void {
@@ -166,7 +174,8 @@ class Explorer {
       const drawn = [...this.tiles.values()].map((tiles) => ({ layer: tiles.layer, tiles: tiles.drawn() }));
       const { field, palette, least, largest } = this.state;
       this.view.points(drawn, { field, palette, scale: this.scale, least, largest });
-      this.panel.histogram(drawn.flatMap(({ tiles }) => tiles), this.scale);
+      window.clearTimeout(this.counting);
+      this.counting = window.setTimeout(() => this.panel.histogram(drawn.flatMap(({ tiles }) => tiles), this.scale), 80);
       document.body.dataset.waiting = String([...this.tiles.values()].some((tiles) => tiles.waiting));
       document.body.dataset.drawn = String(drawn.reduce((sum, { tiles }) => sum + tiles.reduce((s, tile) => s + tile.length, 0), 0));
     });
@@ -289,7 +298,7 @@ class Explorer {
       });
     } else drawer.close();
     this.afterDrawer();
-    history.replaceState(null, "", write(this.state, this.view.camera()));
+    this.remember();
   }
 
   private afterDrawer(): void {
@@ -509,4 +518,5 @@ async function start(): Promise<void> {
   document.body.dataset.ready = "true";
 }
 
+window.addEventListener("hashchange", () => location.reload());
 start().catch((error: Error) => notice(`${t("failed")}: ${error.message}`, true));
