@@ -44,6 +44,9 @@ class OrthoConfig(BaseModel):
         ge=0,
         description="standard deviation of the calibration of a track, mm/yr; the noise of its series is added",
     )
+    reference_sigma: tuple[float, float] = Field(
+        (0.1, 0.25), description="standard deviation, east and up, of the reference that all tracks share, mm/yr"
+    )
 
 
 class Track(NamedTuple):
@@ -163,7 +166,7 @@ class OrthoTile:
             "velocity_covariance": np.full((count, 3), np.nan),
             "displacement_covariance": np.full((count, 3), np.nan),
         }
-        wanted = self.dates.astype(float)
+        wanted, reference = self.dates.astype(float), np.square(self.config.reference_sigma)
         for start in range(0, count, _BLOCK):
             part = slice(start, start + _BLOCK)
             noise, rate = self._noise([each[part] for each in means], counts[:, part])
@@ -189,7 +192,10 @@ class OrthoTile:
             north = np.array([[track.north] for track in self.tracks]) * looks[:, 1, part]
             common = (gain * north).sum(axis=1) * np.sqrt(gnss.covariance[part, 1, 1])
             out["velocity_covariance"][part] = np.stack(
-                [(gain[i] * gain[j] * spread).sum(axis=0) + common[i] * common[j] for i, j in ((0, 0), (1, 1), (0, 1))],
+                [
+                    (gain[i] * gain[j] * spread).sum(axis=0) + common[i] * common[j] + shared
+                    for i, j, shared in ((0, 0, reference[0]), (1, 1, reference[1]), (0, 1, 0.0))
+                ],
                 axis=1,
             )
         return out
