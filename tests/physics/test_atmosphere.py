@@ -126,6 +126,21 @@ def test_declared_sigmas_hold_for_noise_alone():
     assert 0.8 < np.mean(((series.height - true.height - each.height) / series.height_sigma) ** 2) < 1.25
 
 
+def test_phases_that_wander_have_sigmas_that_hold():
+    """Errors of distributed scatterers grow with time, as a random walk."""
+    random = np.random.default_rng(12)
+    g, rate = stack_geometry(random), 0.01  # mm² a day
+    steps = random.normal(size=(len(g.days), 3000)) * np.sqrt(rate * np.diff(g.days, prepend=g.days[0]))[:, None]
+    noise = np.cumsum(steps, axis=0) + random.normal(0, 1, steps.shape)
+    datum = np.zeros(len(g.days))
+    for wander, low, high in ((rate, 0.85, 1.15), (0.0, 3.0, np.inf)):
+        made = displacement_series(noise * g.phase_per_mm, g, wander=np.full(3000, wander), reference=datum)
+        assert low < np.mean((made.velocity / made.velocity_sigma) ** 2) < high
+    made = displacement_series(noise * g.phase_per_mm, g, wander=np.full(3000, rate), reference=datum)
+    assert made.noise.mean() == pytest.approx(1, abs=0.1)
+    assert 0.85 < np.mean((made.height / made.height_sigma) ** 2) < 1.15
+
+
 def test_from_phases_to_series(truth):
     """All steps together: velocities, heights and displacements as good as what is asked of a city."""
     g = truth.geometry

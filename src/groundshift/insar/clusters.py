@@ -69,8 +69,13 @@ def framed_series(
     cluster: np.ndarray,
     geometry: StackGeometry,
     frames: list[Frame | None],
+    *,
+    wander: np.ndarray,
 ) -> DisplacementSeries:
-    """Displacement series of any points of the clusters; parameters as of :func:`cluster_frames`, gaps are allowed."""
+    """Displacement series of any points of the clusters; parameters as of :func:`cluster_frames`, gaps are allowed.
+
+    `wander` is that of :func:`~groundshift.insar.series.displacement_series`.
+    """
     dates, size = phase.shape
     fields = [np.full((dates, size), np.nan, np.float32) for _ in range(2)] + [np.full(size, np.nan) for _ in range(5)]
     for label, frame in enumerate(frames):
@@ -82,6 +87,7 @@ def framed_series(
             phase[:, inside], geometry,
             atmosphere=None if air is None else air.at(positions[inside], heights[inside]),
             left=None if air is None else air.left,
+            wander=wander[inside],
             reference=frame.datum,
         )  # fmt: skip
         for field, values in zip(fields, made, strict=True):

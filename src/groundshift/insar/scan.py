@@ -30,6 +30,7 @@ class Pixels(NamedTuple):
     in_network: np.ndarray  # bool (n,): steady enough to be points of the network
     neighbours: np.ndarray  # int32 (n,): pixels of a distributed scatterer; 0 for a persistent one
     dispersion: np.ndarray  # float32 (n,): amplitude dispersion
+    wander: np.ndarray  # float32 (n,): growth of the variance of linked phases with time, radians² a day
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class ScanTile:
         rows, columns = _inside(spread(ratio, self.config.apart), inner)
         return Pixels(
             rows, columns, phasors(slc[:, rows, columns], self.reference), highest[rows, columns],
-            np.zeros(len(rows), np.int32), found.dispersion[rows, columns],
+            np.zeros(len(rows), np.int32), found.dispersion[rows, columns], np.zeros(len(rows), np.float32),
         )  # fmt: skip
 
     def _distributed(
@@ -73,6 +74,7 @@ class ScanTile:
         return Pixels(
             rows, columns, linked.phase[:, i, j].conj(), sigma[i, j] < config.network_sigma,
             linked.neighbours[i, j], found.dispersion[rows, columns],
+            _growth(linked.sigma[:, i, j], np.abs(self.days - self.days[self.reference])),
         )  # fmt: skip
 
     def _boxes(self, tile: Tile) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
@@ -128,6 +130,13 @@ def stack_gains(stack: xr.Dataset) -> np.ndarray:
     """Gains of the images, float64 (time,), from every so many lines and pixels of the whole."""
     step = int(np.ceil(np.sqrt(stack.sizes["y"] * stack.sizes["x"] / _GAIN_PIXELS)))
     return calibration_gains(stack["slc"][:, ::step, ::step].values)
+
+
+def _growth(sigma: np.ndarray, apart: np.ndarray) -> np.ndarray:
+    """Slope of variances (time, n) over the days from the reference image (time,), not negative; float32 (n,)."""
+    away = apart > 0
+    centred = apart[away] - apart[away].mean()
+    return np.maximum(centred @ sigma[away] ** 2 / (centred @ centred), 0).astype(np.float32)
 
 
 def _inside(mask: np.ndarray, inner: tuple[slice, slice]) -> tuple[np.ndarray, np.ndarray]:

@@ -89,8 +89,9 @@ class PointTile:
         kept = np.flatnonzero(cluster >= 0)
         layers = {name: values[kept] for name, values in layers.items()}
         series = framed_series(
-            places[kept], layers["height"], phase[:, kept], cluster[kept], self.geometry, self.frames
-        )
+            places[kept], layers["height"], phase[:, kept], cluster[kept], self.geometry, self.frames,
+            wander=pixels.wander[kept] / self.geometry.phase_per_mm**2,
+        )  # fmt: skip
         ratio = range_sine(self.stack, pixels.columns[kept], layers["incidence"]) / self.geometry.range_sine
         series = series._replace(height=series.height * ratio, height_sigma=series.height_sigma * ratio)
         return {

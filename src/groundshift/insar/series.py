@@ -94,6 +94,7 @@ def displacement_series(
     *,
     atmosphere: np.ndarray | None = None,
     left: np.ndarray | None = None,
+    wander: np.ndarray | None = None,
     cluster: np.ndarray | None = None,
     reference: Literal["mean", "mode"] | np.ndarray = "mean",
 ) -> DisplacementSeries:
@@ -115,6 +116,8 @@ def displacement_series(
         What the atmosphere adds to displacement, mm; float (time, n).
     left
         Covariance between dates of the atmosphere that is left, mm²; float (time, time).
+    wander
+        Rate at which each point's phase errors drift apart with time, as a random walk, mm² a day; float (n,).
     cluster
         Cluster of each point, int (n,); all one if not given. Points of cluster -1 are left out.
     reference
@@ -140,6 +143,8 @@ def displacement_series(
             inside = cluster == label
             if np.isfinite(values[:, inside]).any():
                 values[:, inside] -= virtual_reference(values[:, inside], reference)[:, None]
+    wander = np.zeros(values.shape[1]) if wander is None else np.asarray(wander, np.float64)
+    walk = -0.5 * np.abs(geometry.days[:, None] - geometry.days)  # covariance of a random walk, but for a constant
     out, sigma = np.full((2, *values.shape), np.nan, np.float32)
     velocity, velocity_sigma, height, height_sigma, noise = np.full((5, values.shape[1]), np.nan)
     for dates, points in _by_gaps(values):
@@ -148,20 +153,25 @@ def displacement_series(
             continue
         part = values[np.ix_(dates, points)]
         common = np.zeros((len(dates), len(dates))) if left is None else left[np.ix_(dates, dates)]
+        own_walk, own_wander = walk[np.ix_(dates, dates)], wander[points]
         squares = ((made.residual @ part) ** 2).sum(axis=0)
         explained = np.trace(made.residual @ common @ made.residual.T)
+        explained = explained + own_wander * np.trace(made.residual @ own_walk @ made.residual.T)
         noise[points] = np.sqrt(np.maximum(squares - explained, _LEAST_NOISE * squares) / made.free)
         out[np.ix_(dates, points)] = made.series @ part
-        sigma[np.ix_(dates, points)] = _spread(made.series, noise[points], common)
         velocity[points], height[points] = made.velocity @ part, made.height @ part
-        velocity_sigma[points] = _spread(made.velocity[None], noise[points], common)[0]
-        height_sigma[points] = _spread(made.height[None], noise[points], common)[0]
+        every = np.vstack([made.series, made.velocity, made.height])
+        variance = np.outer((every**2).sum(axis=1), noise[points] ** 2) + _quadratic(every, common)[:, None]
+        variance += np.outer(_quadratic(every, own_walk), own_wander)
+        spread = np.sqrt(np.maximum(variance, 0))
+        sigma[np.ix_(dates, points)] = spread[:-2]
+        velocity_sigma[points], height_sigma[points] = spread[-2:]
     return DisplacementSeries(out, sigma, velocity, velocity_sigma, height, height_sigma, noise)
 
 
-def _spread(rows: np.ndarray, noise: np.ndarray, common: np.ndarray) -> np.ndarray:
-    """Standard deviation of linear combinations of the dates (k, time), for each point, (k, n)."""
-    return np.sqrt((rows**2).sum(axis=1)[:, None] * noise**2 + np.einsum("kt,ts,ks->k", rows, common, rows)[:, None])
+def _quadratic(rows: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    """Variances of linear combinations of the dates (k, time), float64 (k,)."""
+    return np.einsum("kt,ts,ks->k", rows, covariance, rows)
 
 
 class _Operators(NamedTuple):
