@@ -7,14 +7,12 @@ from reference.radar_points import stack_geometry, town
 from groundshift.errors import InputError
 from groundshift.insar.arcs import (
     SearchConfig,
-    arc_numbers,
     estimate_arcs,
-    join_points,
     phase_sigma,
     solve_network,
-    triangulate,
 )
 from groundshift.insar.geometry import StackGeometry
+from groundshift.insar.graph import arc_numbers, join_points, triangulate
 from groundshift.kernels.periodogram import maximise_coherence, search_grid
 
 LIMITS = (30.0, 60.0)

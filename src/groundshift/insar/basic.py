@@ -27,7 +27,7 @@ from groundshift.grid.tiles import Tile, tile_plan
 from groundshift.insar.acceptance import acceptance_threshold
 from groundshift.insar.basic_config import BasicConfig
 from groundshift.insar.blocks import SolveBlock, Tied, block_plan, tie_blocks
-from groundshift.insar.clusters import cluster_frames
+from groundshift.insar.clusters import Frame, cluster_frames
 from groundshift.insar.geometry import StackGeometry
 from groundshift.insar.places import layers_at, local_plane, local_positions, pixel_area, stack_geometry
 from groundshift.insar.points import basic_points
@@ -131,7 +131,7 @@ def measure_points(
     where = {"executor": executor, "workers": workers}
     tiles = tile_plan((stack.sizes["y"], stack.sizes["x"]), config.tile)
     pixels, points = stores("pixels"), stores("points")
-    gains = stack_gains(stack)
+    gains, plane = stack_gains(stack), local_plane(stack)
     run(ScanTile(stack, gains, geometry.days, reference, config), tiles, store=pixels, label="scanning", **where)
     candidates = gather_network(pixels, tiles)
     if len(candidates.rows) < _LEAST_POINTS:
@@ -139,13 +139,11 @@ def measure_points(
             f"{len(candidates.rows)} of {stack.sizes['y'] * stack.sizes['x']} pixels are candidates; give an area with "
             "buildings or rocks, or a larger network_dispersion"
         )
-    plane = local_plane(stack)
     positions = local_positions(stack, plane, candidates.rows, candidates.columns)
     tied = _solved(positions, candidates.phases, geometry, config, stores("blocks"), where)
-    threshold = acceptance_threshold(geometry, config.network.search, probability=config.false_alarms, seed=config.seed)
-    coherence = held_against_others(
-        positions, candidates.phases, geometry, tied.network, tied.unwrapped, config.network.search
-    )
+    search, reach = config.network.search, config.network.max_length
+    threshold = acceptance_threshold(geometry, search, probability=config.false_alarms, seed=config.seed)
+    coherence = held_against_others(positions, candidates.phases, geometry, tied.network, tied.unwrapped, search)
     kept = coherence > threshold.coherence
     log.info("%d points of the network have a coherence above %.3f", kept.sum(), threshold.coherence)
     heights = layers_at(stack, ("height",), candidates.rows, candidates.columns)["height"]
@@ -155,43 +153,23 @@ def measure_points(
     )  # fmt: skip
     numbers = candidates.rows * stack.sizes["x"] + candidates.columns
     solved = SolvedNetwork(numbers, positions, tied.network, tied.unwrapped, coherence)
-    search, reach = config.network.search, config.network.max_length
     step = PointTile(stack, pixels, plane, geometry, solved, frames, search, threshold.coherence, reach)
     run(step, tiles, store=points, label="measuring", **where)
     found = _all_points(points, tiles)
     log.info("%d points", len(found["rows"]))
-    area = found["neighbours"] * pixel_area(stack)
     report = {
         "dates": len(geometry.days),
         "reference_date": str(stack["time"].values[reference].astype("datetime64[D]")),
         "pixels": stack.sizes["y"] * stack.sizes["x"],
-        **_of_network(candidates, tied, len(kept)),
-        "points": len(found["rows"]),
-        "points_of_network": int(kept.sum()),
-        "points_distributed": int(np.count_nonzero(area)),
-        "clusters": np.bincount(found["cluster"]),
-        "acceptance": threshold._asdict(),
-        "atmosphere_mm": [
-            None if each is None or each.atmosphere is None else np.sqrt(np.mean(each.atmosphere.scale**2))
-            for each in frames
-        ],
         "gains_db": 20 * np.log10(gains),
-        "median_sigma": {
-            "displacement_mm": np.median(found["displacement_sigma"]),
-            "velocity_mm_per_year": np.median(found["velocity_sigma"]),
-            "height_m": np.median(found["height_sigma"]),
-        },
+        "acceptance": threshold._asdict(),
+        **_of_network(candidates, tied, kept, frames),
+        **_of_points(found),
         "config": config.model_dump(mode="json"),
         "software": _software(),
     }
-    table = basic_points(
-        stack, {name: found[f"layer_{name}"] for name in LAYERS}, geometry, rows=found["rows"],
-        columns=found["columns"], displacement=found["displacement"], height_error=found["height"],
-        dispersion=found["dispersion"], cluster=found["cluster"], area=area, crs=config.crs, producer=config.producer,
-        provenance={"source": stack.attrs["source"], "software": report["software"], "config": report["config"]},
-    )  # fmt: skip
     series = DisplacementSeries(*(found[name] for name in DisplacementSeries._fields))
-    return BasicResult(table, series, found["rows"], found["columns"], report)
+    return BasicResult(_table(stack, geometry, found, config, report), series, found["rows"], found["columns"], report)
 
 
 def _solved(
@@ -219,10 +197,10 @@ def _all_points(store: TileStore, tiles: list[Tile]) -> dict[str, np.ndarray]:
     return {name: np.concatenate([part.pop(name) for part in parts], axis=-1)[..., order] for name in list(parts[0])}
 
 
-def _of_network(candidates: Pixels, tied: Tied, size: int) -> dict[str, Any]:
+def _of_network(candidates: Pixels, tied: Tied, kept: np.ndarray, frames: list[Frame | None]) -> dict[str, Any]:
     """What is reported of the network."""
     return {
-        "candidates": size,
+        "candidates": len(kept),
         "candidates_distributed": int(np.count_nonzero(candidates.neighbours)),
         "arcs": len(tied.network.arcs.ends),
         "arcs_accepted": tied.network.accepted.sum(),
@@ -230,7 +208,43 @@ def _of_network(candidates: Pixels, tied: Tied, size: int) -> dict[str, Any]:
         "arcs_with_a_cycle": tied.unwrapped.corrected.mean(),
         "disagreeing_overlaps": tied.disagreeing,
         "open_loops": tied.open_loops,
+        "points_of_network": int(kept.sum()),
+        "atmosphere_mm": [
+            None if each is None or each.atmosphere is None else np.sqrt(np.mean(each.atmosphere.scale**2))
+            for each in frames
+        ],
     }
+
+
+def _of_points(found: dict[str, np.ndarray]) -> dict[str, Any]:
+    """What is reported of the points."""
+    return {
+        "points": len(found["rows"]),
+        "points_distributed": int(np.count_nonzero(found["neighbours"])),
+        "clusters": np.bincount(found["cluster"]),
+        "median_sigma": {
+            "displacement_mm": np.median(found["displacement_sigma"]),
+            "velocity_mm_per_year": np.median(found["velocity_sigma"]),
+            "height_m": np.median(found["height_sigma"]),
+        },
+    }
+
+
+def _table(
+    stack: xr.Dataset,
+    geometry: StackGeometry,
+    found: dict[str, np.ndarray],
+    config: BasicConfig,
+    report: dict[str, Any],
+) -> pa.Table:
+    """The point set."""
+    return basic_points(
+        stack, {name: found[f"layer_{name}"] for name in LAYERS}, geometry, rows=found["rows"],
+        columns=found["columns"], displacement=found["displacement"], height_error=found["height"],
+        dispersion=found["dispersion"], cluster=found["cluster"], area=found["neighbours"] * pixel_area(stack),
+        crs=config.crs, producer=config.producer,
+        provenance={"source": stack.attrs["source"], "software": report["software"], "config": report["config"]},
+    )  # fmt: skip
 
 
 def _software() -> str:

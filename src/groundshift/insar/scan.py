@@ -15,7 +15,7 @@ from groundshift.grid.tiles import Tile
 from groundshift.insar.basic_config import BasicConfig, DistributedConfig
 from groundshift.insar.candidates import Candidates, calibration_gains, find_candidates, halo
 from groundshift.insar.link import link_phases
-from groundshift.insar.places import phasors
+from groundshift.insar.places import layers_at, phasors
 
 _GAIN_PIXELS = 100_000  # that the gains are found from, about
 _ROUNDS = 4
@@ -35,7 +35,7 @@ class Pixels(NamedTuple):
 
 @dataclass(frozen=True)
 class ScanTile:
-    """Step over tiles: the :class:`Pixels` of each, by name; first persistent scatterers, then distributed ones."""
+    """Step over tiles: the :class:`Pixels` of each, by name, where latitude, longitude and height are known."""
 
     stack: xr.Dataset
     gains: np.ndarray
@@ -52,7 +52,10 @@ class ScanTile:
             parts.append(self._distributed(slc, found, inner, self.config.distributed))
         joined = Pixels(*(np.concatenate(each, axis=-1) for each in zip(*parts, strict=True)))
         top, left = (each.start for each in around)
-        return joined._replace(rows=joined.rows + top, columns=joined.columns + left)._asdict()
+        joined = joined._replace(rows=joined.rows + top, columns=joined.columns + left)
+        place = layers_at(self.stack, ("latitude", "longitude", "height"), joined.rows, joined.columns)
+        known = np.isfinite(list(place.values())).all(axis=0)
+        return {name: each[..., known] for name, each in joined._asdict().items()}
 
     def _persistent(self, slc: np.ndarray, found: Candidates, inner: tuple[slice, slice]) -> Pixels:
         ratio = np.where(found.chosen & np.isfinite(found.signal_to_clutter), found.signal_to_clutter, -np.inf)

@@ -113,7 +113,7 @@ class PointTile:
         at = np.searchsorted(solved.numbers, pixels.rows[own] * self.stack.sizes["x"] + pixels.columns[own])
         phase[:, own], cluster[own] = solved.unwrapped.phase[:, at], solved.network.cluster[at]
         coherence[own] = solved.coherence[at]
-        others = np.flatnonzero(~pixels.in_network & np.isfinite(places).all(axis=1))
+        others = np.flatnonzero(~pixels.in_network)
         if others.size:
             around = _around(solved, places[others], _MARGIN * self.reach)
             if (around.network.cluster >= 0).any():

@@ -13,14 +13,9 @@ from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
 from scipy.spatial import cKDTree
 
 from groundshift.errors import InputError, RunError
-from groundshift.insar.arcs import (
-    Network,
-    arc_numbers,
-    edges_of,
-    phase_sigma,
-    triangulate,
-)
+from groundshift.insar.arcs import Network, phase_sigma
 from groundshift.insar.geometry import StackGeometry
+from groundshift.insar.graph import arc_numbers, edges_of, triangulate
 
 log = logging.getLogger(__name__)
 
