@@ -9,6 +9,9 @@
     python -m benchmarks change FOLDER OUT [METHOD...]  errors as the ground changes, and as quality rises
     python -m benchmarks basic OUT [SEED...]         errors of `groundshift basic` on simulated cities
     python -m benchmarks phase-linking               phase linking against the Cramér–Rao bound, and its speed
+    python -m benchmarks ortho FOLDER [POINTS]       time and memory of Ortho on a million points
+    python -m benchmarks ortho-strip FOLDER [SEED]   Ortho of a simulated strip of a continent, against its truth
+    python -m benchmarks fuse [OUT]                  simulated earthquakes in three dimensions: tables, pictures
     python -m benchmarks gallery yahtse|kaiserberg|farmland|submetre DATA OUT [METHOD]
 
 `groundshift bench optical FOLDER` scores a method on pairs with known truth.
@@ -20,7 +23,20 @@ import logging
 import sys
 from pathlib import Path
 
-from benchmarks import basic, bias, change, gallery, phase_linking, samples, scale, synth, windows
+from benchmarks import (
+    basic,
+    bias,
+    change,
+    fuse,
+    gallery,
+    ortho,
+    ortho_strip,
+    phase_linking,
+    samples,
+    scale,
+    synth,
+    windows,
+)
 
 
 def main(arguments: list[str]) -> None:
@@ -49,6 +65,12 @@ def main(arguments: list[str]) -> None:
             phase_linking.main()
         case ["change", folder, out, *methods]:
             change.main(Path(folder), Path(out), tuple(methods) or change.METHODS)
+        case ["ortho", folder, *points] if len(points) < 2:
+            ortho.main(Path(folder), *map(int, points))
+        case ["ortho-strip", folder, *seed] if len(seed) < 2:
+            ortho_strip.main(Path(folder), *map(int, seed))
+        case ["fuse", *out] if len(out) < 2:
+            fuse.main(*map(Path, out))
         case ["gallery", page, data, out, *method] if page in gallery.PAGES and len(method) < 2:
             logging.basicConfig(level=logging.INFO)
             print(gallery.PAGES[page](Path(data), Path(out), *method))

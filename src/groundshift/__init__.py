@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from groundshift.optical.pair import measure_pair
     from groundshift.optical.profile import offset_curve, swath_profile
     from groundshift.products.calibrate import calibrate_points
+    from groundshift.products.fuse import fuse
+    from groundshift.products.ortho import make_ortho
 
 __version__ = version("groundshift")
 __all__ = [
@@ -25,9 +27,11 @@ __all__ = [
     "calibrate_points",
     "create_app",
     "fit_velocity_model",
+    "fuse",
     "ingest",
     "invert_interferograms",
     "make_basic",
+    "make_ortho",
     "measure_pair",
     "offset_curve",
     "open_any_stack",
@@ -43,6 +47,8 @@ _HOMES = {
     "offset_curve": "groundshift.optical.profile",
     "fit_velocity_model": "groundshift.geodesy.velocity_model",
     "calibrate_points": "groundshift.products.calibrate",
+    "make_ortho": "groundshift.products.ortho",
+    "fuse": "groundshift.products.fuse",
     "ingest": "groundshift.explore.ingestion",
     "create_app": "groundshift.explore.server",
     "model": "groundshift.model",
@@ -53,7 +59,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'groundshift' has no attribute {name!r}; it has {', '.join(__all__)}")
     home = importlib.import_module(_HOMES[name])
-    return home if home.__name__.endswith(f".{name}") else getattr(home, name)
+    return getattr(home, name, home)
 
 
 def __dir__() -> list[str]:
