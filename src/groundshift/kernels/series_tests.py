@@ -69,6 +69,10 @@ def examine_series(
         all changes likewise. Errors of
         real series are correlated over longer times than the model says. Needs 30 series; with fewer nothing grows.
 
+    Returns
+    -------
+    :class:`SeriesTests`.
+
     Sources: EGMS algorithm theoretical basis document v4.0 (2025) for the models; Andrews (1993), doi:10.2307/2951764,
     for the largest of many tests; Davies (1987), doi:10.1093/biomet/74.1.33, for its tail; Efron (2004),
     doi:10.1198/016214504000000089, for what most series do.
