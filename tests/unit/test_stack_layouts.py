@@ -236,6 +236,17 @@ def test_no_layout_overwrites(folders):
         write_any_stack(folders / "snap", open_any_stack(folders / "snap"), "snap")
 
 
+def test_images_on_a_map_need_no_files_of_places(folders, tmp_path):
+    expected = open_any_stack(folders / "opera")
+    write_any_stack(tmp_path / "map", expected, "geotiff")
+    for name in ("latitude", "longitude"):
+        (tmp_path / "map" / "geometry" / f"{name}.tif").unlink()
+    found = open_any_stack(tmp_path / "map")
+    assert np.abs(found["latitude"].values - expected["latitude"].values).max() < 3e-9
+    assert np.abs(found["longitude"].values - expected["longitude"].values).max() < 3e-9
+    assert (found["slc"].values == expected["slc"].values).all()
+
+
 def test_the_command_knows_all_layouts():
     assert [each.value for each in LayoutName] == list(LAYOUTS)
 

@@ -21,6 +21,7 @@ from groundshift.figures.style import (
 )
 
 _WIDTH = 4.4  # inches of a map
+_MOST = 800  # pixels to a side of a map; of more, every so many are drawn
 _TALL = 2.2  # of its height over its width, at most
 
 
@@ -96,6 +97,12 @@ def pair_figure(view: PairView) -> Figure:
 
 def inversion_figure(view: InversionView) -> Figure:
     """Velocity, closure and residuals of an inverted network; its dates; the series that fall and rise most."""
+    step = max(1, -(-max(view.velocity.shape) // _MOST))
+    thin = (view.velocity, view.open_share, view.rms)
+    velocity, open_share, rms = (each[::step, ::step] for each in thin)
+    view = view._replace(
+        velocity=velocity, open_share=open_share, rms=rms, pixel=(step * view.pixel[0], step * view.pixel[1])
+    )
     figure, aspect, _ = _maps(view.velocity.shape, view.pixel, 3, below=3.0)
     figure.clear()
     top, bottom = figure.subfigures(2, 1, height_ratios=(figure.get_figheight() - 3.0, 3.0))

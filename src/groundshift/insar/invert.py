@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 
 POINTS_NAME, PICTURE_NAME, REPORT_NAME = "points.parquet", "quicklook.png", "report.json"
 
-_VALUES = 4_000_000  # phases in a tile, about
+_VALUES = 2_000_000  # phases in a tile, about
 _DISTRIBUTED = 1  # type of a point: the mean of many scatterers
 
 

@@ -18,7 +18,7 @@ from groundshift.kernels.robust import robust_fit
 from groundshift.kernels.series_fields import series_fields
 
 _SIDE = 128  # pixels of a box of the survey
-_SAMPLE = 400_000  # pixels of the survey, about
+_SAMPLE = 100_000  # pixels of the survey, about
 _RAMPS = 5_000  # pixels that ramps are fitted to
 _LONG = 365.0  # days of a series to which a season is fitted
 _MANY = 10  # and dates
@@ -95,7 +95,7 @@ class _Gathered(NamedTuple):
 
 def _gathered(network: Interferograms, config: InvertConfig, boxes: Iterator[tuple[Box, np.ndarray]]) -> _Gathered:
     """Pixels of boxes that have all interferograms and are coherent."""
-    found = [_Gathered(np.empty((len(network.pairs), 0)), np.empty(0), np.empty(0))]
+    found = [_Gathered(np.empty((len(network.pairs), 0), np.float32), np.empty(0), np.empty(0))]
     for box, inside in boxes:
         phase, coherence = network.read(box)
         good = inside & np.isfinite(phase).all(axis=0)
