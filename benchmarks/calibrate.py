@@ -24,7 +24,7 @@ from groundshift.products.calibrate_cells import BurstSummary, read_summary
 from groundshift.products.calibrate_report import compare_with_stations, overlaps
 from groundshift.products.calibrate_solve import Solution, solve
 from groundshift.synth.points.motion import bowl_centres
-from groundshift.synth.points.options import MotionOptions, StripOptions
+from groundshift.synth.points.options import ErrorOptions, MotionOptions, StripOptions
 from groundshift.synth.points.stations import StripStations, strip_stations
 from groundshift.synth.points.strip import BurstPoints, frames, simulate_burst
 from groundshift.synth.points.write import point_file
@@ -65,9 +65,9 @@ def places_of(burst: BurstPoints) -> np.ndarray:
 
 
 def accuracy(seed: int) -> dict[str, float]:
-    """Errors of one strip against its truth."""
-    made = make(StripOptions(seed=seed))
-    flat = make(StripOptions(seed=seed, motion=MotionOptions(bowls=0)))
+    """Errors of one strip against its truth; ten dates, whose velocities are as noisy as those of a hundred."""
+    options = StripOptions(seed=seed, dates=10, interval=120, errors=ErrorOptions(noise=0.85))
+    made, flat = (make(options.model_copy(update={"motion": MotionOptions(bowls=bowls)})) for bowls in (12, 0))
     error, standardised, cells, kept, seen = [], [], [], [], {}
     for number, burst in enumerate(made.bursts):
         places = places_of(burst)
@@ -84,10 +84,11 @@ def accuracy(seed: int) -> dict[str, float]:
             seen.setdefault((key, summary.descending), {}).setdefault(summary.track, value)
         other = flat.bursts[number]
         taken = apart - (flat.solution.at(number, places) - (other.surface - other.air))
-        for centre in bowl_centres(StripOptions(seed=seed)):
+        for centre in bowl_centres(options):
             near = np.linalg.norm(burst.places - centre, axis=1) < 2500
-            if near.sum() > 5:
-                kept.append(1 - taken[near].mean() / (burst.local - other.local)[near].mean())
+            sunk = float((burst.local - other.local)[near].mean()) if near.sum() > 5 else 0.0
+            if sunk < -2:
+                kept.append(1 - taken[near].mean() / sunk)
     truth = made.stations.held_out_truth
     at_stations = [
         velocity - made.solution.at(number, place[None])[0] - look @ truth[row]

@@ -33,6 +33,7 @@ _MODEL_NODES = 400  # at most
 _VAGUE = 3.0  # mm/yr: size of regional motion where there is no model
 _VAGUE_LENGTH = 150e3  # m over which it is alike
 _LAGS = 8  # cells, over which the likeness of what is left is summed
+_TAKEN_UP = 1.6  # what is left is less alike than the noise was, as surfaces take up its slow part: found on strips
 
 
 class Observations(NamedTuple):
@@ -217,7 +218,7 @@ def _alike(seen: Observations, residual: np.ndarray) -> float:
         now = float(np.mean(products)) / variance if len(products) > 30 else 0.0
         if now <= 0.05 or now > before:
             break
-        total += 8 * lag * now
+        total += _TAKEN_UP * 8 * lag * now
         before = now
     return total
 
