@@ -61,26 +61,16 @@ def main(
     logging.getLogger("groundshift").setLevel(logging.WARNING if quiet else logging.INFO)
 
 
-for _name in (
-    "pair",
-    "profile",
-    "stack",
-    "basic",
-    "calibrate",
-    "gnss",
-    "invert",
-    "ortho",
-    "fuse",
-    "ingest",
-    "assets",
-    "validate",
-    "explore",
-    "convert",
-    "fields",
-    "info",
-    "demo",
-    "bench",
-    "synth",
-    "train",
-):
-    importlib.import_module(f"groundshift.cli.{_name}")
+_PANELS = {
+    "Images": ("pair", "profile"),
+    "Radar": ("stack", "basic", "invert"),
+    "Stations and products": ("gnss", "calibrate", "ortho", "fuse"),
+    "Points and maps": ("info", "fields", "convert", "ingest", "assets", "validate", "explore"),
+    "Truth and training": ("demo", "bench", "synth", "train"),
+}
+for _panel, _names in _PANELS.items():
+    for _name in _names:
+        _before = len(app.registered_commands), len(app.registered_groups)
+        importlib.import_module(f"groundshift.cli.{_name}")
+        for _new in (*app.registered_commands[_before[0] :], *app.registered_groups[_before[1] :]):
+            _new.rich_help_panel = _panel
