@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import socket
 import struct
 from pathlib import Path
 
@@ -19,9 +20,10 @@ from matplotlib.image import imread
 from odc.geo.geobox import GeoBox
 from reference.explorer import DATES, MIDDLE, village
 
-from groundshift.errors import InputError
+from groundshift.errors import ConfigurationError, InputError
 from groundshift.explore.export import export_page
 from groundshift.explore.mercator import morton, tile_bounds, to_centimetres, to_degrees
+from groundshift.explore.serve import serve
 from groundshift.explore.server import MAX_BODY, PAGE, create_app
 from groundshift.grid.tiles import Box
 from groundshift.io.maps import write_map
@@ -370,6 +372,11 @@ def test_sources_must_be_there_and_known(tmp_path):
         create_app([tmp_path / "a.txt"])
     with pytest.raises(InputError, match="nothing to show"):
         create_app([])
+
+
+def test_a_port_that_is_taken_is_told(folder):
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(ConfigurationError, match="--port"):
+        serve([folder / "faults.geojson"], port=taken.getsockname()[1])
 
 
 def test_files_of_points_need_no_store(tmp_path):

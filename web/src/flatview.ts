@@ -3,16 +3,17 @@
 import type { LayerInfo } from "./api";
 import { degrees, fraction } from "./tiles";
 import type { Camera, Drawn, Mark, Picture, Style, View } from "./view";
-import { COLOURS, type Land, type World } from "./world";
+import { COLOURS, EMPTY, type World } from "./world";
 
 export class FlatView implements View {
   readonly gl = false;
   private at: Camera = { longitude: 10, latitude: 45, zoom: 3 };
-  private readonly ground = document.createElement("canvas");
+  private readonly paper = document.createElement("canvas");
   private readonly stage = document.createElement("div");
   private readonly lines = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   private readonly pins = document.createElement("div");
   private readonly scale = document.createElement("div");
+  private world = EMPTY;
   private moved: (() => void)[] = [];
   private clicked: ((longitude: number, latitude: number, event: MouseEvent) => void)[] = [];
   private shown: Picture[] = [];
@@ -22,7 +23,6 @@ export class FlatView implements View {
 
   constructor(
     private readonly container: HTMLElement,
-    private readonly world: World,
     credit: string | null,
   ) {
     container.classList.add("flat");
@@ -30,7 +30,7 @@ export class FlatView implements View {
     const source = document.createElement("div");
     source.className = "flat-credit";
     source.textContent = credit ? `${credit} · Natural Earth` : "Natural Earth";
-    container.append(this.ground, this.stage, this.lines, this.pins, this.buttons(), this.scale, source);
+    container.append(this.paper, this.stage, this.lines, this.pins, this.buttons(), this.scale, source);
     container.tabIndex = 0;
     this.listen();
     new ResizeObserver(() => this.draw()).observe(container);
@@ -115,8 +115,8 @@ export class FlatView implements View {
     this.draw();
   }
 
-  land(land: Land): void {
-    this.world.land = land;
+  ground(world: World): void {
+    this.world = world;
     this.draw();
   }
 
@@ -224,9 +224,9 @@ export class FlatView implements View {
 
   private drawGround(): void {
     const [width, height] = this.size();
-    this.ground.width = width;
-    this.ground.height = height;
-    const pen = this.ground.getContext("2d");
+    this.paper.width = width;
+    this.paper.height = height;
+    const pen = this.paper.getContext("2d");
     if (!pen) return;
     pen.fillStyle = COLOURS.sea;
     pen.fillRect(0, 0, width, height);

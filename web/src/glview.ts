@@ -8,7 +8,7 @@ import type { LayerInfo } from "./api";
 import { LEVELS } from "./color";
 import { t } from "./i18n";
 import type { Camera, Drawn, Mark, Picture, Style, View } from "./view";
-import { COLOURS, type Land, type World } from "./world";
+import { COLOURS, EMPTY, type World } from "./world";
 
 export class GlView implements View {
   readonly gl = true;
@@ -18,10 +18,10 @@ export class GlView implements View {
   private pinned: Mark[] = [];
   private bottom = 0;
 
-  constructor(container: HTMLElement, world: World, basemap: string | null, credit: string | null) {
+  constructor(container: HTMLElement, basemap: string | null, credit: string | null) {
     this.map = new maplibregl.Map({
       container,
-      style: baseStyle(world, basemap),
+      style: baseStyle(EMPTY, basemap),
       center: [10, 45],
       zoom: 3,
       maxZoom: 20,
@@ -47,7 +47,7 @@ export class GlView implements View {
   }
 
   ready(): Promise<void> {
-    return new Promise((resolve) => (this.map.loaded() ? resolve() : this.map.once("load", () => resolve())));
+    return new Promise((resolve) => (this.map.isStyleLoaded() ? resolve() : this.map.once("style.load", () => resolve())));
   }
 
   camera(): Camera {
@@ -200,8 +200,9 @@ export class GlView implements View {
     });
   }
 
-  land(land: Land): void {
+  ground({ land, borders }: World): void {
     (this.map.getSource("land") as maplibregl.GeoJSONSource).setData(land as GeoJSON.GeoJSON);
+    (this.map.getSource("borders") as maplibregl.GeoJSONSource).setData(borders);
   }
 
   cursor(name: string): void {
@@ -218,7 +219,7 @@ export function baseStyle(world: World | null, basemap: string | null): maplibre
   const style: maplibregl.StyleSpecification = { version: 8, sources: {}, layers: [] };
   if (!world) return style;
   style.sources.land = { type: "geojson", data: world.land as GeoJSON.GeoJSON, maxzoom: 12, tolerance: 0.2 };
-  style.sources.borders = { type: "geojson", data: { type: "Feature", properties: {}, geometry: world.borders }, maxzoom: 9 };
+  style.sources.borders = { type: "geojson", data: world.borders, maxzoom: 9 };
   style.layers.push(
     { id: "sea", type: "background", paint: { "background-color": COLOURS.sea } },
     { id: "land", type: "fill", source: "land", paint: { "fill-color": COLOURS.land } },

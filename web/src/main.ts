@@ -26,6 +26,7 @@ const hasWebgl = (): boolean => {
   }
 };
 
+const outlines = world();
 let noticeTimer = 0;
 get("notice").addEventListener("click", () => (get("notice").hidden = true));
 
@@ -148,14 +149,15 @@ class Explorer {
     }
   }
 
+  /** Finer outlines of land, when the points are there. */
   private refine(): void {
-    if (this.refined || this.view.camera().zoom < 5) return;
+    const waiting = [...this.tiles.values()].some((tiles) => tiles.waiting);
+    if (this.refined || waiting || this.view.camera().zoom < 5) return;
     this.refined = true;
-    fineLand().then((land) => this.view.land(land), () => (this.refined = false));
+    Promise.all([fineLand(), outlines]).then(([land, { borders }]) => this.view.ground({ land, borders }), () => (this.refined = false));
   }
 
   private moved(): void {
-    this.refine();
     for (const tiles of this.tiles.values()) tiles.look(this.view);
     this.redraw();
     this.remember();
@@ -174,6 +176,7 @@ class Explorer {
       const drawn = [...this.tiles.values()].map((tiles) => ({ layer: tiles.layer, tiles: tiles.drawn() }));
       const { field, palette, least, largest } = this.state;
       this.view.points(drawn, { field, palette, scale: this.scale, least, largest });
+      window.setTimeout(() => this.refine(), 500);
       window.clearTimeout(this.counting);
       this.counting = window.setTimeout(() => this.panel.histogram(drawn.flatMap(({ tiles }) => tiles), this.scale), 80);
       document.body.dataset.waiting = String([...this.tiles.values()].some((tiles) => tiles.waiting));
@@ -487,7 +490,7 @@ function showHelp(): void {
 async function start(): Promise<void> {
   const link = read(location.hash);
   setLanguage(link.language ?? current());
-  const [catalog, ground] = await Promise.all([api.catalog(), world()]);
+  const catalog = await api.catalog();
   document.title = catalog.title;
   const state = initial(catalog);
   const known = new Set(catalog.layers.map((layer) => layer.id));
@@ -499,17 +502,18 @@ async function start(): Promise<void> {
   const webgl = hasWebgl() && !new URLSearchParams(location.search).has("pictures");
   let view: View;
   if (webgl) {
-    const made = new GlView(get("map"), ground, catalog.basemap, catalog.credit);
+    const made = new GlView(get("map"), catalog.basemap, catalog.credit);
     await made.ready();
     view = made;
   } else {
     notice(t(catalog.static ? "no-webgl-static" : "no-webgl"), true);
-    view = new FlatView(get("map"), ground, catalog.credit);
+    view = new FlatView(get("map"), catalog.credit);
   }
   const points = catalog.layers.filter((layer) => layer.kind === "points");
   const target = points.filter((layer) => state.visible.has(layer.id))[0] ?? points[0] ?? catalog.layers.find((layer) => state.visible.has(layer.id)) ?? catalog.layers[0];
   if (link.camera) view.go(link.camera);
   else view.fit(target.bounds);
+  outlines.then((ground) => view.ground(ground), failed);
   const explorer = new Explorer(catalog, state, view);
   for (const { layer, part, row } of link.picked) {
     const found = catalog.layers.find((each) => each.id === layer);

@@ -25,7 +25,7 @@ export class Panel {
     this.layers();
     this.colours();
     this.filterEnds();
-    get("about").innerHTML = `groundshift ${this.catalog.version} · <a href="./NOTICE.txt">NOTICE</a> · ${t("natural")}`;
+    get("about").innerHTML = `groundshift ${this.catalog.version} · <a href="./NOTICE.txt">NOTICE</a>`;
     get("language").textContent = current() === "en" ? "FR" : "EN";
   }
 

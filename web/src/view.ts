@@ -2,7 +2,7 @@
 
 import type { LayerInfo, TileData } from "./api";
 import type { Scale } from "./color";
-import type { Land } from "./world";
+import type { World } from "./world";
 
 export interface Camera {
   longitude: number;
@@ -54,7 +54,7 @@ export interface View {
   shapes(id: string, layer: LayerInfo | null, data: GeoJSON.FeatureCollection | null): void;
   outline(vertices: [number, number][], closed: boolean): void;
   marks(marks: Mark[]): void;
-  land(land: Land): void;
+  ground(world: World): void;
   cursor(name: string): void;
   padding(bottom: number): void;
 }

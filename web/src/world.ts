@@ -15,6 +15,9 @@ async function outlines(name: string): Promise<Topology> {
   return new Response(packed.body!.pipeThrough(new DecompressionStream("gzip"))).json();
 }
 
+/** Before the outlines are there. */
+export const EMPTY: World = { land: { type: "FeatureCollection", features: [] }, borders: { type: "MultiLineString", coordinates: [] } };
+
 export async function world(): Promise<World> {
   const topology = await outlines("countries-50m");
   const borders = mesh(topology, topology.objects.countries as never, (a, b) => a !== b);

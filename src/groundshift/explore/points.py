@@ -41,11 +41,18 @@ class PointLayer:
         self.level = store.manifest.sets[next(iter(sets))].level
         self._cells: Cells | None = None
         self._generation = -1
+        self._description: dict[str, Any] = {}
         self._tiles: OrderedDict[tuple, bytes] = OrderedDict()
         self._lock = Lock()
 
     def describe(self) -> dict[str, Any]:
         """What the page needs to know of the layer."""
+        generation = self.store.manifest.generation
+        if self._description.get("version") != generation:
+            self._description = self._describe()
+        return dict(self._description)
+
+    def _describe(self) -> dict[str, Any]:
         manifest = self.store.manifest
         parts = [part for part in manifest.parts if part.set in self.sets]
         records = [manifest.sets[name] for name in sorted(self.sets)]
@@ -75,7 +82,8 @@ class PointLayer:
         }
 
     def warm_up(self) -> None:
-        """Read what the first tile would wait for."""
+        """Read what the first look would wait for."""
+        self.describe()
         self._all_cells()
 
     def tile(self, z: int, x: int, y: int, field: str) -> bytes:
