@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from groundshift.io.stacks import open_any_stack
     from groundshift.optical.pair import measure_pair
     from groundshift.optical.profile import offset_curve, swath_profile
+    from groundshift.products.assets import assess_assets
     from groundshift.products.calibrate import calibrate_points
     from groundshift.products.fuse import fuse
     from groundshift.products.ortho import make_ortho
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __version__ = version("groundshift")
 __all__ = [
     "__version__",
+    "assess_assets",
     "calibrate_points",
     "create_app",
     "fit_velocity_model",
@@ -49,6 +51,7 @@ _HOMES = {
     "calibrate_points": "groundshift.products.calibrate",
     "make_ortho": "groundshift.products.ortho",
     "fuse": "groundshift.products.fuse",
+    "assess_assets": "groundshift.products.assets",
     "ingest": "groundshift.explore.ingestion",
     "create_app": "groundshift.explore.server",
     "model": "groundshift.model",

@@ -83,7 +83,7 @@ def validate(config: ValidationConfig, out: str | Path) -> list[Check]:
     missing: list[str] = []
     with reporting("checking", None, done=0, total=len(planned), units="checks") as report:
         for number, (name, needs, check) in enumerate(planned, 1):
-            if check is None:
+            if not check:
                 missing.append(f"{name}: needs {needs}")
             else:
                 try:
@@ -113,7 +113,7 @@ def summary(made: Sequence[Check]) -> str:
     return "\n".join(lines)
 
 
-Planned = tuple[str, str, Callable[[], Check] | None]
+Planned = tuple[str, str, Any]  # its name, what it needs, and the check, or something false
 
 
 def _point_checks(config: ValidationConfig, tables: list[pa.Table]) -> list[Planned]:
@@ -121,33 +121,28 @@ def _point_checks(config: ValidationConfig, tables: list[pa.Table]) -> list[Plan
         return []
     tracks = [each for each in tables if header(each).level != "L3"]
     around: dict[str, Any] = {"radius": config.radius, "least_points": config.least_points}
-
-    def stations() -> Check:
-        return checks.check_stations(tables, _velocities(config.stations, config), **around)
-
-    def series() -> Check:
-        return checks.check_series(tables, [_series(each, config) for each in config.station_series], **around)
-
-    def levelling() -> Check:
-        return checks.check_levelling(tables, _velocities(config.levelling, config), **around)
-
-    def inventory() -> Check:
-        known = read_features(config.inventory)
-        return checks.check_inventory(tables[0], known, required=config.detection_rate)
-
+    stations, benchmarks = (_given(_velocities, path, config) for path in (config.stations, config.levelling))
+    series = [_series(path, config) for path in config.station_series]
+    cover, known = (_given(read_features, path) for path in (config.land_cover, config.inventory))
+    other = _given(_points, config.other)
+    size, rate = config.cell, config.detection_rate
     return [
-        ("Velocity against GNSS", "--stations", stations if config.stations else None),
-        ("Displacement series against GNSS", "--station-series", series if config.station_series else None),
-        ("Velocity against levelling", "--levelling", levelling if config.levelling else None),
+        ("Velocity against GNSS", "--stations",
+         stations and (lambda: checks.check_stations(tables, stations, **around))),
+        ("Displacement series against GNSS", "--station-series",
+         series and (lambda: checks.check_series(tables, series, **around))),
+        ("Velocity against levelling", "--levelling",
+         benchmarks and (lambda: checks.check_levelling(tables, benchmarks, **around))),
         ("Velocity against another product", "--other",
-         (lambda: checks.check_product(tables[0], _points(config.other), size=config.cell)) if config.other else None),
+         other and (lambda: checks.check_product(tables[0], other, size=size))),
         ("Tracks against each other", "two point sets of level L2a or L2b",
-         (lambda: checks.check_tracks(tracks, size=config.cell)) if len(tracks) > 1 else None),
+         len(tracks) > 1 and (lambda: checks.check_tracks(tracks, size=size))),
         ("Density of points by land cover", "--land-cover",
-         (lambda: checks.check_density(tables, read_features(config.land_cover))) if config.land_cover else None),
+         cover and (lambda: checks.check_density(tables, cover))),
         *((f"Noise of {path.name}", "", lambda table=table, name=path.name: _noise(table, name, len(tables)))
           for path, table in zip(config.points, tables, strict=True)),
-        ("Known moving ground", "--inventory", inventory if config.inventory else None),
+        ("Known moving ground", "--inventory",
+         known and (lambda: checks.check_inventory(tables[0], known, required=rate))),
     ]  # fmt: skip
 
 
@@ -156,22 +151,24 @@ def _map_checks(config: ValidationConfig) -> list[Planned]:
         return []
     dataset = read_map(config.map)
     grid = _grid(dataset)
-
-    def field() -> Check:
-        return checks.check_field_offsets(
-            dataset, read_line(config.trace, grid), read_features(config.field),
-            length=config.swath_length, width=config.swath_width, required=config.map_error,
-        )  # fmt: skip
-
+    offsets, field = (_given(read_features, path) for path in (config.offsets, config.field))
+    trace, stable = _given(read_line, config.trace, grid), _given(read_mask, config.stable, grid)
+    asked = config.map_error
+    swath = {"length": config.swath_length, "width": config.swath_width}
     return [
         ("Displacement map against GNSS offsets", "--offsets",
-         (lambda: checks.check_offsets(dataset, read_features(config.offsets), required=config.map_error))
-         if config.offsets else None),
-        ("Fault offsets against the field", "--trace and --field", field if config.trace and config.field else None),
+         offsets and (lambda: checks.check_offsets(dataset, offsets, required=asked))),
+        ("Fault offsets against the field", "--trace and --field",
+         field and trace is not None
+         and (lambda: checks.check_field_offsets(dataset, trace, field, required=asked, **swath))),
         ("Displacement map on stable ground", "--stable",
-         (lambda: checks.check_stable_ground(dataset, read_mask(config.stable, grid), required=config.map_error))
-         if config.stable else None),
+         stable and (lambda: checks.check_stable_ground(dataset, stable, required=asked))),
     ]  # fmt: skip
+
+
+def _given(read: Callable[..., Any], path: Path | None, *options: Any) -> Any:
+    """What is in a file, or None if there is none."""
+    return None if path is None else read(path, *options)
 
 
 def _grid(dataset: xr.Dataset) -> GeoBox:
