@@ -216,6 +216,12 @@ def test_what_cannot_be_calibrated_is_refused(strip, tmp_path, change, said):
         calibrate_points([strip[0][0], tmp_path / "odd.parquet"], tmp_path / "out", gnss=strip[2].stations)
 
 
+def test_a_grid_of_elsewhere_is_refused(strip, tmp_path):
+    grid = build_grid("EPSG:4326", [0.0, 1.0], [60.0, 61.0], np.ones((2, 2, 3)), frame="ETRF2000", source="far.tif")
+    with pytest.raises(InputError, match=r"far\.tif has no value where the points are"):
+        calibrate_points(strip[0][:1], tmp_path, gnss=grid)
+
+
 def test_outputs_have_names_of_their_own(strip, tmp_path):
     with pytest.raises(ConfigurationError, match="no point set was given"):
         calibrate_points([], tmp_path)

@@ -21,6 +21,7 @@ from pyproj import CRS
 from scipy import sparse
 from scipy.sparse.linalg import SuperLU, splu
 
+from groundshift.errors import InputError
 from groundshift.geodesy.velocity_model import VelocityField
 from groundshift.kernels.robust import nmad
 from groundshift.products.calibrate_cells import BurstSummary, to_plane
@@ -81,7 +82,7 @@ class Solution(NamedTuple):
 
 
 def observations_of(bursts: Sequence[BurstSummary], field: VelocityField | None) -> Observations:
-    """Cells of all bursts against the model; those where the model has no value are left out."""
+    """Cells of all bursts against the model; those where the model has no value are left out, InputError if all are."""
     cells = [each.cells for each in bursts]
     burst = np.repeat(np.arange(len(bursts)), [len(each.key) for each in cells])
     key, places, degrees, look, velocity, variance = (
@@ -92,6 +93,10 @@ def observations_of(bursts: Sequence[BurstSummary], field: VelocityField | None)
     value = velocity - model
     order = np.lexsort((burst, key))
     order = order[np.isfinite(value[order])]
+    if not order.size:
+        raise InputError(
+            f"the velocity model {field.source} has no value where the points are; give one that covers them"
+        )
     track = np.array([each.track for each in bursts])[burst]
     return Observations(*(each[order] for each in (burst, track, key, places, look, value, variance)))
 
