@@ -11,11 +11,16 @@ from groundshift.cli.app import app
 
 @app.command(name="info")
 def info(
-    file: Annotated[str, typer.Argument(help="A displacement map, or an image as `pair` takes it.")],
+    file: Annotated[
+        str, typer.Argument(help="Points, a radar stack, stations, a displacement map, or an image as `pair` takes it.")
+    ],
     band: Annotated[str | None, typer.Option(help="Band of an image.", show_default=False)] = None,
     crs: Annotated[str | None, typer.Option(help="CRS of an image without one.", show_default=False)] = None,
+    frame: Annotated[
+        str | None, typer.Option(help="Frame of stations whose file does not say it.", show_default=False)
+    ] = None,
 ) -> None:
-    """Say how a file is understood: a displacement map, or an image."""
-    from groundshift.io import describe_file
+    """Say how a file is understood: an image, a displacement map, a radar stack, points, stations."""
+    from groundshift.io.describe import describe_file
 
-    typer.echo(describe_file(file, band=band, crs=crs))
+    typer.echo(describe_file(file, band=band, crs=crs, frame=frame))

@@ -1,7 +1,6 @@
 """Everything that touches files: images in, maps and records out. Foreign formats are translated here, once."""
 
 from groundshift.io.aligned import AlignedImage
-from groundshift.io.describe import describe_file
 from groundshift.io.files import write_json, write_text
 from groundshift.io.images import open_array, open_image
 from groundshift.io.maps import read_map, write_dataset, write_map
@@ -14,7 +13,6 @@ __all__ = [
     "Image",
     "Mask",
     "Pixels",
-    "describe_file",
     "open_array",
     "open_image",
     "read_area",

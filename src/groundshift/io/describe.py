@@ -7,24 +7,45 @@ from pathlib import Path
 import numpy as np
 
 from groundshift.grid.tiles import tile_plan
+from groundshift.io.egms import parse_name, read_egms
+from groundshift.io.gnss.files import read_gnss
 from groundshift.io.images import open_image
 from groundshift.io.maps import read_map
 from groundshift.io.pixels import Image
+from groundshift.io.points import read_points
 from groundshift.io.rasters import open_raster
+from groundshift.io.stacks import LAYOUTS, open_any_stack
+from groundshift.model import points, stations
 from groundshift.model.displacement import describe
+from groundshift.model.radar_stack import describe_stack
 from groundshift.model.reason import Reason
+from groundshift.model.velocity_grid import VelocityGrid, describe_grid
+
+_STATIONS = (".csv", ".tenv3", ".pos", ".snx", ".txt", ".xz", ".gz")
 
 _BLOCK = 2048  # pixels
 
 
-def describe_file(path: str | Path, *, band: int | str | None = None, crs: str | None = None) -> str:
-    """A displacement map that groundshift wrote, or one band of an image, described.
+def describe_file(
+    path: str | Path, *, band: int | str | None = None, crs: str | None = None, frame: str | None = None
+) -> str:
+    """Points, a radar stack, stations, a displacement map that groundshift wrote, or one band of an image, described.
 
     Raises
     ------
     InputError
-        As :func:`groundshift.io.open_image` and :func:`groundshift.io.read_map`.
+        As whatever opens such a file.
     """
+    suffix = Path(path).suffix.lower()
+    if suffix == ".parquet":
+        return points.describe(read_points(path))
+    if parse_name(Path(path).name) is not None and suffix in (".zip", ".csv"):
+        return points.describe(read_egms(path))
+    if suffix in _STATIONS:
+        found = read_gnss(path, frame=frame)
+        return describe_grid(found) if isinstance(found, VelocityGrid) else stations.describe(found)
+    if any(layout.matches(Path(path)) for name, layout in LAYOUTS.items() if name != "geotiff"):
+        return describe_stack(open_any_stack(path))
     if Path(path).is_file() and Path(path).suffix.lower() in (".tif", ".tiff"):
         with open_raster(str(path)) as dataset:
             is_map = "reason" in dataset.descriptions

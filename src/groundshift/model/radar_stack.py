@@ -131,6 +131,22 @@ def reference_index(stack: xr.Dataset) -> int:
     return int(np.flatnonzero(stack["time"].values == np.datetime64(stack.attrs["reference_date"], "ns"))[0])
 
 
+def describe_stack(stack: xr.Dataset) -> str:
+    """A few lines of plain text: size, dates, track, baselines and geometry."""
+    said, days = stack.attrs, stack["time"].values.astype("datetime64[D]")
+    baseline = stack["perpendicular_baseline"].values
+    return "\n".join(
+        [
+            f"radar stack, {len(days)} dates from {days[0]} to {days[-1]}, {stack.sizes['y']} lines x {stack.sizes['x']} "
+            f"pixels of {said['azimuth_spacing']:.2f} x {said['range_spacing']:.2f} m",
+            f"{said['orbit']} track {said['track']}, burst {said['burst']}, {said['swath']}, {said['polarisation']}, "
+            f"wavelength {1000 * said['wavelength']:.2f} mm",
+            f"perpendicular baselines {np.nanmin(baseline):.0f} to {np.nanmax(baseline):.0f} m against "
+            f"{said['reference_date']}",
+        ]
+    )
+
+
 def _layer(name: str, values: Any) -> tuple:
     dtype, unit, meaning = LAYERS[name]
     values = values if hasattr(values, "astype") else np.asarray(values)

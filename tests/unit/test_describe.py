@@ -1,0 +1,43 @@
+"""Every kind of file is told by what it is."""
+
+import numpy as np
+import pytest
+
+from groundshift.errors import InputError
+from groundshift.io.describe import describe_file
+from groundshift.io.gnss.table import write_station_table
+from groundshift.io.points import write_points
+from groundshift.io.radar_stack import write_stack
+from groundshift.model.points import point_set
+from groundshift.model.stations import build_velocities
+from groundshift.synth.radar.options import StackOptions
+from groundshift.synth.radar.stack import simulate_stack
+
+
+def test_points_stations_and_stacks_are_described(tmp_path):
+    columns = {"pid": ["a", "b"], "easting": [4e6, 4e6 + 50], "northing": [3e6, 3e6], "displacement": np.zeros((2, 3))}
+    dates = ["2020-01-01", "2020-01-07", "2020-01-13"]
+    write_points(
+        tmp_path / "points.parquet", point_set(columns, level="L3", component="U", dates=dates, crs="EPSG:3035")
+    )
+    assert "point set L3 (Ortho), U, 2 points, 3 dates" in describe_file(tmp_path / "points.parquet")
+    velocities = build_velocities(
+        ["A", "B"], [45, 46], [10, 11], np.ones((2, 3)), sigma=np.ones((2, 3)), frame="ITRF2020", source="made up"
+    )
+    write_station_table(tmp_path / "stations.csv", velocities)
+    assert "velocities of 2 stations, frame ITRF2020" in describe_file(tmp_path / "stations.csv")
+    made = simulate_stack(StackOptions(lines=16, pixels=24, dates=5, orbit="descending"))
+    write_stack(tmp_path / "stack.zarr", made.stack)
+    said = describe_file(tmp_path / "stack.zarr")
+    assert "radar stack, 5 dates" in said
+    assert "16 lines x 24 pixels" in said
+    assert "descending track 66" in said
+
+
+def test_a_table_of_stations_without_frame_asks_for_one(tmp_path):
+    (tmp_path / "s.csv").write_text(
+        "name,latitude,longitude,east,north,up,sigma_east,sigma_north,sigma_up\nA,1,2,3,4,5,1,1,1\n"
+    )
+    with pytest.raises(InputError, match="--frame"):
+        describe_file(tmp_path / "s.csv")
+    assert "frame ITRF2014" in describe_file(tmp_path / "s.csv", frame="ITRF2014")
