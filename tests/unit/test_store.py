@@ -3,6 +3,7 @@
 import json
 
 import duckdb
+import geopandas
 import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -177,6 +178,9 @@ def test_others_read_it_without_us(tmp_path):
     file = next((root / "attributes").rglob("*.parquet"))
     geo = json.loads(pq.read_schema(file).metadata[b"geo"])
     assert geo["columns"]["geometry"]["crs"]["id"]["code"] == 3035
+    frame = geopandas.read_parquet(file)
+    assert frame.crs.to_epsg() == 3035
+    np.testing.assert_allclose(frame.geometry.x, frame.easting)
 
 
 def test_a_set_that_comes_again_takes_the_place_of_the_old(tmp_path):

@@ -13,8 +13,9 @@ import numpy as np
 from groundshift.errors import InputError
 from groundshift.explore.catalog import open_catalog
 from groundshift.explore.mercator import to_centimetres
-from groundshift.explore.points import PointLayer, point_record
+from groundshift.explore.points import PointLayer
 from groundshift.explore.rasters import ImageLayer, MapLayer
+from groundshift.explore.records import point_record
 from groundshift.explore.server import PAGE, catalog_record
 from groundshift.explore.tiles import TILE_POINTS
 from groundshift.io.files import jsonable

@@ -9,7 +9,7 @@ import pyproj
 
 from groundshift.errors import InputError
 from groundshift.explore.colors import paint, png
-from groundshift.explore.points import listed
+from groundshift.explore.records import listed
 from groundshift.figures.style import nice
 from groundshift.io.web import WebRaster
 
