@@ -55,6 +55,8 @@ def atmosphere_in_heights(
     power
         What unit variance of the atmosphere is in the height errors, m².
 
+    Notes
+    -----
     Source: Chilès & Delfiner (2012), Geostatistics, sections 3.4 and 3.5: universal kriging of one of several parts.
     """
     distance = cdist(cells, cells)

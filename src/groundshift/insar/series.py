@@ -72,6 +72,8 @@ def virtual_reference(displacement: np.ndarray, method: Literal["mean", "mode"] 
     method
         Which of the two.
 
+    Notes
+    -----
     Source: Comaniciu & Meer (2002), doi:10.1109/34.1000236, for the mode.
     """
     if method not in ("mean", "mode"):
