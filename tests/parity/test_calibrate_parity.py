@@ -62,10 +62,12 @@ def test_a_run_goes_on_where_it_was_stopped(paths, here, tmp_path, monkeypatch):
     with pytest.raises(RunError, match="2 finished bursts"):
         calibrate_points(paths, tmp_path, gnss=stations, config=CONFIG, executor="serial")
     assert len(list(tmp_path.glob("*.parquet"))) == 2
+    (tmp_path / f".{here.paths[3].name}.killed").mkdir()
     again = []
     monkeypatch.setattr(module.ApplySurface, "__call__", lambda self, t: again.append(t.index) or whole(self, t))
     result = calibrate_points(paths, tmp_path, gnss=stations, config=CONFIG, executor="serial")
     assert sorted(done + again) == [0, 1, 2, 3]
+    assert not list(tmp_path.glob(".L2b*"))
     assert content(result) == content(here)
 
 

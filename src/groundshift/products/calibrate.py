@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -117,6 +118,8 @@ def calibrate_points(
     for tile, record in zip(tiles, report["bursts"], strict=True):
         record |= {name: float(value) for name, value in store.read(tile.index).items()}
     store.clear()
+    for leftover in (each for target in targets for each in out.glob(f".{target.name}.*")):
+        shutil.rmtree(leftover, ignore_errors=True)  # of a run that was killed while it wrote
     write_json(out / REPORT_NAME, report)
     save_figure(calibrate_figure(*_drawn(bursts, solution), report), out / PICTURE_NAME)
     return CalibrateResult(tuple(targets), report, solution, tuple(bursts))
