@@ -10,7 +10,7 @@ import { current, number, setLanguage, t, unit } from "./i18n";
 import { Panel, name } from "./panel";
 import { type State, initial, read, write } from "./state";
 import { Swipe } from "./swipe";
-import { PointTiles } from "./tiles";
+import { PointTiles, degrees, fraction } from "./tiles";
 import { Pencil } from "./tools";
 import { type Picture, type View, metresPerPixel } from "./view";
 import { fineLand, world } from "./world";
@@ -301,7 +301,20 @@ class Explorer {
       });
     } else drawer.close();
     this.afterDrawer();
+    const last = picked.at(-1)?.record;
+    if (last) this.reveal(last.longitude, last.latitude);
     this.remember();
+  }
+
+  /** Move the map so that a point is not below the drawer. */
+  private reveal(longitude: number, latitude: number): void {
+    const free = get("map").clientHeight - get("drawer").offsetHeight;
+    const [, y] = this.view.project(longitude, latitude);
+    if (y < free - 24) return;
+    const camera = this.view.camera();
+    const [x, middle] = fraction(camera.longitude, camera.latitude);
+    const [, down] = degrees(x, middle + (y - free / 2) / (512 * 2 ** camera.zoom));
+    this.view.go({ ...camera, latitude: down });
   }
 
   private afterDrawer(): void {
