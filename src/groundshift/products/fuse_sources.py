@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -42,8 +43,11 @@ class OpticalMap:
         return "optical map" if isinstance(self.source, xr.Dataset) else Path(self.source).name
 
     def dataset(self) -> xr.Dataset:
-        """The map; a large one is lazy."""
-        return self.source if isinstance(self.source, xr.Dataset) else read_map(self.source)
+        """The map; a large one is lazy. One on disk is read once a process."""
+        if isinstance(self.source, xr.Dataset):
+            return self.source
+        path = Path(self.source)
+        return _read_once(str(path), path.stat().st_mtime_ns if path.is_file() else 0)
 
     def groups(self) -> tuple[str, ...]:
         """Its components."""
@@ -139,6 +143,11 @@ class RadarPoints:
             values[:, after].mean(axis=1) - values[:, before].mean(axis=1),
             rmse**2 * (1 / before.size + 1 / after.size),
         )
+
+
+@lru_cache(maxsize=4)
+def _read_once(path: str, _changed: int) -> xr.Dataset:
+    return read_map(path)
 
 
 def usual_errors(source: Fusible, quantity: Quantity) -> SourceErrors:
