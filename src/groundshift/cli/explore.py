@@ -18,9 +18,7 @@ def explore(
             help="Stores, points (.zip, .parquet), maps and images (.tif), lines (.geojson), stations (.csv)."
         ),
     ],
-    host: Annotated[
-        str, typer.Option(help="Address to listen on; others than this machine reach 0.0.0.0.")
-    ] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 lets other machines ask too.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0 for a free one.")] = 8520,
     name: Annotated[
         list[str] | None, typer.Option(help="Names under which other machines may ask the server.", show_default=False)
