@@ -62,7 +62,7 @@ def simulate_tracks(*, seed: int = 1, dates: int = 60) -> Tracks:
     random = np.random.default_rng(seed)
     days = np.datetime64("2020-01-01") + 24 * np.arange(dates)
     places = _CORNER + random.uniform(0, 60_000, (_STATIONS, 2))
-    cells = _CORNER + 100.0 * np.stack(np.meshgrid(*[np.arange(_FIELD)] * 2), axis=-1).reshape(-1, 2) + 50 - 10_000
+    cells = _CORNER + 100.0 * np.stack(np.meshgrid(*[np.arange(_FIELD)] * 2), axis=-1).reshape(-1, 2) + 30_050
     around = np.repeat(places, _AROUND, axis=0) + random.uniform(-120, 120, (_STATIONS * _AROUND, 2))
     everything = np.concatenate([around, cells])
     ground = _ground(everything)
