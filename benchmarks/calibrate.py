@@ -20,9 +20,9 @@ from pyproj import CRS
 from groundshift.geodesy.velocity_model import VelocityModel, fit_velocity_model
 from groundshift.io.points import write_points
 from groundshift.products.calibrate import CalibrateConfig, calibrate_points
-from groundshift.products.calibrate_cells import BurstSummary, read_summary
-from groundshift.products.calibrate_report import compare_with_stations, overlaps
-from groundshift.products.calibrate_solve import Solution, solve
+from groundshift.products.calibrate.cells import BurstSummary, read_summary
+from groundshift.products.calibrate.report import compare_with_stations, overlaps
+from groundshift.products.calibrate.solve import Solution, solve
 from groundshift.synth.points.motion import bowl_centres
 from groundshift.synth.points.options import ErrorOptions, MotionOptions, StripOptions
 from groundshift.synth.points.stations import StripStations, strip_stations

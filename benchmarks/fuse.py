@@ -24,7 +24,7 @@ from groundshift.grid.tiles import Box
 from groundshift.kernels.cell_series import solve_looks
 from groundshift.model.displacement import displacement_map
 from groundshift.products.fuse import Interval, OpticalMap, RadarPoints, Stations, fuse
-from groundshift.products.fuse_grid import fuse_grid
+from groundshift.products.fuse.grid import fuse_grid
 from groundshift.synth.three_dimensions import EarthquakeOptions, SimulatedEarthquake, simulate_earthquake
 
 NAMES, CELL, NEAR = ("east", "north", "up"), 200.0, 3_000.0

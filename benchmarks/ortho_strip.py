@@ -17,7 +17,7 @@ from pyproj import Transformer
 
 from groundshift.io import read_map
 from groundshift.io.gnss.table import read_station_table
-from groundshift.products.calibrate import calibrate
+from groundshift.products.calibrate import calibrate_points
 from groundshift.products.ortho import make_ortho, velocity_field
 from groundshift.synth.points.options import read_strip_options
 from groundshift.synth.points.write import HELD_OUT, STATIONS, true_velocity, write_strip
@@ -29,7 +29,7 @@ def main(folder: Path, seed: int = 0) -> None:
     options = read_strip_options(None, seed=seed)
     paths = write_strip(folder, options)
     stations, held_out = (read_station_table(folder / name) for name in (STATIONS, HELD_OUT))
-    calibrated = calibrate(paths, folder / "l2b", gnss=stations)
+    calibrated = calibrate_points(paths, folder / "l2b", gnss=stations)
     start = time.process_time()
     result = make_ortho(
         calibrated.paths, folder / "l3", model=velocity_field(stations), executor="serial"

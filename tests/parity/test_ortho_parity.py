@@ -13,7 +13,7 @@ from groundshift.io.points import read_points, write_points
 from groundshift.model.points import series
 from groundshift.products import ortho_plan
 from groundshift.products.ortho import OrthoConfig, make_ortho, ortho_tables
-from groundshift.products.ortho_plan import plan_ortho
+from groundshift.products.ortho.plan import plan_ortho
 from tests.reference.tracks import track
 
 CONFIG = OrthoConfig(tile=2000)

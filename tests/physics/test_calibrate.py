@@ -13,9 +13,9 @@ from groundshift.kernels.series_fields import series_fields
 from groundshift.model.points import check, dates, header, point_set, series
 from groundshift.model.velocity_grid import build_grid
 from groundshift.products.calibrate import CalibrateConfig, apply_surface, calibrate_points
-from groundshift.products.calibrate_cells import read_summary
-from groundshift.products.calibrate_solve import solve
-from groundshift.products.calibrate_surface import Nodes, Surfaces, bilinear, node_places
+from groundshift.products.calibrate.cells import read_summary
+from groundshift.products.calibrate.solve import solve
+from groundshift.products.calibrate.surface import Nodes, Surfaces, bilinear, node_places
 from groundshift.synth.points.motion import bowl_centres
 from groundshift.synth.points.options import ErrorOptions, MotionOptions, StationOptions, StripOptions
 from groundshift.synth.points.stations import strip_stations

@@ -24,8 +24,8 @@ from groundshift.products.fuse import (
     fuse,
     fuse_series,
 )
-from groundshift.products.fuse_config import SourceErrors
-from groundshift.products.fuse_grid import fuse_grid
+from groundshift.products.fuse.config import SourceErrors
+from groundshift.products.fuse.grid import fuse_grid
 from groundshift.synth.three_dimensions import EarthquakeOptions, simulate_earthquake
 from tests.reference.tracks import track
 

@@ -8,7 +8,7 @@ from groundshift.geodesy.velocity_model import Velocity
 from groundshift.kernels.series_fields import series_fields
 from groundshift.model.points import dates, header, series
 from groundshift.products.ortho import OrthoConfig, ortho_tables
-from groundshift.products.ortho_plan import plan_ortho
+from groundshift.products.ortho.plan import plan_ortho
 from tests.reference.tracks import motion, track
 
 

@@ -94,7 +94,7 @@ def test_dependencies_are_declared():
     """Every package that is imported is in pyproject.toml; torch is one of an extra, and only for training."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     always, training = (
-        {MODULE.get(name, name) for each in named for name in re.findall(r"[a-z][a-z0-9-]*", re.split("[<>=]", each)[0])}
+        {MODULE.get(name, name) for each in named for name in re.findall(r"[a-z][a-z\d-]*", re.split("[<>=]", each)[0])}
         for named in (project["dependencies"], project["optional-dependencies"]["train"])
     )
     for path in MODULES:

@@ -62,7 +62,7 @@ def fuse(
 ) -> None:
     """Fuse optical maps, radar, stations and levelling into motion east, north and up, with its full covariance."""
     from groundshift.model.displacement import describe
-    from groundshift.products.fuse_files import fuse_files
+    from groundshift.products.fuse.files import fuse_files
 
     dataset = fuse_files(
         out, optical=optical or (), radar=radar or (), stations=stations, levelling=levelling, model=model,

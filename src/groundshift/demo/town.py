@@ -17,7 +17,7 @@ from groundshift.io.points import read_points
 from groundshift.kernels.robust import nmad
 from groundshift.model.points import header
 from groundshift.model.stations import StationVelocities, build_velocities
-from groundshift.products.calibrate import CalibrateConfig, calibrate
+from groundshift.products.calibrate import CalibrateConfig, calibrate_points
 from groundshift.products.ortho import make_ortho
 from groundshift.synth.radar.options import StackOptions
 from groundshift.synth.radar.scene import ground_velocity
@@ -64,7 +64,7 @@ def run_town(out: str | Path, *, seed: int = 3, lines: int = 256, pixels: int = 
     used, rest = stations.select(slice(_HELD_OUT, None)), stations.select(slice(_HELD_OUT))
     write_station_table(out / "stations.csv", used)
     write_station_table(out / "held_out.csv", rest)
-    calibrated = list(calibrate(basic, out / "calibrated", gnss=used, config=_TOWN, executor="serial").paths)
+    calibrated = list(calibrate_points(basic, out / "calibrated", gnss=used, config=_TOWN, executor="serial").paths)
     result = make_ortho(calibrated, out / "ortho", model=fit_velocity_model(used))
     scores, report = {}, []
     for path, each in zip(calibrated, options, strict=True):

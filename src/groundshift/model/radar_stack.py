@@ -137,8 +137,9 @@ def describe_stack(stack: xr.Dataset) -> str:
     baseline = stack["perpendicular_baseline"].values
     return "\n".join(
         [
-            f"radar stack, {len(days)} dates from {days[0]} to {days[-1]}, {stack.sizes['y']} lines x {stack.sizes['x']} "
-            f"pixels of {said['azimuth_spacing']:.2f} x {said['range_spacing']:.2f} m",
+            f"radar stack, {len(days)} dates from {days[0]} to {days[-1]}, "
+            f"{stack.sizes['y']} lines x {stack.sizes['x']} pixels of "
+            f"{said['azimuth_spacing']:.2f} x {said['range_spacing']:.2f} m",
             f"{said['orbit']} track {said['track']}, burst {said['burst']}, {said['swath']}, {said['polarisation']}, "
             f"wavelength {1000 * said['wavelength']:.2f} mm",
             f"perpendicular baselines {np.nanmin(baseline):.0f} to {np.nanmax(baseline):.0f} m against "

@@ -70,9 +70,9 @@ def swath_profile(
     """Stack a displacement map across a fault and measure the offset.
 
     Neighbouring pixels are correlated, so the lines are fitted to means over cells: as large as the map says that its
-    errors are alike (`errors_alike_m`), and wider than the correlation that is seen in it. Errors of the offset come from the scatter of these means or from the map's own sigmas, each cell
-    being one measurement, whichever is larger: a few cells scatter little by chance. A mean over a bin counts one
-    measurement a cell.
+    errors are alike (`errors_alike_m`), and wider than the correlation that is seen in it. Errors of the offset come
+    from the scatter of these means or from the map's own sigmas, each cell being one measurement, whichever is larger:
+    a few cells scatter little by chance. A mean over a bin counts one measurement a cell.
 
     Parameters
     ----------

@@ -13,9 +13,9 @@ from scipy.spatial.distance import cdist
 
 from groundshift.grid.tiles import Tile
 from groundshift.kernels.elimination import cell_solutions, median_residual, reduced_normal
-from groundshift.products.fuse_channels import Channel, Fusible, Interval
-from groundshift.products.fuse_config import FuseConfig, SourceErrors
-from groundshift.products.fuse_sources import usual_errors
+from groundshift.products.fuse.channels import Channel, Fusible, Interval
+from groundshift.products.fuse.config import FuseConfig, SourceErrors
+from groundshift.products.fuse.sources import usual_errors
 
 _HALO = 2  # cells that neighbours are looked for in
 _NODES_A_LENGTH = 2.5

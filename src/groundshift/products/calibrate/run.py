@@ -36,11 +36,11 @@ from groundshift.kernels.series_fields import YEAR
 from groundshift.model.points import dates, series
 from groundshift.model.stations import StationVelocities
 from groundshift.model.velocity_grid import VelocityGrid
-from groundshift.products.calibrate_cells import BurstSummary, read_summary
-from groundshift.products.calibrate_config import CalibrateConfig
-from groundshift.products.calibrate_report import compare_with_stations, cross_validate, summary_report
-from groundshift.products.calibrate_solve import Solution, solve
-from groundshift.products.calibrate_surface import Surfaces
+from groundshift.products.calibrate.cells import BurstSummary, read_summary
+from groundshift.products.calibrate.config import CalibrateConfig
+from groundshift.products.calibrate.report import compare_with_stations, cross_validate, summary_report
+from groundshift.products.calibrate.solve import Solution, solve
+from groundshift.products.calibrate.surface import Surfaces
 
 log = logging.getLogger(__name__)
 
@@ -276,7 +276,3 @@ def _drawn(bursts: Sequence[BurstSummary], solution: Solution) -> tuple[np.ndarr
         np.concatenate([each.velocity for each in cells]),
         np.concatenate(after),
     )
-
-
-calibrate = calibrate_points
-"""The same under its first name."""

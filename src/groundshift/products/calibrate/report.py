@@ -12,9 +12,9 @@ from pyproj import CRS
 from groundshift.geodesy.velocity_model import VelocityField, VelocityModel, fit_velocity_model
 from groundshift.kernels.robust import nmad
 from groundshift.model.stations import COMPONENTS, StationVelocities
-from groundshift.products.calibrate_cells import BurstSummary
-from groundshift.products.calibrate_config import CalibrateConfig
-from groundshift.products.calibrate_solve import Solution, solve
+from groundshift.products.calibrate.cells import BurstSummary
+from groundshift.products.calibrate.config import CalibrateConfig
+from groundshift.products.calibrate.solve import Solution, solve
 
 _LEAST = 8  # stations in a fold and the rest, for cross-validation to mean anything
 

@@ -10,8 +10,8 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 
 from groundshift.errors import InputError
-from groundshift.products.fuse_channels import Fusible
-from groundshift.products.fuse_sources import OpticalMap, RadarPoints
+from groundshift.products.fuse.channels import Fusible
+from groundshift.products.fuse.sources import OpticalMap, RadarPoints
 
 _CELL = 100.0
 

@@ -10,7 +10,7 @@ from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 
 from groundshift.grid.tiles import Box
-from groundshift.products.fuse_config import Quantity, SourceErrors
+from groundshift.products.fuse.config import Quantity, SourceErrors
 
 
 class Interval(NamedTuple):

@@ -19,8 +19,8 @@ from groundshift.io.point_batches import PointParts, point_batches, point_parts
 from groundshift.kernels.elimination import median_residual
 from groundshift.model.displacement import COMPONENTS
 from groundshift.model.points import series
-from groundshift.products.fuse_channels import Channel, Fusible, Interval, box_bounds, cell_numbers
-from groundshift.products.fuse_config import OPTICAL, RADAR, RADAR_VELOCITY, Quantity, SourceErrors
+from groundshift.products.fuse.channels import Channel, Fusible, Interval, box_bounds, cell_numbers
+from groundshift.products.fuse.config import OPTICAL, RADAR, RADAR_VELOCITY, Quantity, SourceErrors
 
 _YEAR = 365.25
 _LOOK = ("los_east", "los_north", "los_up")

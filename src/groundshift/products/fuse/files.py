@@ -16,10 +16,10 @@ from groundshift.figures.style import save_figure
 from groundshift.io.gnss.files import read_gnss
 from groundshift.model.stations import StationVelocities
 from groundshift.products.fuse import fuse
-from groundshift.products.fuse_config import LEVELLING, OPTICAL, FuseConfig, SourceErrors
-from groundshift.products.fuse_grid import fuse_grid
-from groundshift.products.fuse_sources import OpticalMap, RadarPoints
-from groundshift.products.fuse_stations import Levelling, ModelField, Stations
+from groundshift.products.fuse.config import LEVELLING, OPTICAL, FuseConfig, SourceErrors
+from groundshift.products.fuse.grid import fuse_grid
+from groundshift.products.fuse.sources import OpticalMap, RadarPoints
+from groundshift.products.fuse.stations import Levelling, ModelField, Stations
 from groundshift.products.ortho import velocity_field
 
 PROFILE_NAME = "profile.png"

@@ -17,7 +17,7 @@ from groundshift.geodesy.velocity_model import VelocityField
 from groundshift.grid.tiles import Box, Tile
 from groundshift.io.point_batches import PointParts, point_parts
 from groundshift.model.points import series
-from groundshift.products.ortho_tile import OrthoConfig, OrthoTile, Track
+from groundshift.products.ortho.tile import OrthoConfig, OrthoTile, Track
 
 NORTH_REMOVED = "north_removed"
 """Key of the provenance of a point set: whether its series are free of the north motion of the velocity model."""

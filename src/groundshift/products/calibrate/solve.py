@@ -24,9 +24,9 @@ from scipy.sparse.linalg import SuperLU, splu
 from groundshift.errors import InputError
 from groundshift.geodesy.velocity_model import VelocityField
 from groundshift.kernels.robust import nmad
-from groundshift.products.calibrate_cells import BurstSummary, to_plane
-from groundshift.products.calibrate_config import CalibrateConfig
-from groundshift.products.calibrate_surface import Nodes, Surfaces, bilinear, node_places
+from groundshift.products.calibrate.cells import BurstSummary, to_plane
+from groundshift.products.calibrate.config import CalibrateConfig
+from groundshift.products.calibrate.surface import Nodes, Surfaces, bilinear, node_places
 
 _ROUNDS = 6
 _HUBER = 2.0

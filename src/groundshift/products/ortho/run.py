@@ -29,8 +29,8 @@ from groundshift.model.points import point_set
 from groundshift.model.reason import Reason
 from groundshift.model.stations import StationSeries, StationVelocities
 from groundshift.model.velocity_grid import VelocityGrid
-from groundshift.products.ortho_plan import OrthoPlan, plan_ortho
-from groundshift.products.ortho_tile import FIELDS, OrthoConfig, OrthoTile
+from groundshift.products.ortho.plan import OrthoPlan, plan_ortho
+from groundshift.products.ortho.tile import FIELDS, OrthoConfig, OrthoTile
 
 if TYPE_CHECKING:
     from distributed import Client

@@ -23,13 +23,13 @@ from groundshift.model.displacement import COMPONENTS, COVARIANCES, displacement
 from groundshift.model.points import series
 from groundshift.model.reason import Reason
 from groundshift.model.stations import StationVelocities
-from groundshift.products.fuse_channels import Fusible, Interval
-from groundshift.products.fuse_config import FuseConfig
-from groundshift.products.fuse_grid import fuse_grid
-from groundshift.products.fuse_solve import Problem, ReduceTile, Shared, SolveTile, make_groups, solve_shared
-from groundshift.products.fuse_sources import OpticalMap, RadarPoints
-from groundshift.products.fuse_stations import Levelling, ModelField, Stations
-from groundshift.products.ortho_plan import model_record
+from groundshift.products.fuse.channels import Fusible, Interval
+from groundshift.products.fuse.config import FuseConfig
+from groundshift.products.fuse.grid import fuse_grid
+from groundshift.products.fuse.solve import Problem, ReduceTile, Shared, SolveTile, make_groups, solve_shared
+from groundshift.products.fuse.sources import OpticalMap, RadarPoints
+from groundshift.products.fuse.stations import ModelField, Stations
+from groundshift.products.ortho.plan import model_record
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -37,17 +37,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAP_NAME, PICTURE_NAME, RECORD_NAME = "displacement.tif", "quicklook.png", "record.json"
-__all__ = [
-    "FuseConfig",
-    "Interval",
-    "Levelling",
-    "ModelField",
-    "OpticalMap",
-    "RadarPoints",
-    "Stations",
-    "fuse",
-    "fuse_series",
-]
 
 
 def fuse(
@@ -73,8 +62,8 @@ def fuse(
     Parameters
     ----------
     sources
-        :class:`~groundshift.products.fuse_sources.OpticalMap`, :class:`~groundshift.products.fuse_sources.RadarPoints`,
-        :class:`~groundshift.products.fuse_stations.Stations`, `Levelling` and `ModelField`, any number.
+        :class:`~groundshift.products.fuse.sources.OpticalMap`, :class:`~groundshift.products.fuse.sources.RadarPoints`,
+        :class:`~groundshift.products.fuse.stations.Stations`, `Levelling` and `ModelField`, any number.
     start, end
         Days between which the ground moved, such as those around an earthquake; needed for radar series and for series
         of stations. Not for velocities.

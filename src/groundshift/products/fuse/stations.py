@@ -15,8 +15,8 @@ from groundshift.geodesy.velocity_model import VelocityField
 from groundshift.grid.tiles import Box
 from groundshift.model.displacement import COMPONENTS
 from groundshift.model.stations import StationSeries, StationVelocities
-from groundshift.products.fuse_channels import Channel, Interval, cell_numbers
-from groundshift.products.fuse_config import LEVELLING, SourceErrors
+from groundshift.products.fuse.channels import Channel, Interval, cell_numbers
+from groundshift.products.fuse.config import LEVELLING, SourceErrors
 
 
 class Places(NamedTuple):
