@@ -14,7 +14,8 @@
     python -m benchmarks fuse [OUT]                  simulated earthquakes in three dimensions: tables, pictures
     python -m benchmarks gallery yahtse|kaiserberg|farmland|submetre DATA OUT [METHOD]
 
-`groundshift bench optical FOLDER` scores a method on pairs with known truth.
+Others have options of their own: `python -m benchmarks.store`, `benchmarks.explorer`, `benchmarks.egms` and
+`benchmarks.calibrate`. `groundshift bench optical FOLDER` scores a method on pairs with known truth.
 """
 
 from __future__ import annotations

@@ -19,14 +19,14 @@ from groundshift.io import read_map
 from groundshift.io.gnss.table import read_station_table
 from groundshift.products.calibrate import calibrate_points
 from groundshift.products.ortho import make_ortho, velocity_field
-from groundshift.synth.points.options import read_strip_options
+from groundshift.synth.points.options import StripOptions
 from groundshift.synth.points.write import HELD_OUT, STATIONS, true_velocity, write_strip
 
 RADIUS = 1500.0  # m
 
 
 def main(folder: Path, seed: int = 0) -> None:
-    options = read_strip_options(None, seed=seed)
+    options = StripOptions(seed=seed)
     paths = write_strip(folder, options)
     stations, held_out = (read_station_table(folder / name) for name in (STATIONS, HELD_OUT))
     calibrated = calibrate_points(paths, folder / "l2b", gnss=stations)

@@ -139,7 +139,7 @@ class Explorer {
       try {
         if (!this.shapes.has(layer.id)) {
           const data = await api.features(layer);
-          this.shapes.set(layer.id, layer.kind === "stations" ? withArrows(data) : data);
+          this.shapes.set(layer.id, layer.kind === "stations" ? withArrows(data, layer.bounds) : data);
         }
         if (this.state.visible.has(layer.id)) this.view.shapes(layer.id, layer, this.shapes.get(layer.id)!);
         this.legend();
@@ -438,16 +438,10 @@ class Explorer {
   }
 }
 
-/** Stations with a line for their horizontal velocity: 1 mm/yr is a twentieth of a degree. */
-function withArrows(data: GeoJSON.FeatureCollection): GeoJSON.FeatureCollection {
-  const arrows: GeoJSON.Feature[] = [];
-  for (const { geometry, properties } of data.features) {
-    if (geometry.type !== "Point" || properties?.east === undefined || properties.north === undefined) continue;
-    const [x, y] = geometry.coordinates;
-    const wide = 0.05 / Math.cos((y * Math.PI) / 180);
-    arrows.push({ type: "Feature", properties: { ...properties, width: 1.4 }, geometry: { type: "LineString", coordinates: [[x, y], [x + properties.east * wide, y + properties.north * 0.05]] } });
-  }
-  return { type: "FeatureCollection", features: [...arrows, ...data.features] };
+/** Stations with arrows for their horizontal velocity. */
+function withArrows(data: GeoJSON.FeatureCollection, bounds: number[]): GeoJSON.FeatureCollection {
+  const moving = data.features.filter(({ geometry, properties }) => geometry.type === "Point" && properties?.east != null && properties.north != null);
+  return { type: "FeatureCollection", features: [...asArrows({ type: "FeatureCollection", features: moving }, bounds).features, ...data.features] };
 }
 
 /** Points with motion as arrows, the longest of which is a twentieth of the map. */
@@ -461,7 +455,7 @@ function asArrows(data: GeoJSON.FeatureCollection, bounds: number[]): GeoJSON.Fe
     const [x, y] = (feature.geometry as GeoJSON.Point).coordinates;
     const at = (along: number, across: number): number[] => [x + ((east * along - north * across) * scale) / squeeze, y + (north * along + east * across) * scale];
     const coordinates = [[at(0, 0), at(1, 0)], [at(0.7, 0.14), at(1, 0), at(0.7, -0.14)]];
-    return { type: "Feature", properties: { width: 1.3 }, geometry: { type: "MultiLineString", coordinates } };
+    return { type: "Feature", properties: { ...feature.properties, width: 1.3 }, geometry: { type: "MultiLineString", coordinates } };
   });
   return { type: "FeatureCollection", features };
 }

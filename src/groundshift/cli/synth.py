@@ -120,13 +120,22 @@ def stack(
     ] = None,
 ) -> None:
     """Make a Sentinel-1 stack with its truth: persistent and distributed scatterers, motion, atmosphere, heights."""
-    from groundshift.synth.radar.options import read_options
+    from groundshift.synth.given import options_from
+    from groundshift.synth.radar.options import StackOptions
     from groundshift.synth.radar.picture import draw_stack
     from groundshift.synth.radar.scene import KINDS
     from groundshift.synth.radar.stack import write_layout, write_simulation
 
-    chosen = read_options(
-        options, lines=size, pixels=size, dates=dates, interval=interval, missing=missing, orbit=orbit, seed=seed
+    chosen = options_from(
+        StackOptions,
+        options,
+        lines=size,
+        pixels=size,
+        dates=dates,
+        interval=interval,
+        missing=missing,
+        orbit=orbit,
+        seed=seed,
     )
     simulation = write_simulation(out, chosen)
     written = write_layout(out, layout.value)
@@ -156,19 +165,17 @@ def points(
     seed: Annotated[
         int | None, typer.Option(help="Of everything that is drawn; 0 if not given.", show_default=False)
     ] = None,
-    layout: Annotated[
-        LayoutName, typer.Option(help="Also write the stack as another program would.")
-    ] = LayoutName.ZARR,
     options: Annotated[
         Path | None,
         typer.Option(help="JSON file of more options (see the documentation); those above win.", show_default=False),
     ] = None,
 ) -> None:
     """Make a strip of a continent: points of ascending and descending tracks (L2a), GNSS stations, and the truth."""
-    from groundshift.synth.points.options import read_strip_options
+    from groundshift.synth.given import options_from
+    from groundshift.synth.points.options import StripOptions
     from groundshift.synth.points.write import write_strip
 
-    chosen = read_strip_options(options, tracks=tracks, bursts=bursts, density=density, dates=dates, seed=seed)
+    chosen = options_from(StripOptions, options, tracks=tracks, bursts=bursts, density=density, dates=dates, seed=seed)
     paths = write_strip(out, chosen)
     typer.echo(
         f"{len(paths)} point sets of level L2a, {chosen.stations.count} stations, strip.json and strip.png in {out}"

@@ -261,8 +261,8 @@ def _said(field: VelocityField | None, config: CalibrateConfig) -> dict[str, Any
     """What is said of the calibration in the provenance of each point set."""
     model = None
     if field is not None:
-        stations = len(field.stations) if isinstance(field, VelocityModel) else None
-        model = {"frame": field.frame, "source": field.source, "stations": stations}
+        names = field.stations.name.tolist() if isinstance(field, VelocityModel) else None
+        model = {"frame": field.frame, "source": field.source, "station_names": names}
     return {"model": model, "cutoff_km": config.cutoff, "software": f"groundshift {version('groundshift')}"}
 
 

@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import datetime
-import json
-from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
-
-from groundshift.errors import ConfigurationError
 
 
 class _Options(BaseModel):
@@ -82,22 +77,3 @@ class StripOptions(_Options):
     motion: MotionOptions = MotionOptions()
     errors: ErrorOptions = ErrorOptions()
     stations: StationOptions = StationOptions()
-
-
-def read_strip_options(path: str | Path | None, **given: Any) -> StripOptions:
-    """Options from a JSON file, if there is one, and from those given that are not None, which win.
-
-    Raises
-    ------
-    ConfigurationError
-        If the file cannot be read.
-    """
-    try:
-        read = {} if path is None else json.loads(Path(path).read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigurationError(
-            f"{path} cannot be read as JSON ({error}); expected the fields of StripOptions"
-        ) from error
-    if not isinstance(read, dict):
-        raise ConfigurationError(f"{path} holds a {type(read).__name__}; expected an object of fields of StripOptions")
-    return StripOptions.model_validate(read | {name: each for name, each in given.items() if each is not None})

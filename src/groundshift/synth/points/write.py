@@ -11,8 +11,9 @@ from groundshift.errors import InputError
 from groundshift.io.files import write_json
 from groundshift.io.gnss.table import write_station_table
 from groundshift.io.points import write_points
+from groundshift.synth.given import options_from
 from groundshift.synth.points.motion import ground_velocity, metres
-from groundshift.synth.points.options import StripOptions, read_strip_options
+from groundshift.synth.points.options import StripOptions
 from groundshift.synth.points.picture import StripPicture
 from groundshift.synth.points.stations import strip_stations
 from groundshift.synth.points.strip import Frame, frames, simulate_burst
@@ -58,7 +59,7 @@ def read_strip(folder: str | Path) -> StripOptions:
     path = Path(folder) / OPTIONS
     if not path.is_file():
         raise InputError(f"{folder} has no {OPTIONS}; expected a folder that groundshift synth points made")
-    return read_strip_options(path)
+    return options_from(StripOptions, path)
 
 
 def true_velocity(options: StripOptions, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:

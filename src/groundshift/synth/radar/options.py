@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import datetime
-import json
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from groundshift.errors import ConfigurationError
 from groundshift.synth.earthquakes import Weight
 
 Orbit = Literal["ascending", "descending"]
@@ -154,24 +151,3 @@ class StackOptions(_Options):
     scatterers: ScattererOptions = ScattererOptions()
     motion: MotionOptions = MotionOptions()
     atmosphere: AtmosphereOptions = AtmosphereOptions()
-
-
-def read_options(path: str | Path | None, **given: Any) -> StackOptions:
-    """Options from a JSON file, if there is one, and from those given that are not None, which win.
-
-    Raises
-    ------
-    ConfigurationError
-        If the file cannot be read.
-    """
-    try:
-        read = {} if path is None else json.loads(Path(path).read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigurationError(
-            f"{path} cannot be read as JSON ({error}); expected the fields of StackOptions"
-        ) from error
-    if not isinstance(read, dict):
-        raise ConfigurationError(
-            f"{path} holds a {type(read).__name__}; expected an object with the fields of StackOptions"
-        )
-    return StackOptions.model_validate(read | {name: each for name, each in given.items() if each is not None})
