@@ -5,7 +5,7 @@ import pytest
 from pyproj import Transformer
 from scipy.spatial import cKDTree
 
-from groundshift.errors import ConfigurationError, InputError
+from groundshift.errors import ConfigurationError, InputError, RunError
 from groundshift.geodesy.velocity_model import Velocity
 from groundshift.grid.tiles import Box
 from groundshift.kernels.cell_series import solve_looks
@@ -14,6 +14,7 @@ from groundshift.model.displacement import check, components
 from groundshift.model.points import dates, series
 from groundshift.model.stations import build_velocities
 from groundshift.products.fuse import (
+    MAP_NAME,
     FuseConfig,
     Interval,
     Levelling,
@@ -23,6 +24,7 @@ from groundshift.products.fuse import (
     Stations,
     fuse,
     fuse_series,
+    solve,
 )
 from groundshift.products.fuse.config import SourceErrors
 from groundshift.products.fuse.grid import fuse_grid
@@ -124,6 +126,28 @@ def test_tiles_and_executors_agree(sources, grid, fused):
     for name in fused.data_vars:
         np.testing.assert_array_equal(small[name], again[name])
         np.testing.assert_allclose(small[name], fused[name], rtol=1e-3, atol=1e-5)
+
+
+def test_a_run_that_was_stopped_goes_on_from_its_tiles(sources, grid, tmp_path, monkeypatch):
+    every, config = [sources["optical"], *sources["radar"], sources["stations"]], FuseConfig(tile=25)
+    fuse(every, grid=grid, config=config, out=tmp_path / "whole", **DAYS)
+    whole, solved = solve.SolveTile.__call__, []
+
+    def failing(self, tile):
+        if len(solved) == 4:
+            raise OSError("no space left")
+        solved.append(tile.index)
+        return whole(self, tile)
+
+    monkeypatch.setattr(solve.SolveTile, "__call__", failing)
+    with pytest.raises(RunError, match="start the same command again"):
+        fuse(every, grid=grid, config=config, out=tmp_path / "out", **DAYS)
+    assert not (tmp_path / "out" / MAP_NAME).exists()
+    again = []
+    monkeypatch.setattr(solve.SolveTile, "__call__", lambda self, tile: again.append(tile.index) or whole(self, tile))
+    fuse(every, grid=grid, config=config, out=tmp_path / "out", **DAYS)
+    assert sorted(solved + again) == list(range(9))
+    assert (tmp_path / "out" / MAP_NAME).read_bytes() == (tmp_path / "whole" / MAP_NAME).read_bytes()
 
 
 def test_outliers_count_for_less(sources, made, grid, truth):

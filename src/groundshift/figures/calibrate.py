@@ -20,6 +20,8 @@ from groundshift.figures.style import (
 )
 from groundshift.model.stations import COMPONENTS, StationVelocities
 
+_PANEL = 200.0  # typographic points: about the side of a map
+
 
 def calibrate_figure(
     places: np.ndarray, descending: np.ndarray, before: np.ndarray, after: np.ndarray, report: dict[str, Any]
@@ -40,10 +42,11 @@ def calibrate_figure(
     figure = new_figure(14, 8)
     panels = figure.subplots(2, 3, width_ratios=(1, 1, 0.8))
     shift = places - places.min(axis=0)
+    size = float(np.clip(_PANEL**2 / max(descending.sum(), (~descending).sum(), 1), 9, 150))
     for row, (name, side) in enumerate((("ascending", ~descending), ("descending", descending))):
         for column, (what, values) in enumerate((("before", before), ("after", after))):
             limit = symmetric_limit(values)
-            drawn = panels[row, column].scatter(*shift[side].T, c=values[side], s=9, cmap=DIVERGING, vmin=-limit,
+            drawn = panels[row, column].scatter(*shift[side].T, c=values[side], s=size, cmap=DIVERGING, vmin=-limit,
                                                 vmax=limit, marker="s", linewidths=0)  # fmt: skip
             panels[row, column].set(xlim=(-0.03 * np.ptp(shift[:, 0]), 1.03 * np.ptp(shift[:, 0])),
                                     ylim=(-0.03 * np.ptp(shift[:, 1]), 1.03 * np.ptp(shift[:, 1])))  # fmt: skip
