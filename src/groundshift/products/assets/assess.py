@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from groundshift.products.assets.collect import Collected, collect_points
 from groundshift.products.assets.config import AssetConfig
 from groundshift.products.assets.geometry import Assets, prepare_assets
 from groundshift.products.assets.judge import LEVEL_NAMES, NOT_SEEN, QUANTITIES, Judgement, judge, unit_of
+from groundshift.products.assets.record import Assessment
 from groundshift.products.assets.sheet import sheet_content
 from groundshift.products.assets.units import AllUnits, make_units
 
@@ -38,20 +38,6 @@ MAP_NAME, REPORT_NAME, PICTURE_NAME, SHEETS_NAME = "assets.geojson", "report.jso
 _NEEDED = ("easting", "northing", "mean_velocity", "mean_velocity_std", "displacement")
 _AROUND = 2000.0  # m
 _KINDS = {BEND: "bend", STEP: "step"}
-
-
-@dataclass(frozen=True, eq=False)
-class Assessment:
-    """What was found of all assets."""
-
-    table: Features  # one row an asset, the worst first; columns are those of `docs/assets.md`
-    segments: Features  # one row a segment that is seen
-    assets: Assets
-    collected: Collected
-    units: AllUnits
-    judgement: Judgement
-    config: AssetConfig
-    report: dict[str, Any]  # numbers of the run
 
 
 def assess_assets(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import shapely
@@ -11,10 +11,8 @@ from groundshift.figures.assets import Curve, SheetContent
 from groundshift.kernels.series_fields import YEAR, seasonal_design
 from groundshift.kernels.series_tests import BEND
 from groundshift.products.assets.judge import LEVEL_NAMES, QUANTITIES, unit_of
+from groundshift.products.assets.record import Assessment
 from groundshift.products.assets.units import Units
-
-if TYPE_CHECKING:
-    from groundshift.products.assets.assess import Assessment
 
 _MARGIN = 60.0  # m: around the asset, on the map
 
