@@ -10,17 +10,18 @@ import xarray as xr
 
 from groundshift.figures.fusion import fusion_figure
 from groundshift.figures.style import save_figure
-from groundshift.io import read_map, write_json
+from groundshift.io import write_json
 from groundshift.products.fuse import MAP_NAME, PICTURE_NAME, OpticalMap, RadarPoints, Stations, fuse
+from groundshift.products.fuse.grid import fuse_grid
 from groundshift.synth.three_dimensions import (
     OPTICAL_NAME,
     RADAR_NAMES,
-    TRUTH_NAME,
     EarthquakeOptions,
     write_earthquake,
 )  # fmt: skip
 
 _COMPONENTS = ("east", "north", "up")
+_CELL = 200.0  # m: four pixels of the optical map
 
 
 class Fused(NamedTuple):
@@ -30,20 +31,22 @@ class Fused(NamedTuple):
     report: list[str]
 
 
-def run_fusion(out: str | Path, *, seed: int = 0, side: float = 32_000.0, pixel: float = 200.0) -> Fused:
+def run_fusion(out: str | Path, *, seed: int = 0, side: float = 32_000.0) -> Fused:
     """Simulate an earthquake on an oblique fault, fuse all that saw it, and hold the result against the truth.
 
     Parameters
     ----------
-    side, pixel
-        Of the area and its cells, m.
+    side
+        Of the area, m; a whole number of cells.
     """
     out = Path(out)
-    made = write_earthquake(out, EarthquakeOptions(seed=seed, side=side, pixel=pixel, length=0.58 * side))
+    made = write_earthquake(out, EarthquakeOptions(seed=seed, side=side, length=0.58 * side))
     radar = [RadarPoints(out / name) for name in RADAR_NAMES]
     optical, stations = OpticalMap(out / OPTICAL_NAME), Stations(made.stations)
-    days = {"start": made.optical.attrs["date_pre"], "end": made.optical.attrs["date_post"], "grid": made.grid}
-    truth = read_map(out / TRUTH_NAME)
+    grid = fuse_grid([optical], cell=_CELL)
+    days = {"start": made.optical.attrs["date_pre"], "end": made.optical.attrs["date_post"], "grid": grid}
+    rows, columns = tuple(grid.shape)
+    truth = made.truth.reshape(3, rows, made.grid.shape.y // rows, columns, made.grid.shape.x // columns).mean((2, 4))
     scores = {
         "radar": _errors(fuse(radar, **days), truth),
         "optical": _errors(fuse([optical], **days), truth),
@@ -55,13 +58,13 @@ def run_fusion(out: str | Path, *, seed: int = 0, side: float = 32_000.0, pixel:
     return Fused(out / MAP_NAME, [_said(name, errors) for name, errors in scores.items()])
 
 
-def _errors(found: xr.Dataset, truth: xr.Dataset) -> dict[str, float]:
+def _errors(found: xr.Dataset, truth: np.ndarray) -> dict[str, float]:
     """Root mean square error of each component in metres; that of a component which is not there is its motion."""
     out = {}
-    for name in _COMPONENTS:
-        error = found.get(name, 0.0) - truth[name]
-        out[name] = float(np.sqrt(np.nanmean(np.square(error.values))))
-        out[f"{name}_measured"] = float(np.isfinite(found[name].values).mean()) if name in found else 0.0
+    for name, true in zip(_COMPONENTS, truth, strict=True):
+        value = found[name].values if name in found else np.zeros_like(true)
+        out[name] = float(np.sqrt(np.nanmean((value - true) ** 2)))
+        out[f"{name}_measured"] = float(np.isfinite(value).mean()) if name in found else 0.0
     return out
 
 
