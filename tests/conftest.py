@@ -1,8 +1,11 @@
 """What all tests share: the folder of shared data beside the checkout."""
 
+import os
 from pathlib import Path
 
 import pytest
+
+os.environ.setdefault("DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT", "180s")  # workers start slowly on a busy machine
 
 SHARED = Path(__file__).parents[2] / "shared"
 
