@@ -9,8 +9,8 @@ from distributed import LocalCluster
 from groundshift.errors import RunError
 from groundshift.io.egms import write_egms
 from groundshift.io.points import read_points, write_points
-from groundshift.products.calibrate import run as module
 from groundshift.products.calibrate import CalibrateConfig, calibrate_points
+from groundshift.products.calibrate import run as module
 from groundshift.synth.points.options import StationOptions, StripOptions
 from groundshift.synth.points.stations import strip_stations
 from groundshift.synth.points.strip import frames, simulate_burst

@@ -11,8 +11,8 @@ from groundshift.engine import FolderStore, run
 from groundshift.errors import RunError
 from groundshift.io.points import read_points, write_points
 from groundshift.model.points import series
-from groundshift.products.ortho import plan as ortho_plan
 from groundshift.products.ortho import OrthoConfig, make_ortho, ortho_tables
+from groundshift.products.ortho import plan as ortho_plan
 from groundshift.products.ortho.plan import plan_ortho
 from tests.reference.tracks import track
 
