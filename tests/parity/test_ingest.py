@@ -65,13 +65,14 @@ def test_a_cluster_makes_the_same_store(folder, expected, tmp_path):
 
 
 def test_a_killed_worker_loses_nothing(folder, expected, tmp_path):
-    killed = []
+    before, killed = set(psutil.Process().children(recursive=True)), []
 
     def kill_once(done, total):
-        workers = psutil.Process().children(recursive=True)
         if not killed and done >= 2:
-            killed.append(workers[0].pid)
-            workers[0].send_signal(signal.SIGKILL)
+            started = [each for each in psutil.Process().children(recursive=True) if each not in before]
+            (worker,) = [each for each in started if not any("resource_tracker" in word for word in each.cmdline())]
+            killed.append(worker.pid)
+            worker.send_signal(signal.SIGKILL)
 
     ingest([folder], tmp_path / "store", executor="processes", workers=1, progress=kill_once)
     assert killed
