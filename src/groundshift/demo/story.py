@@ -12,13 +12,13 @@ from groundshift.io.files import write_text
 
 log = logging.getLogger(__name__)
 
-REPORT_NAME, MAP_FOLDER = "report.txt", "map"
+REPORT_NAME = "report.txt"
 PAIR, TOWN, FUSED = "earthquake", "town", "fused"
 """Folders of the chapters."""
 
 
 def run_demo(out: str | Path, *, method: str = "auto", seed: int = 1) -> str:
-    """Simulate and measure all chapters, each in a folder of its own, and write the map as a page to host.
+    """Simulate and measure all chapters, each in a folder of its own.
 
     Returns
     -------

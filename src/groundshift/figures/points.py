@@ -8,9 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from groundshift.figures.style import DIVERGING, FIRST, SECOND, TRUTH, new_figure, scale_bar, symmetric_limit
+from groundshift.kernels.series_fields import YEAR, seasonal_design
 from groundshift.model.points import dates, series
-
-_YEAR = 365.0  # days, as in the fields
 
 
 def points_figure(table: pa.Table) -> Figure:
@@ -80,13 +79,8 @@ def _examples(table: pa.Table) -> dict[str, int]:
 
 def _fitted(days: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Days, and the model of a series on them, mm."""
-    years = (days - days[0]) / np.timedelta64(1, "D") / _YEAR
+    years = (days - days[0]) / np.timedelta64(1, "D") / YEAR
     fine = np.arange(days[0], days[-1] + np.timedelta64(1, "D"))
     there = np.isfinite(values)
-    found = np.linalg.lstsq(_design(years[there]), values[there].astype(np.float64), rcond=None)[0]
-    return fine, _design((fine - days[0]) / np.timedelta64(1, "D") / _YEAR) @ found
-
-
-def _design(years: np.ndarray) -> np.ndarray:
-    angle = 2 * np.pi * years
-    return np.stack([np.ones_like(years), years, years**2, years**3, np.cos(angle), np.sin(angle)], axis=1)
+    found = np.linalg.lstsq(seasonal_design(years[there]), values[there].astype(np.float64), rcond=None)[0]
+    return fine, seasonal_design((fine - days[0]) / np.timedelta64(1, "D") / YEAR) @ found

@@ -17,8 +17,8 @@ from groundshift.geodesy.midas import midas_rate
 from groundshift.geodesy.noise import Noise, coloured_fit
 from groundshift.kernels.robust import nmad, robust_fit
 from groundshift.model.stations import COMPONENTS, StationSeries, StationVelocities, build_velocities
+from groundshift.model.units import YEAR
 
-YEAR = 365.25
 """Days."""
 
 _DECAYS = np.geomspace(5, 1000, 12)  # days that are tried

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from groundshift.errors import InputError
-
-YEAR = 365.25  # days
+from groundshift.model.units import YEAR
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ import numba
 import numpy as np
 
 from groundshift.errors import InputError
-from groundshift.insar.geometry import YEAR
+from groundshift.model.units import YEAR
 
 _DAMPING = 1e-9  # of the largest diagonal entry: far below data, and picks the smallest velocities where there are none
 

@@ -11,11 +11,11 @@ from pyproj import Geod, Transformer
 
 from groundshift.errors import InputError
 from groundshift.grid.tiles import Box, tile_plan
-from groundshift.insar.geometry import YEAR
 from groundshift.insar.inversion import find_triplets
 from groundshift.io.interferograms import Interferograms
 from groundshift.kernels.robust import robust_fit
 from groundshift.kernels.series_fields import series_fields
+from groundshift.model.units import YEAR
 
 _SIDE = 128  # pixels of a box of the survey
 _SAMPLE = 100_000  # pixels of the survey, about

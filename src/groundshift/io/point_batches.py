@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from groundshift.errors import InputError
-from groundshift.io.egms import read_egms
+from groundshift.io.egms import read_batches, read_egms
+from groundshift.io.points import read_point_batches, read_points
 from groundshift.model.points import Header, header
 
 _ROWS = 65_536
@@ -27,6 +28,20 @@ class PointParts(NamedTuple):
     bounds: np.ndarray  # float64 (parts, 4): least easting, least northing, largest easting, largest northing
 
 
+def read_any_points(path: str | Path) -> pa.Table:
+    """A point set on disk: a product of EGMS (.zip, .csv) or GeoParquet; see what reads either for its errors."""
+    return read_egms(path) if _is_egms(path) else read_points(path)
+
+
+def read_any_batches(path: str | Path) -> Iterator[pa.Table]:
+    """The same, a part at a time."""
+    return read_batches(path) if _is_egms(path) else read_point_batches(path)
+
+
+def _is_egms(path: str | Path) -> bool:
+    return Path(path).suffix.lower() in (".zip", ".csv")
+
+
 def point_parts(source: str | Path | pa.Table) -> PointParts:
     """What a point set on disk or in memory holds. Points of GeoParquet stay on disk; a product of EGMS (.zip, .csv) is
     read into memory.
@@ -38,7 +53,7 @@ def point_parts(source: str | Path | pa.Table) -> PointParts:
     ContractError
         If it holds no point set.
     """
-    if not isinstance(source, pa.Table) and Path(source).suffix.lower() in (".zip", ".csv"):
+    if not isinstance(source, pa.Table) and _is_egms(source):
         return point_parts(read_egms(source))._replace(name=Path(source).name)
     if isinstance(source, pa.Table):
         record = header(source)

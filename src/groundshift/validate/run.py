@@ -17,11 +17,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from groundshift.engine.progress import reporting
 from groundshift.errors import ConfigurationError, InputError
 from groundshift.io import read_line, read_map, read_mask
-from groundshift.io.egms import read_egms
 from groundshift.io.features import read_features
 from groundshift.io.files import write_json, write_text
 from groundshift.io.gnss.files import read_gnss
-from groundshift.io.points import read_points
+from groundshift.io.point_batches import read_any_points
 from groundshift.model.points import header
 from groundshift.model.stations import StationSeries, StationVelocities
 from groundshift.validate import checks
@@ -77,7 +76,7 @@ def validate(config: ValidationConfig, out: str | Path) -> list[Check]:
     """
     if not config.points and config.map is None:
         raise ConfigurationError("there is nothing to check; give points, or a displacement map with --map")
-    tables = [_points(path) for path in config.points]
+    tables = [read_any_points(path) for path in config.points]
     planned = [*_point_checks(config, tables), *_map_checks(config)]
     made: list[Check] = []
     missing: list[str] = []
@@ -124,7 +123,7 @@ def _point_checks(config: ValidationConfig, tables: list[pa.Table]) -> list[Plan
     stations, benchmarks = (_given(_velocities, path, config) for path in (config.stations, config.levelling))
     series = [_series(path, config) for path in config.station_series]
     cover, known = (_given(read_features, path) for path in (config.land_cover, config.inventory))
-    other = _given(_points, config.other)
+    other = _given(read_any_points, config.other)
     size, rate = config.cell, config.detection_rate
     return [
         ("Velocity against GNSS", "--stations",
@@ -184,10 +183,6 @@ def _noise(table: pa.Table, name: str, count: int) -> Check:
         return check
     key = "noise-" + "".join(c if c.isalnum() else "-" for c in Path(name).stem)
     return replace(check, key=key, title=f"{check.title}, {Path(name).stem}")
-
-
-def _points(path: Path) -> pa.Table:
-    return read_egms(path) if path.suffix.lower() in (".zip", ".csv") else read_points(path)
 
 
 def _velocities(path: Path, config: ValidationConfig) -> StationVelocities:

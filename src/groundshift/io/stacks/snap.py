@@ -32,6 +32,7 @@ from groundshift.io.stacks.lazy import Windows, complex_of
 from groundshift.io.stacks.orbits import Orbit, Timing
 from groundshift.io.stacks.parts import Image, Parts, track_of
 from groundshift.io.stacks.supplement import Supplement
+from groundshift.model.radar_stack import SENTINEL1_WAVELENGTH
 
 LIGHT = 299_792_458.0
 """Metres a second."""
@@ -190,7 +191,7 @@ def _from_height_to_phase(
             if match and "slant_range" in attributes and "incidence" in layers:
                 middle = tuple(size // 2 for size in band().shape)
                 sine = np.sin(np.radians(float(layers["incidence"][middle].compute())))
-                wavelength = attributes.get("wavelength", 0.055465763)
+                wavelength = attributes.get("wavelength", SENTINEL1_WAVELENGTH)
                 per_metre = 4 * np.pi / wavelength / (attributes["slant_range"] * sine)
                 found[band_date(match)] = float(band()[middle]) / per_metre
     return found

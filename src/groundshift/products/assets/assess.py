@@ -21,6 +21,7 @@ from groundshift.io.files import write_json
 from groundshift.io.point_batches import point_batches, point_parts
 from groundshift.kernels.series_tests import BEND, STEP
 from groundshift.model.points import COMPONENTS, header
+from groundshift.model.units import YEAR
 from groundshift.products.assets.collect import Collected, collect_points
 from groundshift.products.assets.config import AssetConfig
 from groundshift.products.assets.geometry import Assets, prepare_assets
@@ -141,7 +142,7 @@ def _chain(head: pa.Table | None, rest: Iterable[pa.Table]) -> Iterable[pa.Table
 def _table(assets: Assets, units: AllUnits, verdict: Judgement, collected: Collected) -> Features:
     every, dates = units.assets, collected.header.dates
     count, seen = len(assets), every.asset
-    years = (dates[-1] - dates[0]).astype(int) / 365.25
+    years = (dates[-1] - dates[0]).astype(int) / YEAR
 
     def spread(values: Any, *, empty: Any = np.nan) -> np.ndarray:
         values = np.asarray(values)

@@ -14,6 +14,7 @@ from groundshift.errors import InputError
 from groundshift.kernels.robust import nmad
 from groundshift.kernels.series_fields import series_fields
 from groundshift.model.points import Header, header
+from groundshift.model.units import YEAR
 from groundshift.products.assets.config import AssetConfig
 from groundshift.products.assets.geometry import Assets, Members, find_members
 
@@ -134,7 +135,7 @@ def _filled(series: np.ndarray, dates: np.ndarray, velocity: np.ndarray) -> np.n
     missing = ~np.isfinite(series)
     if not missing.any():
         return series
-    years = (dates - dates[0]).astype(float) / 365.25
+    years = (dates - dates[0]).astype(float) / YEAR
     line = velocity[:, None] * years
     rest = np.where(missing, 0.0, series - line)
     level = rest.sum(axis=1) / np.maximum((~missing).sum(axis=1), 1)

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import stats
 
 from groundshift.kernels.series_tests import BEND
+from groundshift.model.units import YEAR
 from groundshift.products.assets.collect import RateNoise
 from groundshift.products.assets.config import AssetConfig, Levels
 from groundshift.products.assets.units import AllUnits, Units
@@ -52,7 +53,7 @@ def judge(units: AllUnits, noise: RateNoise, dates: np.ndarray, config: AssetCon
     levels = config.levels
     count = len(units.assets)
     free = max(len(dates) - 5, 1)
-    years = (dates[-1] - dates[0]).astype(int) / 365.25
+    years = (dates[-1] - dates[0]).astype(int) / YEAR
     every, between = units.assets, units.differences
     own = np.arange(count)
     pair = np.searchsorted(every.asset, between.asset)

@@ -10,6 +10,7 @@ import shapely
 from groundshift.figures.assets import Curve, SheetContent
 from groundshift.kernels.series_fields import YEAR, seasonal_design
 from groundshift.kernels.series_tests import BEND
+from groundshift.model.units import YEAR as JULIAN
 from groundshift.products.assets.judge import LEVEL_NAMES, QUANTITIES, unit_of
 from groundshift.products.assets.record import Assessment
 from groundshift.products.assets.units import Units
@@ -32,7 +33,7 @@ def sheet_content(assessment: Assessment, rank: int) -> SheetContent:
     units, verdict, near = assessment.units, assessment.judgement, assessment.collected.near
     seen = int(np.searchsorted(units.assets.asset, asset))
     dates = assessment.collected.header.dates
-    years = (dates[-1] - dates[0]).astype(int) / 365.25
+    years = (dates[-1] - dates[0]).astype(int) / JULIAN
     mine = near.members.asset == asset
     own = near.members.point[mine]
     geometry = assessment.assets.geometry[asset]

@@ -28,10 +28,9 @@ from groundshift.figures.style import save_figure
 from groundshift.geodesy.frames import to_frame
 from groundshift.geodesy.velocity_field import GridField, grid_to_frame, interpolate, sample_field
 from groundshift.geodesy.velocity_model import VelocityField, VelocityModel, fit_velocity_model
-from groundshift.io.egms import read_batches
 from groundshift.io.files import write_json
-from groundshift.io.point_batches import point_parts
-from groundshift.io.points import read_point_batches, write_points
+from groundshift.io.point_batches import point_parts, read_any_batches
+from groundshift.io.points import write_points
 from groundshift.kernels.series_fields import YEAR
 from groundshift.model.points import dates, series
 from groundshift.model.stations import StationVelocities
@@ -149,7 +148,7 @@ class ApplySurface:
         return {"mean_before": np.array(totals[1] / points), "mean_after": np.array(totals[2] / points)}
 
     def _calibrated(self, burst: int, totals: np.ndarray) -> Iterator[pa.Table]:
-        for table in _batches(self.paths[burst]):
+        for table in read_any_batches(self.paths[burst]):
             places = np.column_stack([table["easting"].to_numpy(), table["northing"].to_numpy()])
             after = apply_surface(
                 table, self.surfaces.at(burst, places, self.unknowns), _projected(table, places, self.grid), self.said
@@ -200,11 +199,6 @@ def _projected(table: pa.Table, places: np.ndarray, grid: VelocityGrid | None) -
         return None
     look = np.stack([table[name].to_numpy() for name in ("los_east", "los_north", "los_up")], 1)
     return (interpolate(grid, places) * look).sum(axis=1)
-
-
-def _batches(path: str) -> Iterator[pa.Table]:
-    egms = Path(path).suffix.lower() in (".zip", ".csv")
-    return read_batches(path) if egms else read_point_batches(path)
 
 
 def _targets(paths: Sequence[str | Path], out: Path) -> list[Path]:

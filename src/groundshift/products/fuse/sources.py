@@ -19,10 +19,10 @@ from groundshift.io.point_batches import PointParts, point_batches, point_parts
 from groundshift.kernels.elimination import median_residual
 from groundshift.model.displacement import COMPONENTS
 from groundshift.model.points import series
+from groundshift.model.units import YEAR
 from groundshift.products.fuse.channels import Channel, Fusible, Interval, box_bounds, cell_numbers
 from groundshift.products.fuse.config import OPTICAL, RADAR, RADAR_VELOCITY, Quantity, SourceErrors
 
-_YEAR = 365.25
 _LOOK = ("los_east", "los_north", "los_up")
 
 
@@ -163,13 +163,13 @@ def _factor(data: xr.Dataset, interval: Interval, name: str) -> float:
     if have == interval.quantity:
         return 1.0
     if have == "velocity":
-        return float((interval.end - interval.start) / np.timedelta64(1, "D") / _YEAR)
+        return float((interval.end - interval.start) / np.timedelta64(1, "D") / YEAR)
     first, last = data.attrs["date_pre"], data.attrs["date_post"]
     if not first or not last:
         raise InputError(
             f"{name} does not say its dates, which a velocity needs; write them into date_pre and date_post"
         )
-    return _YEAR / float((np.datetime64(last, "D") - np.datetime64(first, "D")) / np.timedelta64(1, "D"))
+    return YEAR / float((np.datetime64(last, "D") - np.datetime64(first, "D")) / np.timedelta64(1, "D"))
 
 
 def _window(data: xr.Dataset, grid: GeoBox, box: Box) -> tuple[xr.Dataset, np.ndarray | None]:

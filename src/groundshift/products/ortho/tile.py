@@ -17,8 +17,8 @@ from groundshift.io.point_batches import PointParts, point_batches
 from groundshift.kernels.cell_series import add_series, bridged, combine_looks, level_series, solve_looks
 from groundshift.kernels.series_fields import SeriesFields, series_fields
 from groundshift.model.points import series
+from groundshift.model.units import YEAR
 
-_YEAR = 365.25  # days, of velocities of stations
 _LOOK = ("los_east", "los_north", "los_up")
 _NODE = 5_000.0  # m between nodes of the velocity model
 _BLOCK = 8192  # cells that are solved together
@@ -216,7 +216,7 @@ class OrthoTile:
 
     def _take_off_north(self, raster: np.ndarray, look: np.ndarray, gnss: np.ndarray) -> None:
         """Subtract the model's north motion along the looks (tracks, n), in place."""
-        years = ((self.dates - self.dates[0]) / np.timedelta64(1, "D") / _YEAR).astype(np.float32)
+        years = ((self.dates - self.dates[0]) / np.timedelta64(1, "D") / YEAR).astype(np.float32)
         for number, track in enumerate(self.tracks):
             if track.north:
                 raster[number] -= (look[number] * gnss[:, 1]).astype(np.float32)[:, None] * years

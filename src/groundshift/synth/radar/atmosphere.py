@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft
 
+from groundshift.model.units import YEAR
 from groundshift.synth.radar.geometry import AZIMUTH_SPACING, Geometry
-from groundshift.synth.radar.options import YEAR, AtmosphereOptions
+from groundshift.synth.radar.options import AtmosphereOptions
 
 _NODES = 50.0  # m between nodes of the turbulence, about
 _SLOPE = 8 / 3  # of the power spectrum along a line; that of the plane is steeper by 1

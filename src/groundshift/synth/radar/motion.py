@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from groundshift.model.units import YEAR
 from groundshift.synth.radar.geometry import extent
 from groundshift.synth.radar.ground import Buildings, Ground
 from groundshift.synth.radar.hashing import generator_of, uniform
-from groundshift.synth.radar.options import REGIONS, YEAR, MotionOptions, StackOptions
+from groundshift.synth.radar.options import REGIONS, MotionOptions, StackOptions
 
 MOTIONS = ("linear", "acceleration", "seasonal", "thermal", "step")
 """Courses in time. Their fields have mm/yr, mm/yr² and, for the rest, mm."""

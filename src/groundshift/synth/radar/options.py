@@ -14,7 +14,6 @@ Region = Literal["water", "bare", "rural", "urban"]
 Cover = Literal["water", "bare", "pasture", "crops", "forest", "urban"]
 Share = Annotated[float, Field(ge=0, le=1)]
 
-YEAR = 365.25
 """Days."""
 
 REGIONS: tuple[Region, ...] = ("water", "bare", "rural", "urban")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from groundshift.model.units import YEAR
 from groundshift.synth.radar.hashing import GOLDEN, mixed, place_key
-from groundshift.synth.radar.options import YEAR, Coherence
+from groundshift.synth.radar.options import Coherence
 
 _32, _LOW = np.uint64(32), np.uint64(0xFFFFFFFF)
 

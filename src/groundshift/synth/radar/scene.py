@@ -9,12 +9,13 @@ import numpy as np
 from scipy.special import ndtri
 
 from groundshift.model.radar_stack import LAYERS, SENTINEL1_WAVELENGTH
+from groundshift.model.units import YEAR
 from groundshift.synth.radar.atmosphere import Atmosphere, between, make_atmosphere
 from groundshift.synth.radar.geometry import AZIMUTH_SPACING, Geometry
 from groundshift.synth.radar.ground import Buildings, Ground, make_ground
 from groundshift.synth.radar.hashing import generator_of, key_of, uniform
 from groundshift.synth.radar.motion import Motions, course, make_motions
-from groundshift.synth.radar.options import COVERS, REGIONS, YEAR, StackOptions
+from groundshift.synth.radar.options import COVERS, REGIONS, StackOptions
 from groundshift.synth.radar.scatterers import add_points, clutter, coherence_matrix, response, seen
 
 KINDS = ("none", "persistent", "distributed")
