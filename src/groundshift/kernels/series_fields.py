@@ -89,7 +89,7 @@ def _fill(series: np.ndarray, years: np.ndarray, first: float, wavelength: float
     _fields(series, np.ascontiguousarray(q.T, np.float32), years, rows, constants, 2 / wavelength, out)
 
 
-@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz", "arcp"})
+@numba.njit(cache=True, nogil=True, inline="always")
 def _project(values, mean, basis, out):
     """Products with the rows of the basis, and the sum of squares, of the values less their mean."""
     total = np.float32(0.0)
@@ -103,7 +103,7 @@ def _project(values, mean, basis, out):
     return total
 
 
-@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz", "arcp"})
+@numba.njit(cache=True, nogil=True, inline="always")
 def _coherence(values, years, constant, rate, turns):
     """|mean exp(i 2π r)| of residuals r in turns, by the double angle of polynomials of πr, so that it is done for many
     dates at once; to 1e-6."""
@@ -122,7 +122,7 @@ def _coherence(values, years, constant, rate, turns):
     return np.hypot(a, b) / values.size
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz", "arcp"})  # inlined: the same bits from a cache
 def _fields(series, basis, years, rows, constants, turns, out):
     single, turns = years.astype(np.float32), np.float32(turns)
     count = series.shape[1]
