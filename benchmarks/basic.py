@@ -15,9 +15,9 @@ import numpy as np
 import xarray as xr
 from scipy import ndimage
 
-from groundshift.insar.atmosphere import AtmosphereConfig
 from groundshift.insar.basic import BasicResult, measure_points
 from groundshift.insar.basic_config import BasicConfig
+from groundshift.insar.motion.atmosphere import AtmosphereConfig
 from groundshift.model.points import series
 from groundshift.synth.radar.options import AtmosphereOptions, StackOptions
 from groundshift.synth.radar.stack import Simulation, open_simulation, write_simulation

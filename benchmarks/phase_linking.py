@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from groundshift.insar.config import LinkConfig, PointResponseConfig
-from groundshift.insar.link import link_phases
+from groundshift.insar.scatterers.link import link_phases
 
 IMAGES, WINDOW, WINDOWS, SPEED_SHAPE, RUNS = 30, (11, 23), (40, 10), (60, 160), 3
 DAYS = np.arange(IMAGES) * 12.0

@@ -13,8 +13,8 @@ from groundshift.errors import InputError
 from groundshift.insar.basic import measure_points
 from groundshift.insar.basic_config import BasicConfig
 from groundshift.insar.config import ReferenceConfig
-from groundshift.insar.places import range_sine, stack_geometry
 from groundshift.insar.points import geolocate, track_angle
+from groundshift.insar.stack.places import range_sine, stack_geometry
 from groundshift.io.egms import read_egms
 from groundshift.io.points import read_points, write_points
 from groundshift.io.radar_stack import open_stack

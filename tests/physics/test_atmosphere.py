@@ -5,12 +5,12 @@ import pytest
 from reference.radar_points import stack_geometry, town
 
 from groundshift.errors import ConfigurationError, InputError
-from groundshift.insar.arcs import solve_network
-from groundshift.insar.atmosphere import AtmosphereConfig, estimate_atmosphere, filter_effect
-from groundshift.insar.geometry import StackGeometry
-from groundshift.insar.kriging import Interpolation, Variogram, estimate_variogram
-from groundshift.insar.series import displacement_series, virtual_reference
-from groundshift.insar.unwrap import unwrap_network
+from groundshift.insar.motion.atmosphere import AtmosphereConfig, estimate_atmosphere, filter_effect
+from groundshift.insar.motion.kriging import Interpolation, Variogram, estimate_variogram
+from groundshift.insar.motion.series import displacement_series, virtual_reference
+from groundshift.insar.network.arcs import solve_network
+from groundshift.insar.network.unwrap import unwrap_network
+from groundshift.insar.stack.geometry import StackGeometry
 from groundshift.kernels.series_fields import series_fields
 
 

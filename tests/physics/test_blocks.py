@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from reference.radar_points import town
 
-from groundshift.insar.arcs import NetworkConfig
-from groundshift.insar.blocks import SolveBlock, block_plan, tie_blocks
+from groundshift.insar.network.arcs import NetworkConfig
+from groundshift.insar.network.blocks import SolveBlock, block_plan, tie_blocks
 
 
 @pytest.fixture(scope="module")

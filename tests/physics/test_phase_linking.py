@@ -6,7 +6,7 @@ from scipy import ndimage, stats
 
 from groundshift.errors import InputError
 from groundshift.insar.config import LinkConfig, PointResponseConfig
-from groundshift.insar.link import link_phases
+from groundshift.insar.scatterers.link import link_phases
 from groundshift.kernels import hermitian
 from groundshift.kernels import homogeneous_neighbours as neighbours
 

@@ -5,10 +5,10 @@ import pytest
 from reference.radar_points import town
 
 from groundshift.errors import InputError
-from groundshift.insar.acceptance import acceptance_threshold
-from groundshift.insar.arcs import NetworkConfig, solve_network
-from groundshift.insar.attach import attach_points
-from groundshift.insar.unwrap import unwrap_network, wrap
+from groundshift.insar.network.acceptance import acceptance_threshold
+from groundshift.insar.network.arcs import NetworkConfig, solve_network
+from groundshift.insar.network.attach import attach_points
+from groundshift.insar.network.unwrap import unwrap_network, wrap
 
 
 @pytest.fixture(scope="module")

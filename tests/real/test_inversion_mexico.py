@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from groundshift.insar.inversion import closure, invert_network
+from groundshift.insar.interferograms.inversion import closure, invert_network
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from groundshift.figures.interferogram import interferogram
+from groundshift.insar.interferograms.survey import InvertConfig
 from groundshift.insar.invert import POINTS_NAME, invert_interferograms
-from groundshift.insar.invert_survey import InvertConfig
 from groundshift.io.points import read_points
 from groundshift.io.stacks import open_any_stack
 from groundshift.model.points import header

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import map_coordinates
 
-from groundshift.insar.geometry import StackGeometry
+from groundshift.insar.stack.geometry import StackGeometry
 
 
 @dataclass

@@ -5,8 +5,8 @@ import pytest
 from reference.radar_points import stack_geometry
 
 from groundshift.errors import ConfigurationError, RunError
-from groundshift.insar.acceptance import acceptance_threshold, noise_coherence, tail_quantile
-from groundshift.insar.arcs import SearchConfig
+from groundshift.insar.network.acceptance import acceptance_threshold, noise_coherence, tail_quantile
+from groundshift.insar.network.arcs import SearchConfig
 
 SEARCH = SearchConfig(max_velocity=15.0, max_height=30.0)
 
@@ -53,7 +53,7 @@ def test_tails_that_do_not_extrapolate_are_told(geometry, monkeypatch):
     def changing(_, __, samples, random):
         return random.random(samples) * np.where(np.arange(samples) < samples // 4, 0.5, 0.9)
 
-    monkeypatch.setattr("groundshift.insar.acceptance.noise_coherence", changing)
+    monkeypatch.setattr("groundshift.insar.network.acceptance.noise_coherence", changing)
     with pytest.raises(RunError, match="give more samples"):
         acceptance_threshold(geometry, SEARCH, samples=20_000)
 

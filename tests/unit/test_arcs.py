@@ -5,14 +5,14 @@ import pytest
 from reference.radar_points import stack_geometry, town
 
 from groundshift.errors import InputError
-from groundshift.insar.arcs import (
+from groundshift.insar.network.arcs import (
     SearchConfig,
     estimate_arcs,
     phase_sigma,
     solve_network,
 )
-from groundshift.insar.geometry import StackGeometry
-from groundshift.insar.graph import arc_numbers, join_points, triangulate
+from groundshift.insar.network.graph import arc_numbers, join_points, triangulate
+from groundshift.insar.stack.geometry import StackGeometry
 from groundshift.kernels.periodogram import maximise_coherence, search_grid
 
 LIMITS = (30.0, 60.0)
@@ -120,7 +120,7 @@ def test_arcs_with_a_wrong_maximum_are_rejected(calm, monkeypatch):
     random = np.random.default_rng(7)
     wrong = random.random(len(clean.arcs.ends)) < 0.1
     moved = clean.arcs.estimates + wrong[:, None] * random.choice([-1, 1], (len(wrong), 2)) * [8.0, 30.0]
-    monkeypatch.setattr("groundshift.insar.arcs.estimate_arcs", lambda *_: clean.arcs._replace(estimates=moved))
+    monkeypatch.setattr("groundshift.insar.network.arcs.estimate_arcs", lambda *_: clean.arcs._replace(estimates=moved))
     network = solve_network(calm.positions, calm.phasors, calm.geometry)
     assert not (network.accepted & wrong).any()
     assert network.accepted[clean.accepted & ~wrong].mean() > 0.99
@@ -154,7 +154,7 @@ def test_a_point_of_noise_is_dropped(calm):
 def test_the_result_does_not_depend_on_chunks(calm, monkeypatch):
     ends = join_points(calm.positions)
     whole = estimate_arcs(calm.phasors, ends, calm.geometry, SearchConfig())
-    monkeypatch.setattr("groundshift.insar.arcs._CHUNK", 6000)
+    monkeypatch.setattr("groundshift.insar.network.arcs._CHUNK", 6000)
     parts = estimate_arcs(calm.phasors, ends, calm.geometry, SearchConfig())
     assert parts.estimates == pytest.approx(whole.estimates, abs=1e-9)
 

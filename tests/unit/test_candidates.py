@@ -5,9 +5,9 @@ import pytest
 from pydantic import ValidationError
 
 from groundshift.errors import InputError
-from groundshift.insar.candidates import calibration_gains, find_candidates, halo
 from groundshift.insar.config import CandidateConfig, LinkConfig, PointResponseConfig, ReferenceConfig
-from groundshift.insar.reference import choose_reference, expected_coherence
+from groundshift.insar.scatterers.candidates import calibration_gains, find_candidates, halo
+from groundshift.insar.stack.reference import choose_reference, expected_coherence
 
 PLAIN = PointResponseConfig(resolution=(1.55, 1.33), taper=(1, 1))
 SENTINEL = PointResponseConfig()

@@ -8,9 +8,9 @@ import rasterio
 
 from groundshift.errors import InputError
 from groundshift.grid.tiles import Box
-from groundshift.insar.inversion import closure, suspects
+from groundshift.insar.interferograms.inversion import closure, suspects
+from groundshift.insar.interferograms.survey import InvertConfig, line_fields
 from groundshift.insar.invert import POINTS_NAME, REPORT_NAME, invert_interferograms
-from groundshift.insar.invert_survey import InvertConfig, line_fields
 from groundshift.io.interferograms import open_interferograms
 from groundshift.io.points import read_points
 from groundshift.model.points import header, series

@@ -5,10 +5,10 @@ import pytest
 from reference.radar_points import stack_geometry
 from scipy import ndimage
 
-from groundshift.insar.heights import atmosphere_in_heights, drift_columns
-from groundshift.insar.kriging import Variogram
+from groundshift.insar.motion.heights import atmosphere_in_heights, drift_columns
+from groundshift.insar.motion.kriging import Variogram
+from groundshift.insar.network.season import fit_season
 from groundshift.insar.scan import spread
-from groundshift.insar.season import fit_season
 from groundshift.kernels.periodogram import maximise_coherence, search_grid
 
 

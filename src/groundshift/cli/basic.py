@@ -44,10 +44,10 @@ def basic(
     workers: Workers = None,
 ) -> None:
     """Measure how persistent and distributed scatterers moved: a radar stack in, points with series out."""
-    from groundshift.insar.arcs import NetworkConfig, SearchConfig
-    from groundshift.insar.atmosphere import AtmosphereConfig
     from groundshift.insar.basic import PICTURE_NAME, POINTS_NAME, REPORT_NAME, make_basic
     from groundshift.insar.basic_config import BasicConfig, DistributedConfig
+    from groundshift.insar.motion.atmosphere import AtmosphereConfig
+    from groundshift.insar.network.arcs import NetworkConfig, SearchConfig
     from groundshift.model.points import describe
 
     config = BasicConfig(

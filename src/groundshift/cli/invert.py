@@ -51,8 +51,8 @@ def invert(
     ] = None,
 ) -> None:  # fmt: skip
     """Invert a network of unwrapped interferograms: points with displacement series, closure and residuals checked."""
+    from groundshift.insar.interferograms.survey import InvertConfig
     from groundshift.insar.invert import PICTURE_NAME, POINTS_NAME, REPORT_NAME, invert_interferograms
-    from groundshift.insar.invert_survey import InvertConfig
 
     config = InvertConfig(
         min_coherence=min_coherence, reference=_numbers(reference), max_open=max_open, incidence=incidence,

@@ -24,16 +24,16 @@ from groundshift.errors import InputError, RunError
 from groundshift.figures.points import points_figure
 from groundshift.figures.style import save_figure
 from groundshift.grid.tiles import Tile, tile_plan
-from groundshift.insar.acceptance import acceptance_threshold
 from groundshift.insar.basic_config import BasicConfig
-from groundshift.insar.blocks import SolveBlock, Tied, block_plan, tie_blocks
-from groundshift.insar.clusters import Frame, cluster_frames
-from groundshift.insar.geometry import StackGeometry
-from groundshift.insar.places import layers_at, local_plane, local_positions, pixel_area, stack_geometry
+from groundshift.insar.motion.clusters import Frame, cluster_frames
+from groundshift.insar.motion.series import DisplacementSeries
+from groundshift.insar.network.acceptance import acceptance_threshold
+from groundshift.insar.network.blocks import SolveBlock, Tied, block_plan, tie_blocks
 from groundshift.insar.points import basic_points
 from groundshift.insar.scan import Pixels, ScanTile, gather_network, stack_gains
 from groundshift.insar.second_pass import PointTile, SolvedNetwork, held_against_others
-from groundshift.insar.series import DisplacementSeries
+from groundshift.insar.stack.geometry import StackGeometry
+from groundshift.insar.stack.places import layers_at, local_plane, local_positions, pixel_area, stack_geometry
 from groundshift.io.egms import write_egms
 from groundshift.io.files import write_json
 from groundshift.io.points import write_points

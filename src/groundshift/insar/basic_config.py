@@ -6,9 +6,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from groundshift.insar.arcs import NetworkConfig
-from groundshift.insar.atmosphere import AtmosphereConfig
 from groundshift.insar.config import CandidateConfig, LinkConfig, ReferenceConfig
+from groundshift.insar.motion.atmosphere import AtmosphereConfig
+from groundshift.insar.network.arcs import NetworkConfig
 
 
 class DistributedConfig(BaseModel):

@@ -21,8 +21,8 @@ from groundshift.errors import InputError
 from groundshift.figures.interferogram import InversionView, inversion_figure
 from groundshift.figures.style import save_figure
 from groundshift.grid.tiles import Box, tile_plan
-from groundshift.insar.inversion import Inversion, closure, invert_network, suspects
-from groundshift.insar.invert_survey import (
+from groundshift.insar.interferograms.inversion import Inversion, closure, invert_network, suspects
+from groundshift.insar.interferograms.survey import (
     InvertConfig,
     Looks,
     Survey,

@@ -10,7 +10,7 @@ import pyarrow as pa
 import xarray as xr
 from pyproj import Geod, Transformer
 
-from groundshift.insar.geometry import StackGeometry
+from groundshift.insar.stack.geometry import StackGeometry
 from groundshift.kernels.point_codes import Burst, point_codes
 from groundshift.kernels.series_fields import series_fields
 from groundshift.model.points import point_set

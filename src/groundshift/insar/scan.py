@@ -13,9 +13,9 @@ from scipy import ndimage
 from groundshift.engine import TileStore
 from groundshift.grid.tiles import Tile
 from groundshift.insar.basic_config import BasicConfig, DistributedConfig
-from groundshift.insar.candidates import Candidates, calibration_gains, find_candidates, halo
-from groundshift.insar.link import link_phases
-from groundshift.insar.places import layers_at, phasors
+from groundshift.insar.scatterers.candidates import Candidates, calibration_gains, find_candidates, halo
+from groundshift.insar.scatterers.link import link_phases
+from groundshift.insar.stack.places import layers_at, phasors
 
 _GAIN_PIXELS = 100_000  # that the gains are found from, about
 _ROUNDS = 4

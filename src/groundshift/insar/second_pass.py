@@ -11,13 +11,13 @@ from pyproj import Transformer
 
 from groundshift.engine import TileStore
 from groundshift.grid.tiles import Tile
-from groundshift.insar.arcs import Network, SearchConfig
-from groundshift.insar.attach import attach_points
-from groundshift.insar.clusters import Frame, framed_series
-from groundshift.insar.geometry import StackGeometry
-from groundshift.insar.places import layers_at, range_sine
+from groundshift.insar.motion.clusters import Frame, framed_series
+from groundshift.insar.network.arcs import Network, SearchConfig
+from groundshift.insar.network.attach import attach_points
+from groundshift.insar.network.unwrap import Unwrapped
 from groundshift.insar.scan import Pixels
-from groundshift.insar.unwrap import Unwrapped
+from groundshift.insar.stack.geometry import StackGeometry
+from groundshift.insar.stack.places import layers_at, range_sine
 from groundshift.model.radar_stack import LAYERS
 
 _MARGIN = 3  # times the reach: of the network around a tile that its points are held against
@@ -67,8 +67,8 @@ class PointTile:
     """Step over tiles of the first pass: points that are accepted, what was measured, and the stack's layers there.
 
     Named arrays of n points: `rows`, `columns`, `cluster`, `neighbours`, `dispersion`; the fields of
-    :class:`~groundshift.insar.series.DisplacementSeries`, with heights of the point itself, not of the middle of the
-    scene; and all of :data:`~groundshift.model.radar_stack.LAYERS`.
+    :class:`~groundshift.insar.motion.series.DisplacementSeries`, with heights of the point itself, not of the middle of
+    the scene; and all of :data:`~groundshift.model.radar_stack.LAYERS`.
     """
 
     stack: xr.Dataset

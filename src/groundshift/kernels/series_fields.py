@@ -122,7 +122,8 @@ def _coherence(values, years, constant, rate, turns):
     return np.hypot(a, b) / values.size
 
 
-@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz", "arcp"})  # inlined: the same bits from a cache
+# what it calls is inlined: linked, last digits would depend on whether code came from the cache
+@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz", "arcp"})
 def _fields(series, basis, years, rows, constants, turns, out):
     single, turns = years.astype(np.float32), np.float32(turns)
     count = series.shape[1]

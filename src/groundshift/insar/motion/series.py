@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from groundshift.errors import ConfigurationError, InputError
-from groundshift.insar.geometry import StackGeometry
+from groundshift.insar.stack.geometry import StackGeometry
 from groundshift.kernels.series_fields import YEAR, seasonal_design
 
 _MODE_ROUNDS = 50

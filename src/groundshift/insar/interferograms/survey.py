@@ -11,7 +11,7 @@ from pyproj import Geod, Transformer
 
 from groundshift.errors import InputError
 from groundshift.grid.tiles import Box, tile_plan
-from groundshift.insar.inversion import find_triplets
+from groundshift.insar.interferograms.inversion import find_triplets
 from groundshift.io.interferograms import Interferograms
 from groundshift.kernels.robust import robust_fit
 from groundshift.kernels.series_fields import series_fields

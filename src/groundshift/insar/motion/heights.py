@@ -8,7 +8,7 @@ import numpy as np
 from scipy.optimize import nnls
 from scipy.spatial.distance import cdist, pdist
 
-from groundshift.insar.kriging import Variogram
+from groundshift.insar.motion.kriging import Variogram
 
 _BINS = 20
 _RANGES = 40

@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy.optimize import nnls
 
 from groundshift.errors import InputError
-from groundshift.insar.geometry import StackGeometry
-from groundshift.insar.heights import HeightAir, atmosphere_in_heights, drift_columns
-from groundshift.insar.kriging import Interpolation, Variogram, estimate_variogram
-from groundshift.insar.series import motion_projection
+from groundshift.insar.motion.heights import HeightAir, atmosphere_in_heights, drift_columns
+from groundshift.insar.motion.kriging import Interpolation, Variogram, estimate_variogram
+from groundshift.insar.motion.series import motion_projection
+from groundshift.insar.stack.geometry import StackGeometry
 
 _ROUNDS = 2
 _CALMEST = 0.5  # variance that is added to each date's, of the median, so that no date rules
@@ -113,9 +113,9 @@ def estimate_atmosphere(
     time: what is left changes from image to image. Of that, the part linear in height is taken first; the rest is
     averaged in cells, and a variogram pooled over all dates says how much of it is smooth in space, which is what
     kriging then interpolates. What the atmosphere added to the height errors is put back
-    (:mod:`groundshift.insar.heights`). Height errors are found twice: the second time, dates weigh by how calm their
-    atmosphere was the first time. Velocities are not weighed so: weights that come from the same residuals made them
-    worse in simulations.
+    (:mod:`groundshift.insar.motion.heights`). Height errors are found twice: the second time, dates weigh by how calm
+    their atmosphere was the first time. Velocities are not weighed so: weights that come from the same residuals made
+    them worse in simulations.
 
     Parameters
     ----------

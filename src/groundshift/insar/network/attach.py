@@ -8,10 +8,10 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from groundshift.errors import InputError
-from groundshift.insar.arcs import Network, SearchConfig
-from groundshift.insar.geometry import StackGeometry
-from groundshift.insar.season import MOST_COHERENCE, fit_season
-from groundshift.insar.unwrap import Unwrapped
+from groundshift.insar.network.arcs import Network, SearchConfig
+from groundshift.insar.network.season import MOST_COHERENCE, fit_season
+from groundshift.insar.network.unwrap import Unwrapped
+from groundshift.insar.stack.geometry import StackGeometry
 from groundshift.kernels.periodogram import Periodogram, maximise_coherence, search_grid
 
 _CHUNK = 1 << 22
@@ -52,8 +52,8 @@ def attach_points(
     geometry
         The stack.
     network_positions, network, unwrapped
-        Points of the network, float (n, 2), what :func:`~groundshift.insar.arcs.solve_network` made of them, and their
-        phases by :func:`unwrap_network`.
+        Points of the network, float (n, 2), what :func:`~groundshift.insar.network.arcs.solve_network` made of them,
+        and their phases by :func:`unwrap_network`.
     search
         What velocities and height errors are looked for, in the datum of the network.
     neighbours
@@ -65,7 +65,7 @@ def attach_points(
 
     Returns
     -------
-    :class:`Attached`, for every point whatever its coherence; see :mod:`groundshift.insar.acceptance`.
+    :class:`Attached`, for every point whatever its coherence; see :mod:`groundshift.insar.network.acceptance`.
     """
     search = search or SearchConfig()
     inside = np.flatnonzero(network.cluster >= 0)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from groundshift.insar.geometry import StackGeometry
+from groundshift.insar.stack.geometry import StackGeometry
 from groundshift.kernels.periodogram import maximise_coherence
 
 _AMPLITUDES = (1.0, 2.0, 3.0)  # that are tried, radians

@@ -7,8 +7,8 @@ import xarray as xr
 from pyproj import Transformer
 
 from groundshift.insar.config import ReferenceConfig
-from groundshift.insar.geometry import StackGeometry
-from groundshift.insar.reference import choose_reference
+from groundshift.insar.stack.geometry import StackGeometry
+from groundshift.insar.stack.reference import choose_reference
 
 _EVERY = 16  # lines and pixels, to find the middle
 

@@ -13,9 +13,9 @@ from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
 from scipy.spatial import cKDTree
 
 from groundshift.errors import InputError, RunError
-from groundshift.insar.arcs import Network, phase_sigma
-from groundshift.insar.geometry import StackGeometry
-from groundshift.insar.graph import arc_numbers, edges_of, triangulate
+from groundshift.insar.network.arcs import Network, phase_sigma
+from groundshift.insar.network.graph import arc_numbers, edges_of, triangulate
+from groundshift.insar.stack.geometry import StackGeometry
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ def unwrap_network(
     phases
         Phasors of reference × conj(secondary), complex64 (time, n), without gaps at points of the network.
     geometry, network
-        The stack, and :func:`~groundshift.insar.arcs.solve_network` of the same points.
+        The stack, and :func:`~groundshift.insar.network.arcs.solve_network` of the same points.
     neighbours
         Nearest points that a phasor is averaged with; 0 is none.
 

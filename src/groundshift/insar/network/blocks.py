@@ -12,9 +12,9 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import breadth_first_order, connected_components, minimum_spanning_tree
 
-from groundshift.insar.arcs import Arcs, Network, NetworkConfig, solve_network
-from groundshift.insar.geometry import StackGeometry
-from groundshift.insar.unwrap import Unwrapped, unwrap_network
+from groundshift.insar.network.arcs import Arcs, Network, NetworkConfig, solve_network
+from groundshift.insar.network.unwrap import Unwrapped, unwrap_network
+from groundshift.insar.stack.geometry import StackGeometry
 
 log = logging.getLogger(__name__)
 

@@ -6,9 +6,9 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from groundshift.insar.atmosphere import Atmosphere, AtmosphereConfig, estimate_atmosphere
-from groundshift.insar.geometry import StackGeometry
-from groundshift.insar.series import DisplacementSeries, displacement_series, virtual_reference
+from groundshift.insar.motion.atmosphere import Atmosphere, AtmosphereConfig, estimate_atmosphere
+from groundshift.insar.motion.series import DisplacementSeries, displacement_series, virtual_reference
+from groundshift.insar.stack.geometry import StackGeometry
 
 _LEAST_CELLS = 16  # that the atmosphere is told from motion by
 
@@ -74,7 +74,7 @@ def framed_series(
 ) -> DisplacementSeries:
     """Displacement series of any points of the clusters; parameters as of :func:`cluster_frames`, gaps are allowed.
 
-    `wander` is that of :func:`~groundshift.insar.series.displacement_series`.
+    `wander` is that of :func:`~groundshift.insar.motion.series.displacement_series`.
     """
     dates, size = phase.shape
     fields = [np.full((dates, size), np.nan, np.float32) for _ in range(2)] + [np.full(size, np.nan) for _ in range(5)]

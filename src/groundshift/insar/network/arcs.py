@@ -12,9 +12,9 @@ from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import splu
 
 from groundshift.errors import InputError
-from groundshift.insar.geometry import StackGeometry
-from groundshift.insar.graph import arc_numbers, join_points, triangulate
-from groundshift.insar.season import MOST_COHERENCE, fit_season
+from groundshift.insar.network.graph import arc_numbers, join_points, triangulate
+from groundshift.insar.network.season import MOST_COHERENCE, fit_season
+from groundshift.insar.stack.geometry import StackGeometry
 from groundshift.kernels.periodogram import maximise_coherence, search_grid
 
 log = logging.getLogger(__name__)

@@ -9,8 +9,8 @@ from scipy.special import ive
 from scipy.stats import poisson
 
 from groundshift.errors import ConfigurationError, RunError
-from groundshift.insar.arcs import SearchConfig
-from groundshift.insar.geometry import StackGeometry
+from groundshift.insar.network.arcs import SearchConfig
+from groundshift.insar.stack.geometry import StackGeometry
 from groundshift.kernels.periodogram import maximise_coherence, search_grid
 
 _TAIL = 0.01  # share of samples that the tail is fitted to

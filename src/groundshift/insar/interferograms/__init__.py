@@ -1,0 +1,1 @@
+"""Networks of unwrapped interferograms: what is wrong with them, and their inversion."""

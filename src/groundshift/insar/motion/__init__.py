@@ -1,0 +1,1 @@
+"""From unwrapped phases to motion: heights, atmosphere, virtual reference, honest sigmas."""

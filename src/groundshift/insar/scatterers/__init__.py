@@ -1,0 +1,1 @@
+"""Pixels that may be points: persistent scatterers, and distributed ones with linked phases."""
