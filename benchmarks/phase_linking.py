@@ -2,13 +2,18 @@
 
 30 images, window 11 × 23, three simulated covers. The bound is that of the whole window; errors are those of 400
 windows that do not overlap. Speeds are pixels a second of processor time with an output for every pixel, so they are
-those of one core, whatever else runs. `dolphin` runs on the same stacks where it is installed; it is not needed.
+those of one core, whatever else runs. `dolphin` runs on the same stacks where it is installed; it is not needed. On a
+machine of two cores JAX, which it computes with, may wait for itself without end: set NPROC=8. Words choose methods:
+`python -m benchmarks.phase_linking dolphin "emi, whole"`.
 """
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -68,19 +73,25 @@ def ours(options: dict) -> Method:
 
 
 def theirs() -> dict[str, Method]:
-    """dolphin's EMI with its defaults, whole window; nothing if it is not installed."""
+    """dolphin's EMI with its defaults and with |Γ| regularised, and its EVD, whole window; none without dolphin."""
     try:
         from dolphin import HalfWindow, Strides
         from dolphin.phase_link import run_phase_linking
     except ImportError:
         return {}
 
-    def link(slc: np.ndarray, strides: tuple[int, int]) -> Result:
-        result = run_phase_linking(slc, HalfWindow(WINDOW[0] // 2, WINDOW[1] // 2), Strides(*strides))
-        phase = np.asarray(result.cpx_phase)
-        return phase * np.conj(phase[:1]), None
+    half = HalfWindow(WINDOW[0] // 2, WINDOW[1] // 2)
 
-    return {"dolphin emi, whole window": link}
+    def link(slc: np.ndarray, strides: tuple[int, int], **options: Any) -> Result:
+        result = run_phase_linking(slc, half, Strides(*strides), **options)
+        phase = np.asarray(result.cpx_phase)
+        return phase * np.conj(phase[:1]), np.asarray(result.crlb_std_dev)
+
+    return {
+        "dolphin emi, whole window": link,
+        "dolphin emi, beta 0.05": partial(link, beta=0.05),
+        "dolphin evd": partial(link, use_evd=True),
+    }
 
 
 def seconds(link: Method, slc: np.ndarray) -> float:
@@ -94,8 +105,9 @@ def seconds(link: Method, slc: np.ndarray) -> float:
     return min(times)
 
 
-def main() -> None:
+def main(words: Sequence[str] = ()) -> None:
     methods = {name: ours(options) for name, options in OPTIONS.items()} | theirs()
+    methods = {name: each for name, each in methods.items() if not words or any(word in name for word in words)}
     print("| coherence | method | RMS / bound, middle | all dates | variance of standardised errors | pixels/s |")
     print("|---|---|---|---|---|---|")
     for cover, parameters in COVERS.items():
@@ -111,9 +123,10 @@ def main() -> None:
             calibration = "" if declared is None else f"{((error / declared[1:]) ** 2).mean():.2f}"
             print(
                 f"| {cover} | {name} | {ratio[IMAGES // 2 - 1]:.2f} | {np.sqrt((ratio**2).mean()):.2f} "
-                f"| {calibration} | {speed:.0f} |"
+                f"| {calibration} | {speed:.0f} |",
+                flush=True,
             )
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -7,16 +7,19 @@ import sys
 
 import numpy as np
 import pytest
+import rasterio
 from scipy import ndimage
 
 from groundshift.errors import InputError
 from groundshift.insar.basic import measure_points
 from groundshift.insar.basic_config import BasicConfig
 from groundshift.insar.config import ReferenceConfig
+from groundshift.insar.motion.series import DisplacementSeries
+from groundshift.insar.parts import PointPart, Summary
 from groundshift.insar.points import geolocate, track_angle
 from groundshift.insar.stack.places import range_sine, stack_geometry
 from groundshift.io.egms import read_egms
-from groundshift.io.points import read_points, write_points
+from groundshift.io.points import read_points
 from groundshift.io.radar_stack import open_stack
 from groundshift.model.points import header, series
 from groundshift.synth.radar.options import StackOptions
@@ -33,11 +36,19 @@ def town(tmp_path_factory):
     return folder
 
 
+def write_geoid(path):
+    """45 m everywhere, and a metre more a degree to the east of 10 degrees."""
+    values = np.tile(45 + np.linspace(-3, 3, 13, dtype=np.float32), (9, 1))
+    transform = rasterio.Affine(0.5, 0, 6.75, 0, -0.5, 47.25)
+    with rasterio.open(path, "w", "GTiff", 13, 9, 1, "EPSG:4326", transform, "float32") as file:
+        file.write(values, 1)
+
+
 @pytest.fixture(scope="module")
 def out(town):
-    done = subprocess.run(
-        [*COMMAND, town / "stack.zarr", "-o", town / "out"], capture_output=True, text=True, check=False
-    )
+    write_geoid(town / "geoid.tif")
+    command = [*COMMAND, town / "stack.zarr", "-o", town / "out", "--geoid", town / "geoid.tif"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "point set L2a (Basic), LOS" in done.stdout
     return town / "out"
@@ -64,8 +75,11 @@ def test_points_picture_and_report_are_written(out, found):
     record = header(table)
     assert (record.level, record.track, record.frame) == ("L2a", 15, "0001_IW2_VV")
     assert record.provenance["config"] == report["config"]
-    for name in set(table.column_names) - {"height", "pid", "displacement", "geometry"}:
+    for name in set(table.column_names) - {"pid", "displacement", "geometry"}:
         assert np.isfinite(table[name].to_numpy()).all(), name
+    geoid = table["height_wgs84"].to_numpy() - table["height"].to_numpy()
+    assert geoid == pytest.approx(35 + table["longitude"].to_numpy(), abs=1e-3)
+    assert record.provenance["geoid"] == "geoid.tif"
 
 
 def test_series_are_the_true_motion(found):
@@ -133,52 +147,103 @@ def test_points_are_where_the_scatterers_are(found):
     assert np.std(truth["height_error"].values[i, j]) > 6
 
 
-@pytest.fixture(scope="module")
-def tiled(town):
-    """Points of small tiles, whose network is solved in blocks."""
-    return measure_points(open_stack(town / "stack.zarr"), BasicConfig(tile=64, block=400))
-
-
-def test_tiles_and_blocks_do_not_matter(tiled, found):
-    _, table, rows, columns = found
-    np.testing.assert_array_equal(tiled.rows, rows)
-    np.testing.assert_array_equal(tiled.columns, columns)
-    np.testing.assert_allclose(series(tiled.table), series(table), atol=1e-3)
-
-
-KILLED = """
+SCRIPT = """
 import os, signal, sys
-from groundshift.insar.basic import make_basic
+import groundshift.insar.basic as basic
 from groundshift.insar.basic_config import BasicConfig
 from groundshift.insar.second_pass import PointTile
 
-measure = PointTile.__call__
+stack, out, dies, executor = sys.argv[1:]
+measure, write = PointTile.__call__, basic.write_egms
 def dying(step, tile):
     if tile.index == 5:
         os.kill(os.getpid(), signal.SIGKILL)
     return measure(step, tile)
-if sys.argv[3] == "die":
+def dying_late(*arguments, **options):
+    os.kill(os.getpid(), signal.SIGKILL)
+if dies == "measuring":
     PointTile.__call__ = dying
-make_basic(sys.argv[1], sys.argv[2], BasicConfig(tile=64, block=400), executor=sys.argv[4])
+if dies == "writing":
+    basic.write_egms = dying_late
+basic.make_basic(stack, out, BasicConfig(tile=64, block=400), executor=executor)
 """
 
 
-def test_a_killed_run_goes_on_and_gives_the_same_bytes(town, tiled):
-    def call(what):
-        command = [sys.executable, "-W", "error", "-c", KILLED, town / "stack.zarr", town / "killed", what, "serial"]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
+def in_tiles(town, name, *, dies="no", executor="serial"):
+    """Points of small tiles, whose network is solved in blocks, by a process of its own."""
+    command = [sys.executable, "-W", "error", "-c", SCRIPT, town / "stack.zarr", town / name, dies, executor]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
-    assert call("die").returncode == -signal.SIGKILL
+
+@pytest.fixture(scope="module")
+def tiled(town):
+    done = in_tiles(town, "tiled", executor="processes")
+    assert done.returncode == 0, done.stderr
+    return town / "tiled"
+
+
+def test_tiles_and_blocks_do_not_matter(tiled, found):
+    table = read_points(tiled / "points.parquet")
+    line, pixel = table["line"].to_numpy(), table["pixel"].to_numpy()
+    tiles = 3 * (line // 64) + pixel // 64
+    assert (np.diff(tiles) >= 0).all()
+    assert (np.diff(line)[np.diff(tiles) == 0] >= 0).all()
+    order = np.lexsort((pixel, line))
+    np.testing.assert_array_equal(line[order], found[2])
+    np.testing.assert_array_equal(pixel[order], found[3])
+    np.testing.assert_allclose(series(table)[order], series(found[1]), atol=1e-3)
+
+
+def test_in_memory_it_is_the_same(town, tiled):
+    result = measure_points(open_stack(town / "stack.zarr"), BasicConfig(tile=64, block=400))
+    table = read_points(tiled / "points.parquet")
+    assert result.table["pid"].equals(table["pid"])
+    np.testing.assert_allclose(series(result.table), series(table), atol=1e-3)
+    np.testing.assert_array_equal(result.rows, table["line"].to_numpy())
+    assert result.series.displacement_sigma.shape == series(table).T.shape
+    assert result.report["points"] == len(table)
+
+
+def test_a_killed_run_goes_on_and_gives_the_same_bytes(town, tiled):
+    assert in_tiles(town, "killed", dies="measuring").returncode == -signal.SIGKILL
     stores = town / "killed" / ".tiles"
     assert sorted(each.name.rsplit("-", 1)[1] for each in stores.iterdir() if each.is_dir()) == [
         "blocks", "pixels", "points",
     ]  # fmt: skip
     assert len(list(stores.glob("*-points/*.npz"))) == 5
-    again = call("live")
+    assert not (town / "killed" / "points.parquet").exists()
+    assert in_tiles(town, "killed", dies="writing").returncode == -signal.SIGKILL
+    assert len(list(stores.glob("*-points/*.npz"))) == 9
+    again = in_tiles(town, "killed")
     assert again.returncode == 0, again.stderr
     assert not stores.exists()
-    write_points(town / "whole.parquet", tiled.table)
-    assert (town / "killed" / "points.parquet").read_bytes() == (town / "whole.parquet").read_bytes()
+    for path in tiled.iterdir():
+        assert (town / "killed" / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+def test_the_sample_is_the_same_in_any_order(found):
+    table, rows, columns = found[1:]
+    made = []
+    for order in (np.arange(len(table)), np.arange(len(table))[::-1]):
+        summary = Summary(160, most=300)
+        for part in np.array_split(order, 7):
+            nothing = np.ones(len(part))
+            summary.seen(
+                PointPart(
+                    table.take(part),
+                    DisplacementSeries(np.ones((30, len(part))), np.ones((30, len(part))), *[nothing] * 5),
+                    rows[part],
+                    columns[part],
+                )
+            )
+        made.append(summary)
+    one, other = (set(each.sample()["pid"].to_pylist()) for each in made)
+    assert one == other
+    assert len(one) == 300
+    assert made[0].report()["points"] == len(table) == made[0].report()["clusters"].sum()
+    there = np.isin(table["pid"].to_numpy(), list(one))
+    share = [there[line < rows].mean() for line in (-1, 80)]
+    assert share[1] == pytest.approx(share[0], rel=0.3)  # as many of the lower half
 
 
 def test_geometry():

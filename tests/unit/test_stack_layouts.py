@@ -1,6 +1,9 @@
 """Stacks in the layouts of other programs: what is written is read again, and what is wrong is said."""
 
 import json
+import signal
+import subprocess
+import sys
 
 import h5py
 import numpy as np
@@ -8,7 +11,9 @@ import pytest
 
 from groundshift.cli.stack import LayoutName
 from groundshift.errors import InputError
-from groundshift.io.stacks import LAYOUTS, Supplement, convert_stack, geocoded, open_any_stack, write_any_stack
+from groundshift.insar.convert import convert_stack
+from groundshift.io.radar_stack import write_stack
+from groundshift.io.stacks import LAYOUTS, Supplement, geocoded, open_any_stack, write_any_stack
 from groundshift.model.radar_stack import LAYERS, check_stack
 from groundshift.synth.radar.options import StackOptions
 from groundshift.synth.radar.stack import simulate_stack
@@ -66,9 +71,10 @@ def test_a_layout_is_converted_to_our_own_window_by_window(folders, tmp_path):
     )
     assert seen == [(1, 1)]
     assert (made["slc"].values == open_any_stack(folders / "isce2")["slc"].values).all()
+    assert {each.name for each in tmp_path.iterdir()} == {"out.zarr"}
 
 
-def test_a_failed_conversion_leaves_nothing(folders, tmp_path):
+def test_a_failed_conversion_gives_no_stack(folders, tmp_path):
     copy = _copy(folders / "isce2", tmp_path / "stack")
     data = next((copy / "merged" / "SLC").glob("*/*.full"))
     opened = open_any_stack(copy)
@@ -77,6 +83,55 @@ def test_a_failed_conversion_leaves_nothing(folders, tmp_path):
         convert_stack(copy, tmp_path / "out.zarr")
     assert not (tmp_path / "out.zarr").exists()
     assert opened is not None
+
+
+KILLED = """
+import os, signal, sys
+import groundshift.insar.convert as convert
+from groundshift.io.stacks import LAYOUTS
+
+folder, out, dies = sys.argv[1:]
+convert._WINDOW = 16
+write, place = convert.write_window, convert.put_in_place
+def dying(cube, arrays, rows, columns):
+    if dies == "writing" and rows.start == 16 and columns.start == 16:
+        write(cube, {"slc": arrays["slc"]}, rows, columns)  # a part of a window
+        os.kill(os.getpid(), signal.SIGKILL)
+    write(cube, arrays, rows, columns)
+def dying_late(cube, path):
+    if dies == "placing":
+        path.replace(cube.with_name("before"))
+        os.kill(os.getpid(), signal.SIGKILL)
+    place(cube, path)
+convert.write_window, convert.put_in_place = dying, dying_late
+print(len(convert.convert_stack(folder, out, report=lambda done, total: print(done, total))["time"]))
+"""
+
+
+def test_a_killed_conversion_goes_on_and_gives_the_same_bytes(folders, tmp_path):
+    def call(name, dies):
+        command = [sys.executable, "-W", "error", "-c", KILLED, folders / "isce2", tmp_path / name, dies]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    whole = call("whole.zarr", "no")
+    assert whole.returncode == 0, whole.stderr
+    assert whole.stdout.split("\n")[0] == "1 8"  # 2 x 4 windows
+    assert call("killed.zarr", "writing").returncode == -signal.SIGKILL
+    assert not (tmp_path / "killed.zarr").exists()
+    assert len(list(tmp_path.glob(".killed.zarr.*/done/*"))) == 5
+    write_stack(tmp_path / "killed.zarr", open_any_stack(folders / "snap"))  # another is there meanwhile
+    assert call("killed.zarr", "placing").returncode == -signal.SIGKILL
+    again = call("killed.zarr", "no")
+    assert again.returncode == 0, again.stderr
+    assert again.stdout == "4\n"  # no window is left to do
+    assert {each.name for each in tmp_path.iterdir()} == {"whole.zarr", "killed.zarr"}
+    files = {
+        each.relative_to(tmp_path / "whole.zarr") for each in (tmp_path / "whole.zarr").rglob("*") if each.is_file()
+    }
+    assert files == {each.relative_to(tmp_path / "killed.zarr")
+                     for each in (tmp_path / "killed.zarr").rglob("*") if each.is_file()}  # fmt: skip
+    for name in files:
+        assert (tmp_path / "killed.zarr" / name).read_bytes() == (tmp_path / "whole.zarr" / name).read_bytes(), name
 
 
 def test_a_folder_of_no_known_layout_is_refused(tmp_path):

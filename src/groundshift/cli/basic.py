@@ -40,15 +40,21 @@ def basic(
     crs: Annotated[
         str, typer.Option(help="CRS of eastings and northings; the zip of EGMS is written for EPSG:3035 only.")
     ] = "EPSG:3035",
+    geoid: Annotated[
+        Path | None,
+        typer.Option(
+            help="Raster of the geoid above the ellipsoid, m, for heights above it; PROJ's EGM if not given.",
+            show_default=False,
+        ),
+    ] = None,
     scheduler: Executor = None,
     workers: Workers = None,
 ) -> None:
     """Measure how persistent and distributed scatterers moved: a radar stack in, points with series out."""
-    from groundshift.insar.basic import PICTURE_NAME, POINTS_NAME, REPORT_NAME, make_basic
+    from groundshift.insar.basic import PICTURE_NAME, POINTS_NAME, REPORT_NAME, make_basic, said_of
     from groundshift.insar.basic_config import BasicConfig, DistributedConfig
     from groundshift.insar.motion.atmosphere import AtmosphereConfig
     from groundshift.insar.network.arcs import NetworkConfig, SearchConfig
-    from groundshift.model.points import describe
 
     config = BasicConfig(
         network=NetworkConfig(search=SearchConfig(max_velocity=max_velocity, max_height=max_height)),
@@ -58,6 +64,6 @@ def basic(
         virtual_reference=virtual_reference.value,
         crs=crs,
     )
-    made = make_basic(stack, out, config, executor=scheduler or "threads", workers=workers)
-    typer.echo(describe(made.table))
+    report = make_basic(stack, out, config, executor=scheduler or "threads", workers=workers, geoid=geoid)
+    typer.echo(said_of(report))
     typer.echo(f"{POINTS_NAME}, {PICTURE_NAME} and {REPORT_NAME} are in {out}")

@@ -64,8 +64,8 @@ def stack(
     ] = None,
 ) -> None:
     """Write a stack of another program (OPERA, ISCE2, SNAP, GeoTIFF) as the stack that other commands take."""
-    from groundshift.engine.progress import reporting
-    from groundshift.io.stacks import Supplement, convert_stack, read_attributes
+    from groundshift.insar.convert import convert_stack
+    from groundshift.io.stacks import Supplement, read_attributes
 
     supplement = Supplement(
         baselines=baselines,
@@ -78,8 +78,7 @@ def stack(
         flattened=flattened,
         conjugate=conjugate,
     )
-    with reporting(f"stack {source.name}", None, done=0, total=1, units="windows") as report:
-        made = convert_stack(source, out, supplement=supplement, layout=layout, report=report)
+    made = convert_stack(source, out, supplement=supplement, layout=layout)
     days = made["time"].values.astype("datetime64[D]")
     typer.echo(
         f"{made.sizes['time']} images of {made.sizes['y']} x {made.sizes['x']} pixels, {days[0]} to {days[-1]}, "

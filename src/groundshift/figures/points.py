@@ -12,7 +12,7 @@ from groundshift.kernels.series_fields import YEAR, seasonal_design
 from groundshift.model.points import dates, series
 
 
-def points_figure(table: pa.Table) -> Figure:
+def points_figure(table: pa.Table, *, of: int | None = None) -> Figure:
     """Map of velocity, histogram of temporal coherence, and four series with the model fitted to them.
 
     The series are those of the lowest and the highest velocity, of the largest season, and of the median velocity,
@@ -22,6 +22,8 @@ def points_figure(table: pa.Table) -> Figure:
     ----------
     table
         Point set of level L2a or L2b with two points or more.
+    of
+        Points that there are, if the table is a sample of them.
     """
     figure = new_figure(12, 8)
     left, right = figure.subfigures(1, 2, width_ratios=(1, 1.1))
@@ -29,6 +31,8 @@ def points_figure(table: pa.Table) -> Figure:
     velocity = table["mean_velocity"].to_numpy()
     east, north = table["easting"].to_numpy(), table["northing"].to_numpy()
     _map(left, top, east - east.min(), north - north.min(), velocity)
+    some = "" if of in (None, len(table)) else f"{len(table)} of "
+    top.set_title(f"mean velocity of {some}{of or len(table)} points", fontsize=10)
     bottom.hist(table["temporal_coherence"].to_numpy(), bins=np.linspace(0, 1, 51), color=FIRST)
     bottom.set(xlabel="temporal coherence", ylabel="points", xlim=(0, 1))
     panels = right.subplots(4, 1, sharex=True)
@@ -57,7 +61,6 @@ def _map(figure: Figure, panel: Axes, east: np.ndarray, north: np.ndarray, veloc
     drawn = panel.scatter(east, north, c=velocity, s=size, cmap=DIVERGING, vmin=-limit, vmax=limit, linewidths=0)
     panel.set_aspect("equal")
     panel.set(xticks=[], yticks=[], facecolor="0.9")
-    panel.set_title(f"mean velocity of {len(east)} points", fontsize=10)
     scale_bar(panel, max(float(np.ptp(panel.get_xlim())), 1.0))
     figure.colorbar(drawn, ax=panel, label="mm/yr toward the satellite", shrink=0.8)
 

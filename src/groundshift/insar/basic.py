@@ -2,8 +2,8 @@
 
 Pixels of steady amplitude and linked phases of homogeneous ground are found tile by tile, in one pass over the images.
 The steadiest make a network, which is unwrapped in blocks and shows the atmosphere. Tile by tile, all others are held
-against it; those whose temporal coherence noise would not reach are measurement points. In memory are phases of the
-network, and at the end the points.
+against it; those whose temporal coherence noise would not reach are measurement points. They are written tile by tile:
+in memory are the phases of the network, and a sample of the points.
 """
 
 from __future__ import annotations
@@ -18,28 +18,28 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 import xarray as xr
+from pyproj import CRS, Transformer
 
 from groundshift.engine import FolderStore, MemoryStore, TileStore, run, run_key, run_record
 from groundshift.errors import InputError, RunError
 from groundshift.figures.points import points_figure
 from groundshift.figures.style import save_figure
-from groundshift.grid.tiles import Tile, tile_plan
+from groundshift.grid.tiles import tile_plan
 from groundshift.insar.basic_config import BasicConfig
 from groundshift.insar.motion.clusters import Frame, cluster_frames
 from groundshift.insar.motion.series import DisplacementSeries
 from groundshift.insar.network.acceptance import acceptance_threshold
 from groundshift.insar.network.blocks import SolveBlock, Tied, block_plan, tie_blocks
-from groundshift.insar.points import basic_points
+from groundshift.insar.parts import Measured, Summary
 from groundshift.insar.scan import Pixels, ScanTile, gather_network, stack_gains
 from groundshift.insar.second_pass import PointTile, SolvedNetwork, held_against_others
 from groundshift.insar.stack.geometry import StackGeometry
-from groundshift.insar.stack.places import layers_at, local_plane, local_positions, pixel_area, stack_geometry
+from groundshift.insar.stack.places import layers_at, local_plane, local_positions, stack_geometry
 from groundshift.io.egms import write_egms
 from groundshift.io.files import write_json
-from groundshift.io.points import write_points
+from groundshift.io.geoid import Geoid, check_geoid, open_geoid
+from groundshift.io.points import read_point_batches, write_points
 from groundshift.io.stacks import open_any_stack
-from groundshift.model.points import header
-from groundshift.model.radar_stack import LAYERS
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -50,11 +50,12 @@ POINTS_NAME, PICTURE_NAME, REPORT_NAME = "points.parquet", "quicklook.png", "rep
 
 _EGMS_CRS = 3035
 _LEAST_POINTS = 10
+_PROBES = 64  # lines and columns, about, at which the geoid is looked for
 _STEPS = ("pixels", "blocks", "points")
 
 
 class BasicResult(NamedTuple):
-    """Measurement points, in the order of their lines and pixels."""
+    """Measurement points, tile by tile, in each by their lines and pixels."""
 
     table: pa.Table  # level L2a, as :mod:`groundshift.model.points`
     series: DisplacementSeries  # the same series with the sigmas that hold
@@ -70,29 +71,65 @@ def make_basic(
     *,
     executor: str | Client = "threads",
     workers: int | None = None,
-) -> BasicResult:
+    geoid: str | Path | None = None,
+) -> dict[str, Any]:
     """Measure a stack on disk; writes points, picture and report to the folder `out`.
 
     These are `points.parquet`, `quicklook.png`, `report.json`, and, where eastings and northings are in EPSG:3035, the
-    zip of EGMS under its own name. Finished tiles are kept in `out/.tiles` until all is written: the same call goes on
-    where an earlier one ended. Parameters are those of :func:`measure_points`, and
-    :func:`~groundshift.io.stacks.open_any_stack` reads `path`.
+    zip of EGMS under its own name. Points are in the order of tiles, row by row, and in each of their lines and pixels.
+    Finished tiles are kept in `out/.tiles` until all is written: the same call goes on where an earlier one ended.
+
+    Parameters
+    ----------
+    path
+        As of :func:`~groundshift.io.stacks.open_any_stack`.
+    out
+        Folder for the results.
+    config, executor, workers
+        As of :func:`measure_points`.
+    geoid
+        Raster of its height above the ellipsoid, m; if not given, EGM2008 or EGM96 where PROJ has their grids.
+
+    Returns
+    -------
+    What the report says.
+
+    Raises
+    ------
+    InputError, RunError
+        As of :func:`measure_points`; InputError if the geoid does not cover the stack.
     """
     out, config = Path(out), config or BasicConfig()
     stack = open_any_stack(path)
+    model = _geoid(stack, geoid)
     key, record = run_key([path], config, _software()), run_record([path], config, _software())
     stores = {name: FolderStore(out / ".tiles", f"{key}-{name}", record=record) for name in _STEPS}
-    result = measure_points(stack, config, executor=executor, workers=workers, stores=stores.__getitem__)
-    write_points(out / POINTS_NAME, result.table)
-    if header(result.table).crs.to_epsg() == _EGMS_CRS:
-        write_egms(out, result.table, version=1)
-    save_figure(points_figure(result.table), out / PICTURE_NAME)
-    write_json(out / REPORT_NAME, {"stack": Path(path).name, **result.report})
+    measured = _measure(stack, config, {"executor": executor, "workers": workers}, stores.__getitem__, model)
+    summary = Summary(stack.sizes["x"])
+    write_points(out / POINTS_NAME, map(summary.seen, measured.parts()))
+    if CRS(config.crs).to_epsg() == _EGMS_CRS:
+        write_egms(out, read_point_batches(out / POINTS_NAME), version=1)
+    save_figure(points_figure(summary.sample(), of=summary.points), out / PICTURE_NAME)
+    report = {"stack": Path(path).name, **_joined_report(measured, summary)}
+    write_json(out / REPORT_NAME, report)
     for store in stores.values():
         store.clear()
     with contextlib.suppress(OSError):  # tiles of another run are in it
         (out / ".tiles").rmdir()
-    return result
+    return report
+
+
+def said_of(report: dict[str, Any]) -> str:
+    """A few lines of plain text of what :func:`make_basic` found."""
+    velocity, sigma = report["velocity_mm_per_year"], report["median_sigma"]
+    return (
+        f"point set L2a (Basic), LOS, {report['points']} points, {report['points_distributed']} of them distributed, "
+        f"{report['dates']} dates from {report['first_date']} to {report['last_date']}\n"
+        f"mean velocity: median {velocity['median']:.2f} mm/yr, 95 % between {velocity['p2.5']:.2f} and "
+        f"{velocity['p97.5']:.2f} mm/yr\n"
+        f"median sigma: velocity {sigma['velocity_mm_per_year']:.2f} mm/yr, displacement "
+        f"{sigma['displacement_mm']:.2f} mm, height {sigma['height_m']:.2f} m"
+    )
 
 
 def measure_points(
@@ -101,9 +138,8 @@ def measure_points(
     *,
     executor: str | Client = "threads",
     workers: int | None = None,
-    stores: Callable[[str], TileStore] = lambda _: MemoryStore(),
 ) -> BasicResult:
-    """Find persistent and distributed scatterers and measure how they moved.
+    """Find persistent and distributed scatterers and measure how they moved; all in memory, for stacks that are small.
 
     Parameters
     ----------
@@ -113,8 +149,6 @@ def measure_points(
         The options.
     executor, workers
         Where tiles and blocks are computed, as in :func:`groundshift.engine.run`.
-    stores
-        Gives the store of each step, by its name: `pixels`, `blocks`, `points`.
 
     Raises
     ------
@@ -126,9 +160,28 @@ def measure_points(
     Sources: Ferretti, Prati & Rocca (2001), doi:10.1109/36.898661; Ferretti et al. (2011),
     doi:10.1109/TGRS.2011.2124465; EGMS algorithm theoretical basis document v4.0.
     """
-    config = config or BasicConfig()
-    geometry, reference = stack_geometry(stack, config.reference)
+    stores = {name: MemoryStore() for name in _STEPS}
     where = {"executor": executor, "workers": workers}
+    measured = _measure(stack, config or BasicConfig(), where, stores.__getitem__, None)
+    summary = Summary(stack.sizes["x"])
+    parts = list(measured.parts())
+    table = pa.concat_tables([summary.seen(part) for part in parts]).combine_chunks()
+    series = DisplacementSeries(
+        *(np.concatenate(each, axis=-1) for each in zip(*(part.series for part in parts), strict=True))
+    )
+    rows, columns = (np.concatenate(each) for each in zip(*((part.rows, part.columns) for part in parts), strict=True))
+    return BasicResult(table, series, rows, columns, _joined_report(measured, summary))
+
+
+def _measure(
+    stack: xr.Dataset,
+    config: BasicConfig,
+    where: dict[str, Any],
+    stores: Callable[[str], TileStore],
+    geoid: Geoid | None,
+) -> Measured:
+    """Run the three steps over tiles and blocks; `stores` gives the store of each by its name."""
+    geometry, reference = stack_geometry(stack, config.reference)
     tiles = tile_plan((stack.sizes["y"], stack.sizes["x"]), config.tile)
     pixels, points = stores("pixels"), stores("points")
     gains, plane = stack_gains(stack), local_plane(stack)
@@ -139,11 +192,47 @@ def measure_points(
             f"{len(candidates.rows)} of {stack.sizes['y'] * stack.sizes['x']} pixels are candidates; give an area with "
             "buildings or rocks, or a larger network_dispersion"
         )
+    frame = _framed(stack, plane, candidates, geometry, config, stores("blocks"), where)
+    del candidates  # its phases are in the network
+    run(PointTile(stack, pixels, plane, geometry, frame.solved, frame.frames, config.network.search, frame.threshold,
+                  config.network.max_length), tiles, store=points, label="measuring", **where)  # fmt: skip
+    report = {
+        "dates": len(geometry.days),
+        "first_date": stack["time"].values[0].astype("datetime64[D]"),
+        "last_date": stack["time"].values[-1].astype("datetime64[D]"),
+        "reference_date": stack["time"].values[reference].astype("datetime64[D]"),
+        "pixels": stack.sizes["y"] * stack.sizes["x"],
+        "gains_db": 20 * np.log10(gains),
+        **frame.report,
+    }
+    return Measured(stack, config, geometry, tiles, points, _software(), geoid, report)
+
+
+class _Framed(NamedTuple):
+    """What pixels are held against."""
+
+    solved: SolvedNetwork
+    frames: list[Frame | None]
+    threshold: float  # of temporal coherence
+    report: dict[str, Any]
+
+
+def _framed(
+    stack: xr.Dataset,
+    plane: Transformer,
+    candidates: Pixels,
+    geometry: StackGeometry,
+    config: BasicConfig,
+    store: TileStore,
+    where: dict[str, Any],
+) -> _Framed:
+    """The network, what its points share, and the coherence that noise would not reach."""
     positions = local_positions(stack, plane, candidates.rows, candidates.columns)
-    tied = _solved(positions, candidates.phases, geometry, config, stores("blocks"), where)
-    search, reach = config.network.search, config.network.max_length
-    threshold = acceptance_threshold(geometry, search, probability=config.false_alarms, seed=config.seed)
-    coherence = held_against_others(positions, candidates.phases, geometry, tied.network, tied.unwrapped, search)
+    tied = _solved(positions, candidates.phases, geometry, config, store, where)
+    threshold = acceptance_threshold(geometry, config.network.search, probability=config.false_alarms, seed=config.seed)
+    coherence = held_against_others(
+        positions, candidates.phases, geometry, tied.network, tied.unwrapped, config.network.search
+    )
     kept = coherence > threshold.coherence
     log.info("%d points of the network have a coherence above %.3f", kept.sum(), threshold.coherence)
     heights = layers_at(stack, ("height",), candidates.rows, candidates.columns)["height"]
@@ -153,23 +242,8 @@ def measure_points(
     )  # fmt: skip
     numbers = candidates.rows * stack.sizes["x"] + candidates.columns
     solved = SolvedNetwork(numbers, positions, tied.network, tied.unwrapped, coherence)
-    step = PointTile(stack, pixels, plane, geometry, solved, frames, search, threshold.coherence, reach)
-    run(step, tiles, store=points, label="measuring", **where)
-    found = _all_points(points, tiles)
-    log.info("%d points", len(found["rows"]))
-    report = {
-        "dates": len(geometry.days),
-        "reference_date": str(stack["time"].values[reference].astype("datetime64[D]")),
-        "pixels": stack.sizes["y"] * stack.sizes["x"],
-        "gains_db": 20 * np.log10(gains),
-        "acceptance": threshold._asdict(),
-        **_of_network(candidates, tied, kept, frames),
-        **_of_points(found),
-        "config": config.model_dump(mode="json"),
-        "software": _software(),
-    }
-    series = DisplacementSeries(*(found[name] for name in DisplacementSeries._fields))
-    return BasicResult(_table(stack, geometry, found, config, report), series, found["rows"], found["columns"], report)
+    report = {"acceptance": threshold._asdict(), **_of_network(candidates, tied, kept, frames)}
+    return _Framed(solved, frames, threshold.coherence, report)
 
 
 def _solved(
@@ -188,13 +262,6 @@ def _solved(
     if (tied.network.cluster < 0).all():
         raise RunError("no cluster of points holds together; give more images, or a lower min_coherence of arcs")
     return tied
-
-
-def _all_points(store: TileStore, tiles: list[Tile]) -> dict[str, np.ndarray]:
-    """Points of all tiles in the order of their lines and pixels, by name."""
-    parts = [store.read(tile.index) for tile in tiles]
-    order = np.lexsort(tuple(np.concatenate([part[name] for part in parts]) for name in ("columns", "rows")))
-    return {name: np.concatenate([part.pop(name) for part in parts], axis=-1)[..., order] for name in list(parts[0])}
 
 
 def _of_network(candidates: Pixels, tied: Tied, kept: np.ndarray, frames: list[Frame | None]) -> dict[str, Any]:
@@ -216,35 +283,24 @@ def _of_network(candidates: Pixels, tied: Tied, kept: np.ndarray, frames: list[F
     }
 
 
-def _of_points(found: dict[str, np.ndarray]) -> dict[str, Any]:
-    """What is reported of the points."""
-    return {
-        "points": len(found["rows"]),
-        "points_distributed": int(np.count_nonzero(found["neighbours"])),
-        "clusters": np.bincount(found["cluster"]),
-        "median_sigma": {
-            "displacement_mm": np.median(found["displacement_sigma"]),
-            "velocity_mm_per_year": np.median(found["velocity_sigma"]),
-            "height_m": np.median(found["height_sigma"]),
-        },
-    }
+def _joined_report(measured: Measured, summary: Summary) -> dict[str, Any]:
+    """What is said of a run."""
+    log.info("%d points", summary.points)
+    config = measured.config.model_dump(mode="json")
+    return {**measured.report, **summary.report(), "config": config, "software": measured.software}
 
 
-def _table(
-    stack: xr.Dataset,
-    geometry: StackGeometry,
-    found: dict[str, np.ndarray],
-    config: BasicConfig,
-    report: dict[str, Any],
-) -> pa.Table:
-    """The point set."""
-    return basic_points(
-        stack, {name: found[f"layer_{name}"] for name in LAYERS}, geometry, rows=found["rows"],
-        columns=found["columns"], displacement=found["displacement"], height_error=found["height"],
-        dispersion=found["dispersion"], cluster=found["cluster"], area=found["neighbours"] * pixel_area(stack),
-        crs=config.crs, producer=config.producer,
-        provenance={"source": stack.attrs["source"], "software": report["software"], "config": report["config"]},
-    )  # fmt: skip
+def _geoid(stack: xr.Dataset, path: str | Path | None) -> Geoid | None:
+    """The model of the geoid, which covers the stack."""
+    geoid = open_geoid(path)
+    if geoid is None:
+        log.info("heights above the geoid are left out: PROJ has no grid of EGM2008 or EGM96, and none was given")
+        return None
+    some = {name: slice(None, None, max(1, stack.sizes[name] // _PROBES)) for name in ("y", "x")}
+    latitude, longitude = (stack[name].isel(some).values for name in ("latitude", "longitude"))
+    known = np.isfinite(latitude)
+    check_geoid(geoid, latitude[known], longitude[known])
+    return geoid
 
 
 def _software() -> str:

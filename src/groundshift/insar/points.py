@@ -11,6 +11,7 @@ import xarray as xr
 from pyproj import Geod, Transformer
 
 from groundshift.insar.stack.geometry import StackGeometry
+from groundshift.io.geoid import Geoid
 from groundshift.kernels.point_codes import Burst, point_codes
 from groundshift.kernels.series_fields import series_fields
 from groundshift.model.points import point_set
@@ -62,11 +63,12 @@ def basic_points(
     area: np.ndarray,
     crs: str,
     producer: str,
+    geoid: Geoid | None,
     provenance: Mapping[str, Any],
 ) -> pa.Table:
     """Point set of level L2a.
 
-    `height`, above the geoid, is NaN: no model of the geoid is at hand.
+    `height`, above the geoid, is NaN without a model of it.
 
     Parameters
     ----------
@@ -92,6 +94,8 @@ def basic_points(
         Of easting and northing.
     producer
         As in :data:`~groundshift.kernels.point_codes.PRODUCERS`.
+    geoid
+        Its height above the ellipsoid, if it is known.
     provenance
         What is said of the set's origin.
     """
@@ -103,6 +107,8 @@ def basic_points(
     easting, northing = Transformer.from_crs("EPSG:4326", crs, always_xy=True).transform(longitude, latitude)
     fields = series_fields(displacement.T, geometry.days, wavelength=geometry.wavelength)._asdict()
     del fields["first"]
+    height = layers["height"] + height_error
+    above = np.full(len(rows), np.nan) if geoid is None else height - geoid.at(latitude, longitude)
     return point_set(
         {
             "pid": point_codes(line, pixel, burst, producer=producer),
@@ -112,7 +118,8 @@ def basic_points(
             "longitude": longitude,
             "easting": easting,
             "northing": northing,
-            "height_wgs84": layers["height"] + height_error,
+            "height": above,
+            "height_wgs84": height,
             "line": line,
             "pixel": pixel,
             "amplitude_dispersion": dispersion,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -84,17 +85,36 @@ def cube_writer(path: str | Path, template: xr.Dataset) -> Iterator[Callable[[di
         are quickest, and only such may be written at the same time. Windows never written are 0.
     """
     with _replacing(path) as temporary:
-        shapes = {name: xr.zeros_like(each.chunk(-1)) for name, each in template.items() if _is_image(each)}
-        template.assign(shapes).drop_encoding().to_zarr(
-            temporary, zarr_format=3, consolidated=False, encoding=_encoding(template), compute=False
-        )
-        group = zarr.open_group(temporary, mode="r+", zarr_format=3)
+        lay_out_cube(temporary, template)
+        yield partial(write_window, temporary)
 
-        def write(arrays: dict[str, Any], rows: slice, columns: slice) -> None:
-            for name, values in arrays.items():
-                group[name][..., rows, columns] = values
 
-        yield write
+def lay_out_cube(folder: Path, template: xr.Dataset) -> None:
+    """Write a data set but for what is on (…, y, x), which is 0 until windows are written; see :func:`cube_writer`."""
+    shapes = {name: xr.zeros_like(each.chunk(-1)) for name, each in template.items() if _is_image(each)}
+    template.assign(shapes).drop_encoding().to_zarr(
+        folder, zarr_format=3, consolidated=False, encoding=_encoding(template), compute=False
+    )
+
+
+def write_window(folder: Path, arrays: Mapping[str, Any], rows: slice, columns: slice) -> None:
+    """Write arrays, by name, to a window of what :func:`lay_out_cube` wrote."""
+    group = zarr.open_group(folder, mode="r+", zarr_format=3)
+    for name, values in arrays.items():
+        group[name][..., rows, columns] = values
+
+
+def put_in_place(folder: Path, path: Path) -> None:
+    """Give a Zarr folder that is whole its name; a Zarr folder that had it is left beside, as `before`."""
+    if path.exists():
+        path.replace(folder.with_name("before"))
+    folder.replace(path)
+
+
+def check_free(path: Path) -> None:
+    """Raise InputError if there is something at `path` that is no Zarr folder."""
+    if path.exists() and not (path / _MARKER).is_file():
+        raise InputError(f"{path} is there and is no Zarr folder; choose another name, or remove it")
 
 
 def _encoding(cube: xr.Dataset) -> dict[str, dict[str, Any]]:
@@ -115,12 +135,9 @@ def _is_image(array: xr.DataArray) -> bool:
 def _replacing(path: str | Path) -> Iterator[Path]:
     """Give a folder to write beside `path`; put it in its place when the block ends well, else leave nothing."""
     path = Path(path)
-    if path.exists() and not (path / _MARKER).is_file():
-        raise InputError(f"{path} is there and is no Zarr folder; choose another name, or remove it")
+    check_free(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
         temporary = Path(folder) / path.name
         yield temporary
-        if path.exists():
-            path.replace(Path(folder) / "before")
-        temporary.replace(path)
+        put_in_place(temporary, path)

@@ -13,8 +13,7 @@ from typing import NamedTuple
 import xarray as xr
 
 from groundshift.errors import InputError
-from groundshift.grid.tiles import tile_plan
-from groundshift.io.radar_stack import cube_writer, open_stack, write_stack
+from groundshift.io.radar_stack import open_stack, write_stack
 from groundshift.io.stacks.dimap import matches as matches_dimap
 from groundshift.io.stacks.dimap import open_dimap
 from groundshift.io.stacks.geotiff import matches as matches_geotiff
@@ -28,20 +27,16 @@ from groundshift.io.stacks.snap_write import write_dimap, write_znap
 from groundshift.io.stacks.supplement import Supplement, read_attributes
 from groundshift.io.stacks.znap import matches as matches_znap
 from groundshift.io.stacks.znap import open_znap
-from groundshift.model.radar_stack import LAYERS
 
 __all__ = [
     "LAYOUTS",
     "Layout",
     "Supplement",
-    "convert_stack",
     "geocoded",
     "open_any_stack",
     "read_attributes",
     "write_any_stack",
 ]
-
-_WINDOW = 512  # lines and pixels that are converted at once
 
 
 class Layout(NamedTuple):
@@ -111,36 +106,3 @@ def write_any_stack(path: str | Path, stack: xr.Dataset, layout: str) -> None:
     if layout == "opera" and "easting" not in stack.coords:
         stack = geocoded(stack)
     LAYOUTS[layout].write(Path(path), stack)
-
-
-def convert_stack(
-    path: str | Path,
-    out: str | Path,
-    *,
-    supplement: Supplement | None = None,
-    layout: str | None = None,
-    report: Callable[[int, int], None] | None = None,
-) -> xr.Dataset:
-    """Write a stack of any layout as our own Zarr, window by window; opens what was written.
-
-    Memory holds all dates of 512 x 512 pixels at a time. The folder appears when it is whole.
-
-    Parameters
-    ----------
-    path, supplement, layout
-        See :func:`open_any_stack`.
-    out
-        Zarr folder; one that is there is replaced.
-    report
-        Called with the numbers of windows done and of all.
-    """
-    stack = open_any_stack(path, supplement=supplement, layout=layout)
-    tiles = tile_plan((stack.sizes["y"], stack.sizes["x"]), _WINDOW)
-    with cube_writer(out, stack) as write:
-        for number, tile in enumerate(tiles):
-            rows, columns = tile.box.slices
-            window = stack[["slc", *LAYERS]].isel(y=rows, x=columns).compute()
-            write({name: each.values for name, each in window.data_vars.items()}, rows, columns)
-            if report is not None:
-                report(number + 1, len(tiles))
-    return open_stack(out)

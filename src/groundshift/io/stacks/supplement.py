@@ -11,17 +11,13 @@ from typing import Any, Literal
 import dask.array as da
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
-from pyproj import Transformer
-from scipy import ndimage
 
 from groundshift.errors import InputError
-from groundshift.grid.tiles import Box
 from groundshift.io.dates import date_in
-from groundshift.io.rasters import georeference, open_raster, read_window
+from groundshift.io.places import values_at
+from groundshift.io.rasters import georeference, open_raster
 from groundshift.io.stacks.lazy import raster
 from groundshift.model.radar_stack import LAYERS
-
-_MARGIN = 2  # pixels of the height model around those that are needed
 
 
 class Supplement(BaseModel):
@@ -122,26 +118,5 @@ def geometry_rasters(folder: str | Path, shape: tuple[int, int]) -> dict[str, da
 def heights_at(path: str | Path, latitude: da.Array, longitude: da.Array) -> da.Array:
     """Heights of a model in any CRS at places, lazily, linearly interpolated; NaN beyond the model."""
     with open_raster(str(path)) as dataset:
-        grid, nodata = georeference(dataset), dataset.nodata
-    read = partial(_heights, str(path), grid, nodata)
-    return da.map_blocks(read, latitude, longitude, dtype=np.float64, meta=np.empty((0, 0)))
-
-
-def _heights(path: str, grid: Any, nodata: float | None, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
-    x, y = Transformer.from_crs("EPSG:4326", grid.crs.proj, always_xy=True).transform(longitude, latitude)
-    back, x, y = ~grid.affine, np.asarray(x), np.asarray(y)
-    columns, rows = back.a * x + back.b * y + back.c - 0.5, back.d * x + back.e * y + back.f - 0.5
-    inside = np.isfinite(rows) & (rows >= -0.5) & (rows < grid.shape.y - 0.5)
-    inside &= np.isfinite(columns) & (columns >= -0.5) & (columns < grid.shape.x - 0.5)
-    heights = np.full(latitude.shape, np.nan)
-    if not inside.any():
-        return heights
-    low = [int(np.floor(each[inside].min())) - _MARGIN for each in (rows, columns)]
-    high = [int(np.ceil(each[inside].max())) + _MARGIN for each in (rows, columns)]
-    box = Box(low[0], low[1], high[0], high[1]).clipped(tuple(grid.shape))
-    values = read_window(path, (1,), box)[0].astype(np.float64)
-    if nodata is not None:
-        values[values == nodata] = np.nan
-    at = rows[inside] - box.top, columns[inside] - box.left
-    heights[inside] = ndimage.map_coordinates(values, at, order=1, mode="nearest")
-    return heights
+        georeference(dataset)
+    return da.map_blocks(partial(values_at, path), latitude, longitude, dtype=np.float64, meta=np.empty((0, 0)))

@@ -1,0 +1,128 @@
+"""A stack of another program as our own Zarr: window by window, and on from where an earlier run ended."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from groundshift.engine import run, run_key
+from groundshift.engine.lock import exclusive
+from groundshift.engine.progress import Report
+from groundshift.grid.tiles import Tile, tile_plan
+from groundshift.io.radar_stack import check_free, lay_out_cube, open_cube, open_stack, put_in_place, write_window
+from groundshift.io.stacks import Supplement, open_any_stack
+from groundshift.model.radar_stack import LAYERS
+
+_WINDOW = 512  # lines and pixels that are converted at once
+
+
+def convert_stack(
+    path: str | Path,
+    out: str | Path,
+    *,
+    supplement: Supplement | None = None,
+    layout: str | None = None,
+    report: Report | None = None,
+) -> xr.Dataset:
+    """Write a stack of any layout as our own Zarr, window by window; opens what was written.
+
+    Memory holds all dates of 512 x 512 pixels at a time. Windows are written into a hidden folder beside `out`, which
+    becomes `out` when it is whole: after a run that was killed, the same call writes what is missing.
+
+    Parameters
+    ----------
+    path, supplement, layout
+        See :func:`~groundshift.io.stacks.open_any_stack`.
+    out
+        Zarr folder; one that is there is replaced at the end.
+    report
+        Called with the numbers of windows done and of all.
+
+    Raises
+    ------
+    InputError
+        As of :func:`~groundshift.io.stacks.open_any_stack`; if something else than Zarr is at `out`; or if a file is
+        truncated. Windows that were finished are kept.
+    """
+    out, supplement = Path(out).absolute(), supplement or Supplement()
+    check_free(out)
+    stack = open_any_stack(path, supplement=supplement, layout=layout)
+    beside = [each for each in (supplement.baselines, supplement.geometry, supplement.height) if each is not None]
+    asked = {"layout": layout, "supplement": supplement}
+    key = run_key([path, *beside], asked, f"groundshift {version('groundshift')}")
+    windows = tile_plan((stack.sizes["y"], stack.sizes["x"]), _WINDOW)
+    store = _Windows(out, key, stack, {window.index: window for window in windows})
+    with store.lock():
+        run(_ReadWindow(stack), windows, store=store, executor="serial", label=f"stack {Path(path).name}",
+            units="windows", progress=report)  # fmt: skip
+        put_in_place(store.cube, out)
+        store.clear()
+    return open_stack(out)
+
+
+@dataclass(frozen=True)
+class _ReadWindow:
+    """Step over windows: all that a stack has there."""
+
+    stack: xr.Dataset
+
+    def __call__(self, window: Tile) -> dict[str, np.ndarray]:
+        rows, columns = window.box.slices
+        part = self.stack[["slc", *LAYERS]].isel(y=rows, x=columns).compute()
+        return {name: each.values for name, each in part.data_vars.items()}
+
+
+class _Windows:
+    """Store of finished windows: a Zarr folder that is not whole yet, and an empty file for each that is written."""
+
+    shared = False
+
+    def __init__(self, out: Path, key: str, template: xr.Dataset, windows: Mapping[int, Tile]) -> None:
+        self._folder = out.with_name(f".{out.name}.{key}")
+        self.cube, self._done = self._folder / out.name, self._folder / "done"
+        self._template, self._windows, self._locked = template, windows, False
+
+    def __contains__(self, index: int) -> bool:
+        return (self._done / f"{index:06d}").is_file()
+
+    def write(self, index: int, arrays: Mapping[str, np.ndarray]) -> None:
+        write_window(self.cube, arrays, *self._windows[index].box.slices)
+        (self._done / f"{index:06d}").touch()
+
+    def read(self, index: int) -> dict[str, np.ndarray]:
+        rows, columns = self._windows[index].box.slices
+        part = open_cube(self.cube)[["slc", *LAYERS]].isel(y=rows, x=columns)
+        return {name: each.values for name, each in part.data_vars.items()}
+
+    def clear(self) -> None:
+        shutil.rmtree(self._folder)
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        if self._locked:
+            yield
+            return
+        self._folder.parent.mkdir(parents=True, exist_ok=True)
+        with exclusive(self._folder.with_name(f"{self._folder.name}.lock")):
+            self._locked = True
+            try:
+                self._lay_out()
+                yield
+            finally:
+                self._locked = False
+
+    def _lay_out(self) -> None:
+        """Begin a folder; one that a killed run had just begun is begun again."""
+        if self._done.is_dir():
+            return
+        if self._folder.exists():
+            self.clear()
+        lay_out_cube(self.cube, self._template)
+        self._done.mkdir()
