@@ -22,7 +22,7 @@ function notice(): Plugin {
     name: "notice",
     generateBundle(_, bundle) {
       for (const chunk of Object.values(bundle)) if (chunk.type === "chunk") for (const id of chunk.moduleIds) add(id);
-      add(join(import.meta.dirname, "node_modules/world-atlas/countries-50m.json"));
+      for (const name of Object.keys(JSON.parse(readFileSync(join(import.meta.dirname, "package.json"), "utf8")).dependencies)) add(join(import.meta.dirname, "node_modules", name, "package.json"));
       const rule = `\n\n${"-".repeat(78)}\n\n`;
       const head = "The page of the groundshift explorer holds parts of these packages. The outlines of\nland and countries are made from Natural Earth (public domain).";
       this.emitFile({ type: "asset", fileName: "NOTICE.txt", source: [head, ...[...packages.keys()].sort().map((name) => packages.get(name))].join(rule) + "\n" });
@@ -56,16 +56,29 @@ function source(): Plugin {
   };
 }
 
-export default defineConfig({
-  base: "./",
-  plugins: [notice(), outlines(), source()],
-  build: {
-    outDir: "../src/groundshift/explore/page",
-    emptyOutDir: true,
-    target: "es2022",
-    chunkSizeWarningLimit: 2500,
-    assetsInlineLimit: 0,
-    rollupOptions: { output: { entryFileNames: "assets/[name].js", chunkFileNames: "assets/[name].js", assetFileNames: "assets/[name][extname]" } },
-  },
-  server: { proxy: { "/api": "http://127.0.0.1:8520" } },
-});
+/** Plain scripts instead of modules, which a browser does not run from a page that was opened from disk. */
+function plainScripts(): Plugin {
+  return {
+    name: "plain-scripts",
+    transformIndexHtml: { order: "post", handler: (html) => html.replace('type="module" crossorigin', "defer").replace('rel="stylesheet" crossorigin', 'rel="stylesheet"') },
+  };
+}
+
+const out = { outDir: "../src/groundshift/explore/page", target: "es2022", assetsInlineLimit: 0, chunkSizeWarningLimit: 2500 };
+
+/** Two scripts: the page, and (--mode gl) what it loads for WebGL when its first picture is there. */
+export default defineConfig(({ mode }) =>
+  mode === "gl"
+    ? {
+        plugins: [notice()],
+        publicDir: false,
+        build: { ...out, emptyOutDir: false, lib: { entry: "src/gl.ts", formats: ["iife"], name: "groundshiftMap", fileName: () => "assets/gl.js" } },
+        define: { "process.env.NODE_ENV": '"production"' },
+      }
+    : {
+        base: "./",
+        plugins: [outlines(), source(), plainScripts()],
+        build: { ...out, emptyOutDir: true, cssCodeSplit: false, rollupOptions: { output: { format: "iife", entryFileNames: "assets/page.js", assetFileNames: "assets/page[extname]" } } },
+        server: { proxy: { "/api": "http://127.0.0.1:8520" } },
+      },
+);

@@ -1,8 +1,10 @@
 """The explorer's server: what it answers is what is in the data, and it answers nothing else."""
 
+import base64
 import hashlib
 import io
 import json
+import re
 import socket
 import struct
 from pathlib import Path
@@ -385,20 +387,35 @@ def test_files_of_points_need_no_store(tmp_path):
     assert layer["points"] == 100
 
 
+def handed(file):
+    """What a script of an exported page hands over."""
+    path, content = re.fullmatch(r'groundshift\("([^"]+)","([A-Za-z0-9+/=]*)"\)', file.read_text()).groups()
+    assert file.as_posix().endswith(f"{path}.js")
+    return base64.b64decode(content)
+
+
 def test_an_export_is_what_the_server_says(folder, tmp_path, client):
     export_page([folder / "ground", folder / "quake.tif", folder / "faults.geojson"], tmp_path / "page")
-    record = json.loads((tmp_path / "page/api/catalog.json").read_text())
+    api = tmp_path / "page/api"
+    record = json.loads(handed(api / "catalog.json.js"))
     entry = next(each for each in record["layers"] if each["kind"] == "points")
     assert record["static"]
     x, y = tile_of(12)
-    tile = (tmp_path / f"page/api/layers/{LAYER}/tiles/{entry['max_zoom']}").rglob("*.bin")
-    assert sum(unpacked(each.read_bytes())[0]["count"] for each in tile) == 4000
-    low = tmp_path / f"page/api/layers/{LAYER}/tiles/8/{x >> 4}/{y >> 4}.bin"
-    assert low.read_bytes() == client.get(f"/api/layers/{LAYER}/tiles/8/{x >> 4}/{y >> 4}.bin").content
-    block = json.loads((tmp_path / f"page/api/layers/{LAYER}/points/0-1.json").read_text())
+    tile = (api / f"layers/{LAYER}/tiles/{entry['max_zoom']}").rglob("*.bin.js")
+    assert sum(unpacked(handed(each))[0]["count"] for each in tile) == 4000
+    low = api / f"layers/{LAYER}/tiles/8/{x >> 4}/{y >> 4}.bin.js"
+    assert handed(low) == client.get(f"/api/layers/{LAYER}/tiles/8/{x >> 4}/{y >> 4}.bin").content
+    block = json.loads(handed(api / f"layers/{LAYER}/points/0-1.json.js"))
     asked = client.get(f"/api/layers/{LAYER}/point?part={entry['parts'][0]}&row=256").json()
     assert block["points"][0] | {"dates": block["dates"]} == asked
-    assert (tmp_path / "page/index.html").read_bytes() == (PAGE / "index.html").read_bytes()
+    x, y = tile_of(13, 10.465, 51.995)
+    north = handed(api / f"layers/quake/tiles/north/13/{x}/{y}.png.js")
+    limits = next(each for each in record["layers"] if each["id"] == "quake")["fields"]["north"]
+    query = f"field=north&palette=motion&low={limits[0]}&high={limits[1]}"
+    assert north == client.get(f"/api/layers/quake/tiles/13/{x}/{y}.png?{query}").content
+    page = (tmp_path / "page/index.html").read_text()
+    assert page.replace(" data-exported", "") == (PAGE / "index.html").read_text()
+    assert handed(tmp_path / "page/assets/land-10m.bin.js") == (PAGE / "assets/land-10m.bin").read_bytes()
     with pytest.raises(InputError, match="is there already"):
         export_page([folder / "ground"], tmp_path / "page")
 

@@ -1,5 +1,7 @@
 /** What the server, or an exported folder, answers. */
 
+import { Missing, SCHEME, exported, read } from "./files";
+
 export interface LayerInfo {
   id: string;
   kind: "points" | "map" | "image" | "features" | "stations";
@@ -86,8 +88,12 @@ export interface TileData {
   kind: "points" | "cells";
   id: string; // zoom, column and row
   z: number;
+  x: number;
+  y: number;
   side: number; // cells along a tile
   length: number;
+  x16: Uint16Array; // places in the tile, 65,536 a side
+  y16: Uint16Array;
   places: Float64Array; // longitude, latitude
   value: Float32Array;
   velocity: Float32Array;
@@ -99,10 +105,10 @@ export interface TileData {
 
 export type Question = { field: string; least: number; largest: number };
 
-let exported = false;
 let chunk = 256;
 
 async function ask(path: string, options?: RequestInit): Promise<Response> {
+  if (exported) return new Response(await read(path));
   const answer = await fetch(path, options);
   if (answer.ok) return answer;
   let detail = `${answer.status}`;
@@ -122,22 +128,25 @@ const at = (layer: LayerInfo): string => `api/layers/${encodeURIComponent(layer.
 
 export async function catalog(): Promise<Catalog> {
   const record: Catalog = await (await ask("api/catalog.json")).json();
-  exported = record.static;
   chunk = record.limits.chunk ?? chunk;
   return record;
 }
 
 export async function tile(layer: LayerInfo, z: number, x: number, y: number, field: string, signal: AbortSignal): Promise<TileData> {
   const query = exported ? "" : `?field=${field}&v=${layer.version}`;
-  const answer = await fetch(`${at(layer)}/tiles/${z}/${x}/${y}.bin${query}`, { signal });
-  if (answer.status === 404) return decode(new ArrayBuffer(0), z, x, y);
-  if (!answer.ok) throw new Error(`${answer.status}`);
-  return decode(await answer.arrayBuffer(), z, x, y);
+  try {
+    return decode(await read(`${at(layer)}/tiles/${z}/${x}/${y}.bin${query}`, signal), z, x, y);
+  } catch (error) {
+    if (error instanceof Missing) return decode(new ArrayBuffer(0), z, x, y);
+    throw error;
+  }
 }
 
+/** Address of the pictures of a layer. */
 export function pictures(layer: LayerInfo, query: Record<string, string | number>): string {
+  if (exported) return `${SCHEME}//${at(layer)}/tiles/${query.field ?? "image"}/{z}/{x}/{y}.png`;
   const text = new URLSearchParams(Object.entries({ ...query, v: layer.version }).map(([k, v]) => [k, String(v)]));
-  return new URL(`${at(layer)}/tiles/`, document.baseURI).href + `{z}/{x}/{y}.png` + (exported ? "" : `?${text}`);
+  return `${new URL(`${at(layer)}/tiles/`, document.baseURI).href}{z}/{x}/{y}.png?${text}`;
 }
 
 export async function features(layer: LayerInfo): Promise<GeoJSON.FeatureCollection> {
@@ -181,7 +190,8 @@ const kinds = { uint16: Uint16Array, uint32: Uint32Array, float32: Float32Array 
 /** A tile as the server packs it: see PointLayer.tile in explore/points.py. */
 export function decode(buffer: ArrayBuffer, z: number, x: number, y: number): TileData {
   const id = `${z}/${x}/${y}`;
-  const empty = { kind: "points", id, z, side: 0, length: 0, places: new Float64Array(0), parts: [], count: null, row: null, part: null } as const;
+  const none = new Uint16Array(0);
+  const empty = { kind: "points", id, z, x, y, side: 0, length: 0, x16: none, y16: none, places: new Float64Array(0), count: null, row: null, part: null } as const;
   if (buffer.byteLength < 4) return { ...empty, parts: [], value: new Float32Array(0), velocity: new Float32Array(0) };
   const size = new DataView(buffer).getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, size)));
@@ -204,6 +214,10 @@ export function decode(buffer: ArrayBuffer, z: number, x: number, y: number): Ti
     kind: header.kind,
     id,
     z,
+    x,
+    y,
+    x16: arrays.x as Uint16Array,
+    y16: arrays.y as Uint16Array,
     side: header.side ?? 0,
     length: header.count,
     places,

@@ -1,14 +1,25 @@
-/** The map without WebGL: pictures that the server draws, moved by hand. */
+/** The map without WebGL: the first picture everywhere, and the only one where WebGL is missing. */
 
-import type { LayerInfo } from "./api";
+import type { LayerInfo, TileData } from "./api";
+import { SCHEME, read } from "./files";
+import { COLOURS, EMPTY, type World } from "./ground";
+import { t } from "./i18n";
 import { degrees, fraction } from "./tiles";
-import type { Camera, Drawn, Mark, Picture, Style, View } from "./view";
-import { COLOURS, EMPTY, type World } from "./world";
+import { type Camera, type Drawn, type Mark, type Picture, type Style, type View, margin, metresPerPixel, pointRadius, sheet } from "./view";
+
+const MOST_PICTURES = 80;
 
 export class FlatView implements View {
   readonly gl = false;
   private at: Camera = { longitude: 10, latitude: 45, zoom: 3 };
+  private readonly container: HTMLElement;
   private readonly paper = document.createElement("canvas");
+  private readonly dots = document.createElement("canvas");
+  private readonly images = new Map<string, HTMLImageElement>();
+  private readonly watch = new ResizeObserver(() => this.draw());
+  private readonly released = (): void => void (this.from = null);
+  private from: { x: number; y: number; camera: Camera } | null = null;
+  private drawn: { drawn: Drawn[]; style: Style } | null = null;
   private readonly stage = document.createElement("div");
   private readonly lines = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   private readonly pins = document.createElement("div");
@@ -21,19 +32,29 @@ export class FlatView implements View {
   private drawnLine: { vertices: [number, number][]; closed: boolean } = { vertices: [], closed: false };
   private readonly shapesShown = new Map<string, GeoJSON.FeatureCollection>();
 
-  constructor(
-    private readonly container: HTMLElement,
-    credit: string | null,
-  ) {
-    container.classList.add("flat");
+  constructor(parent: HTMLElement, credit: string | null) {
+    this.container = sheet(parent, "flat");
     this.scale.className = "flat-scale";
     const source = document.createElement("div");
     source.className = "flat-credit";
     source.textContent = credit ? `${credit} · Natural Earth` : "Natural Earth";
-    container.append(this.paper, this.stage, this.lines, this.pins, this.buttons(), this.scale, source);
-    container.tabIndex = 0;
+    this.container.append(this.paper, this.stage, this.dots, this.lines, this.pins, this.buttons(), this.scale, source);
+    this.container.tabIndex = 0;
+    this.container.setAttribute("role", "application");
+    this.container.setAttribute("aria-label", t("map"));
     this.listen();
-    new ResizeObserver(() => this.draw()).observe(container);
+    this.watch.observe(this.container);
+  }
+
+  remove(): void {
+    this.watch.disconnect();
+    window.removeEventListener("pointerup", this.released);
+    this.container.remove();
+  }
+
+  /** Whether it is being dragged. */
+  get held(): boolean {
+    return this.from !== null;
   }
 
   camera(): Camera {
@@ -57,7 +78,8 @@ export class FlatView implements View {
     const [width, height] = this.size();
     const [left, top] = fraction(bounds[0], bounds[3]);
     const [right, bottom] = fraction(bounds[2], bounds[1]);
-    const zoom = Math.min(Math.log2((0.8 * width) / 512 / Math.max(right - left, 1e-9)), Math.log2((0.8 * height) / 512 / Math.max(bottom - top, 1e-9)));
+    const free = 2 * margin(this.container);
+    const zoom = Math.min(Math.log2((width - free) / 512 / Math.max(right - left, 1e-9)), Math.log2((height - free) / 512 / Math.max(bottom - top, 1e-9)));
     const [longitude, latitude] = degrees((left + right) / 2, (top + bottom) / 2);
     this.go({ longitude, latitude, zoom: Math.min(15, zoom) });
   }
@@ -90,8 +112,9 @@ export class FlatView implements View {
     return [(x - cx) * size + width / 2, (y - cy) * size + height / 2];
   }
 
-  points(_drawn: Drawn[], _style: Style): void {
-    // the server draws them: see pictures()
+  points(drawn: Drawn[], style: Style): void {
+    this.drawn = { drawn, style };
+    this.drawPoints();
   }
 
   pictures(pictures: Picture[]): void {
@@ -160,14 +183,14 @@ export class FlatView implements View {
   }
 
   private listen(): void {
-    let from: { x: number; y: number; camera: Camera } | null = null;
     let dragged = false;
     this.container.addEventListener("pointerdown", (event) => {
       if ((event.target as HTMLElement).closest("button")) return;
-      from = { x: event.clientX, y: event.clientY, camera: this.camera() };
+      this.from = { x: event.clientX, y: event.clientY, camera: this.camera() };
       dragged = false;
     });
     this.container.addEventListener("pointermove", (event) => {
+      const from = this.from;
       if (!from) return;
       const [dx, dy] = [event.clientX - from.x, event.clientY - from.y];
       if (!dragged && Math.hypot(dx, dy) < 4) return;
@@ -177,7 +200,7 @@ export class FlatView implements View {
       const [longitude, latitude] = degrees(cx - dx / size, cy - dy / size);
       this.go({ ...from.camera, longitude, latitude });
     });
-    window.addEventListener("pointerup", () => (from = null));
+    window.addEventListener("pointerup", this.released);
     this.container.addEventListener("click", (event) => {
       if (dragged || (event.target as HTMLElement).closest("button")) return;
       const box = this.container.getBoundingClientRect();
@@ -203,6 +226,7 @@ export class FlatView implements View {
   private draw(): void {
     this.drawGround();
     this.drawPictures();
+    this.drawPoints();
     this.drawLines();
     this.pins.replaceChildren(
       ...this.pinned.map((mark) => {
@@ -214,7 +238,7 @@ export class FlatView implements View {
         return pin;
       }),
     );
-    const metres = (40075016.686 * Math.cos((this.at.latitude * Math.PI) / 180)) / (512 * 2 ** this.at.zoom);
+    const metres = metresPerPixel(this.at);
     const wanted = metres * 100;
     const power = 10 ** Math.floor(Math.log10(wanted));
     const nice = [5, 2, 1].map((v) => v * power).find((v) => v <= wanted) ?? power;
@@ -224,39 +248,49 @@ export class FlatView implements View {
 
   private drawGround(): void {
     const [width, height] = this.size();
-    this.paper.width = width;
-    this.paper.height = height;
-    const pen = this.paper.getContext("2d");
-    if (!pen) return;
+    const ratio = window.devicePixelRatio || 1;
+    this.paper.width = width * ratio;
+    this.paper.height = height * ratio;
+    const pen = this.paper.getContext("2d")!;
+    pen.scale(ratio, ratio);
     pen.fillStyle = COLOURS.sea;
     pen.fillRect(0, 0, width, height);
     const land = this.world.land.type === "FeatureCollection" ? this.world.land.features : [this.world.land];
-    const [west, south, east, north] = this.bounds();
-    const seen = (ring: number[][]): boolean => ring.some(([x]) => x > west - 20) && ring.some(([x]) => x < east + 20) && ring.some(([, y]) => y > south - 20) && ring.some(([, y]) => y < north + 20);
-    pen.beginPath();
-    for (const { geometry } of land) {
-      const polygons = geometry.type === "MultiPolygon" ? geometry.coordinates : geometry.type === "Polygon" ? [geometry.coordinates] : [];
-      for (const ring of polygons.flat().filter(seen)) {
-        ring.forEach(([x, y], i) => {
-          const place = this.project(x, y);
-          if (i) pen.lineTo(...place);
-          else pen.moveTo(...place);
-        });
-        pen.closePath();
-      }
-    }
+    const rings = land.flatMap(({ geometry }) => (geometry.type === "MultiPolygon" ? geometry.coordinates.flat() : geometry.type === "Polygon" ? geometry.coordinates : []));
     pen.fillStyle = COLOURS.land;
     pen.strokeStyle = COLOURS.coast;
+    this.trace(pen, rings, true);
     pen.fill("evenodd");
+    pen.stroke();
+    pen.strokeStyle = COLOURS.border;
+    pen.setLineDash([3, 2]);
+    this.trace(pen, this.world.borders.coordinates, false);
     pen.stroke();
   }
 
+  /** Lay a path along the lines that may be in view. */
+  private trace(pen: CanvasRenderingContext2D, lines: number[][][], closed: boolean): void {
+    const [west, south, east, north] = this.bounds();
+    const [width, height] = this.size();
+    const world = 512 * 2 ** this.at.zoom;
+    const [cx, cy] = fraction(this.at.longitude, this.at.latitude);
+    const seen = (line: number[][]): boolean => line.some(([x]) => x > west) && line.some(([x]) => x < east) && line.some(([, y]) => y > south) && line.some(([, y]) => y < north);
+    pen.beginPath();
+    for (const line of lines.filter(seen)) {
+      line.forEach(([longitude, latitude], i) => {
+        const [x, y] = fraction(longitude, latitude);
+        pen[i ? "lineTo" : "moveTo"]((x - cx) * world + width / 2, (y - cy) * world + height / 2);
+      });
+      if (closed) pen.closePath();
+    }
+  }
+
   private drawPictures(): void {
-    const images: HTMLImageElement[] = [];
+    const shown = new Set<string>();
     const [width, height] = this.size();
     for (const picture of this.shown) {
       const step = picture.size === 512 ? 0 : 1;
-      const z = Math.max(0, Math.min(18, Math.round(this.at.zoom) + step));
+      const z = Math.max(0, Math.min(picture.layer.max_zoom ?? 18, Math.round(this.at.zoom) + step));
       const [west, south, east, north] = this.bounds();
       const clip = picture.layer.bounds;
       const [left, top] = fraction(Math.max(west, clip[0]), Math.min(north, clip[3])).map((v) => Math.floor(v * 2 ** z));
@@ -264,18 +298,58 @@ export class FlatView implements View {
       for (let x = left; x <= right; x++) {
         for (let y = top; y <= bottom; y++) {
           const place = this.project(...degrees(x / 2 ** z, y / 2 ** z));
+          if (place[0] > width || place[1] > height || shown.size > MOST_PICTURES) continue;
+          const address = picture.url.replace("{z}", String(z)).replace("{x}", String(x)).replace("{y}", String(y));
           const side = 512 * 2 ** (this.at.zoom - z);
-          if (place[0] > width || place[1] > height || images.length > 80) continue;
-          const image = new Image();
-          image.src = picture.url.replace("{z}", String(z)).replace("{x}", String(x)).replace("{y}", String(y));
-          image.alt = "";
-          image.draggable = false;
-          image.style.cssText = `left:${place[0]}px;top:${place[1]}px;width:${side}px;height:${side}px`;
-          images.push(image);
+          shown.add(address);
+          this.image(address).style.cssText = `left:${place[0]}px;top:${place[1]}px;width:${side + 0.5}px;height:${side + 0.5}px`;
         }
       }
     }
-    this.stage.replaceChildren(...images);
+    for (const [address, image] of this.images) {
+      if (shown.has(address)) continue;
+      image.remove();
+      this.images.delete(address);
+    }
+  }
+
+  /** The picture of an address, made when it is first wanted. */
+  private image(address: string): HTMLImageElement {
+    const kept = this.images.get(address);
+    if (kept) return kept;
+    const image = new Image();
+    image.alt = "";
+    image.draggable = false;
+    this.images.set(address, image);
+    this.stage.append(image);
+    if (!address.startsWith(SCHEME)) image.src = address;
+    else read(address.slice(SCHEME.length + 2)).then((bytes) => (image.src = URL.createObjectURL(new Blob([bytes]))), () => image.remove());
+    return image;
+  }
+
+  /** Points, written into the pixels of a canvas. */
+  private drawPoints(): void {
+    const ratio = window.devicePixelRatio || 1;
+    const [width, height] = this.size().map((side) => Math.round(side * ratio));
+    this.dots.width = width;
+    this.dots.height = height;
+    if (!this.drawn) return;
+    const { drawn, style } = this.drawn;
+    const pen = this.dots.getContext("2d")!;
+    const picture = pen.createImageData(width, height);
+    const pixels = new Uint32Array(picture.data.buffer);
+    const world = 512 * 2 ** this.at.zoom * ratio;
+    const [cx, cy] = fraction(this.at.longitude, this.at.latitude);
+    for (const { layer, tiles } of drawn) {
+      for (const tile of tiles) {
+        const side = tile.kind === "cells" ? world / 2 ** tile.z / tile.side : 2 * ratio * pointRadius(this.at.zoom, layer.level === "L3");
+        const left = (tile.x / 2 ** tile.z - cx) * world + width / 2 - side / 2;
+        const top = (tile.y / 2 ** tile.z - cy) * world + height / 2 - side / 2;
+        const colours = new Uint32Array(style.scale.paint(tile, style.least, style.largest).buffer);
+        stamp(pixels, width, tile, colours, { left, top, side, step: world / 2 ** tile.z / 65536, round: tile.kind === "points" });
+      }
+    }
+    pen.putImageData(picture, 0, 0);
   }
 
   private drawLines(): void {
@@ -292,5 +366,37 @@ export class FlatView implements View {
     }
     const own = path(this.drawnLine.vertices, this.drawnLine.closed);
     this.lines.innerHTML = `<path d="${parts.join("")}" fill="none" stroke="#7a3b69" stroke-width="1.6"/><path d="${own}" fill="none" stroke="#0f5f73" stroke-width="2.4"/>`;
+  }
+}
+
+interface Stamp {
+  left: number; // of a point at the corner of the tile
+  top: number;
+  side: number;
+  step: number; // pixels between places in the tile
+  round: boolean; // discs with a dark edge; squares otherwise
+}
+
+/** Write the points of a tile. */
+function stamp(pixels: Uint32Array, width: number, tile: TileData, colours: Uint32Array, { left, top, side, step, round }: Stamp): void {
+  const height = pixels.length / width;
+  const rows = Math.max(1, Math.round(side));
+  const inset = Array.from({ length: rows }, (_, row) => (round ? Math.round(rows / 2 - Math.sqrt((rows / 2) ** 2 - (row + 0.5 - rows / 2) ** 2)) : 0));
+  const edged = round && rows > 5;
+  for (let i = 0; i < tile.length; i++) {
+    const colour = colours[i];
+    if (!colour) continue;
+    const x = Math.round(left + tile.x16[i] * step);
+    const y = Math.round(top + tile.y16[i] * step);
+    if (x < -rows || y < -rows || x >= width || y >= height) continue;
+    const dark = edged ? (0xff000000 | ((colour >>> 1) & 0x7f7f7f)) >>> 0 : colour;
+    for (let row = Math.max(0, -y); row < Math.min(rows, height - y); row++) {
+      const from = (y + row) * width;
+      const [first, last] = [x + inset[row], x + rows - inset[row]];
+      const whole = row === 0 || row === rows - 1;
+      pixels.fill(whole ? dark : colour, from + Math.max(0, first), from + Math.min(width, Math.max(last, 0)));
+      if (edged && first >= 0) pixels[from + first] = dark;
+      if (edged && last <= width && last > 0) pixels[from + last - 1] = dark;
+    }
   }
 }

@@ -3,27 +3,39 @@
 import { ScatterplotLayer } from "@deck.gl/layers";
 import { MapboxOverlay } from "@deck.gl/mapbox";
 import maplibregl from "maplibre-gl";
-import "maplibre-gl/dist/maplibre-gl.css";
 import type { LayerInfo } from "./api";
 import { LEVELS } from "./color";
-import { t } from "./i18n";
-import type { Camera, Drawn, Mark, Picture, Style, View } from "./view";
-import { COLOURS, EMPTY, type World } from "./world";
+import { COLOURS, EMPTY, type World } from "./ground";
+import { type Camera, type Drawn, type Mark, type Picture, type Style, type View, margin, pointRadius, sheet } from "./view";
+
+/** What the map takes from the page. */
+export interface Surroundings {
+  basemap: string | null;
+  credit: string | null;
+  label: string;
+  scheme: string; // of addresses that `read` reads
+  read: (path: string) => Promise<ArrayBuffer>;
+}
 
 export class GlView implements View {
   readonly gl = true;
   readonly map: maplibregl.Map;
   private readonly overlay = new MapboxOverlay({ interleaved: false, layers: [] });
   private readonly pins = document.createElement("div");
+  private readonly lent = new Map<string, string>(); // addresses of data of the map, by source
+  private readonly parent: HTMLElement;
   private pinned: Mark[] = [];
   private bottom = 0;
 
-  constructor(container: HTMLElement, basemap: string | null, credit: string | null) {
+  constructor(parent: HTMLElement, camera: Camera, { basemap, credit, label, scheme, read }: Surroundings) {
+    maplibregl.addProtocol(scheme.replace(":", ""), async ({ url }) => ({ data: await read(url.slice(scheme.length + 2)) }));
+    const container = sheet(parent, "gl");
+    this.parent = container;
     this.map = new maplibregl.Map({
       container,
       style: baseStyle(EMPTY, basemap),
-      center: [10, 45],
-      zoom: 3,
+      center: [camera.longitude, camera.latitude],
+      zoom: camera.zoom,
       maxZoom: 20,
       minZoom: 0,
       attributionControl: false,
@@ -40,7 +52,7 @@ export class GlView implements View {
     this.map.addControl(new maplibregl.AttributionControl({ compact: false, customAttribution: plain(credit ? `${credit} · Natural Earth` : "Natural Earth") }), "bottom-right");
     this.map.addControl(new maplibregl.ScaleControl({ maxWidth: 120 }), "bottom-right");
     this.map.addControl(this.overlay as unknown as maplibregl.IControl);
-    this.map.getCanvas().setAttribute("aria-label", t("map"));
+    this.map.getCanvas().setAttribute("aria-label", label);
     this.pins.className = "pins";
     container.append(this.pins);
     this.map.on("move", () => this.place());
@@ -48,6 +60,17 @@ export class GlView implements View {
 
   ready(): Promise<void> {
     return new Promise((resolve) => (this.map.isStyleLoaded() ? resolve() : this.map.once("style.load", () => resolve())));
+  }
+
+  /** When everything that was given to it is on the screen. */
+  async drawn(): Promise<void> {
+    await new Promise<void>((resolve) => this.map.once("idle", () => resolve()));
+    await new Promise<void>((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => resolve())));
+  }
+
+  remove(): void {
+    this.map.remove();
+    this.parent.remove();
   }
 
   camera(): Camera {
@@ -65,8 +88,7 @@ export class GlView implements View {
   }
 
   fit(bounds: [number, number, number, number]): void {
-    const side = Math.min(this.map.getContainer().clientWidth, this.map.getContainer().clientHeight);
-    const padding = Math.max(8, Math.min(56, side / 8));
+    const padding = margin(this.map.getContainer());
     this.map.fitBounds(bounds, { padding: { top: padding, left: padding, right: padding, bottom: padding + this.bottom }, animate: false, maxZoom: 15 });
   }
 
@@ -140,7 +162,7 @@ export class GlView implements View {
         this.map.moveLayer(id, above);
         continue;
       }
-      this.map.addSource(id, { type: "raster", tiles: [url], tileSize: size, bounds: layer.bounds, maxzoom: 18 });
+      this.map.addSource(id, { type: "raster", tiles: [url], tileSize: size, bounds: layer.bounds, maxzoom: layer.max_zoom ?? 18 });
       this.map.addLayer({ id, type: "raster", source: id, paint: { "raster-resampling": "nearest", "raster-fade-duration": 0 } }, above);
     }
   }
@@ -201,8 +223,21 @@ export class GlView implements View {
   }
 
   ground({ land, borders }: World): void {
-    (this.map.getSource("land") as maplibregl.GeoJSONSource).setData(land as GeoJSON.GeoJSON);
-    (this.map.getSource("borders") as maplibregl.GeoJSONSource).setData(borders);
+    this.lend("land", land as GeoJSON.GeoJSON);
+    this.lend("borders", borders);
+  }
+
+  /** Give a source much data by an address: the worker reads it, not the page's own thread. From disk it may not. */
+  private lend(source: string, data: GeoJSON.GeoJSON): void {
+    if (location.protocol === "file:") {
+      (this.map.getSource(source) as maplibregl.GeoJSONSource).setData(data);
+      return;
+    }
+    const address = URL.createObjectURL(new Blob([JSON.stringify(data)]));
+    (this.map.getSource(source) as maplibregl.GeoJSONSource).setData(address);
+    const former = this.lent.get(source);
+    if (former) URL.revokeObjectURL(former);
+    this.lent.set(source, address);
   }
 
   cursor(name: string): void {
@@ -238,10 +273,4 @@ function plain(text: string): string {
   const element = document.createElement("span");
   element.textContent = text;
   return element.innerHTML;
-}
-
-/** Radius of a point, pixels. */
-function pointRadius(zoom: number, grid: boolean): number {
-  const radius = Math.max(1.6, Math.min(7, 1.6 + (zoom - 9.5) * 0.6));
-  return grid ? radius * 1.5 : radius;
 }

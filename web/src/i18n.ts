@@ -74,7 +74,7 @@ const words = {
   distribution: ["Distribution", "Distribution"],
   distance: ["Distance, m", "Distance, m"],
   "no-webgl": ["This browser has no WebGL: the map is drawn as pictures by the server.", "Ce navigateur n’a pas WebGL : la carte est dessinée en images par le serveur."],
-  "no-webgl-static": ["This browser has no WebGL, which an exported map needs.", "Ce navigateur n’a pas WebGL, nécessaire pour une carte exportée."],
+  "no-webgl-static": ["This browser has no WebGL: the map is drawn more plainly.", "Ce navigateur n’a pas WebGL : la carte est dessinée plus simplement."],
   "static-only": ["An exported map has no server: areas, profiles and downloads are not there.", "Une carte exportée n’a pas de serveur : zones, profils et téléchargements sont absents."],
   failed: ["The server did not answer as it should", "Le serveur n’a pas répondu comme prévu"],
   uncertain: ["The spread of velocities is not the uncertainty of their mean: neighbouring points share errors.", "La dispersion des vitesses n’est pas l’incertitude de leur moyenne : les points voisins partagent des erreurs."],

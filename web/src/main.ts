@@ -1,21 +1,25 @@
 /** The page: what the map shows, and what happens when it is touched. */
 
+import "maplibre-gl/dist/maplibre-gl.css";
 import "./style.css";
 import * as api from "./api";
 import { LEVELS, SERIES, Scale } from "./color";
 import * as drawer from "./drawer";
+import { SCHEME, read as readFile, script } from "./files";
 import { FlatView } from "./flatview";
-import { GlView } from "./glview";
+import type { GlView } from "./glview";
+import type { World } from "./ground";
 import { current, number, setLanguage, t, unit } from "./i18n";
 import { Panel, name } from "./panel";
 import { type State, initial, read, write } from "./state";
-import { Swipe } from "./swipe";
+import type { Swipe } from "./swipe";
 import { PointTiles, degrees, fraction } from "./tiles";
 import { Pencil } from "./tools";
-import { type Picture, type View, metresPerPixel } from "./view";
+import { type Drawn, type Mark, type Picture, type Style, type View, metresPerPixel } from "./view";
 import { fineLand, world } from "./world";
 
 const MOST_COMPARED = 8;
+const ARROWS = "-arrows"; // end of the name of arrows over a map
 const get = <T extends HTMLElement>(id: string): T => document.getElementById(id) as T;
 
 const hasWebgl = (): boolean => {
@@ -25,6 +29,12 @@ const hasWebgl = (): boolean => {
     return false;
   }
 };
+
+/** What the script of the WebGL map hands over. */
+interface Gl {
+  GlView: typeof GlView;
+  Swipe: typeof Swipe;
+}
 
 const outlines = world();
 let noticeTimer = 0;
@@ -45,7 +55,10 @@ class Explorer {
   private readonly shapes = new Map<string, GeoJSON.FeatureCollection>();
   private readonly panel: Panel;
   private readonly pencil: Pencil;
-  private readonly swipe: Swipe | null;
+  private swipe: Swipe | null = null;
+  private ground: World | null = null;
+  private shownFirst = (): void => {};
+  private readonly pointsShown = new Promise<void>((resolve) => (this.shownFirst = resolve));
   private comparing = false;
   private refined = false;
   private covered: Set<string> | null = null;
@@ -57,17 +70,80 @@ class Explorer {
   constructor(
     private readonly catalog: api.Catalog,
     private readonly state: State,
-    private readonly view: View,
+    private view: View,
+    private readonly pictured: boolean, // the server draws the points
   ) {
     this.panel = new Panel(catalog, state, (what) => this.change(what), (layer) => this.view.fit(layer.bounds));
-    this.pencil = new Pencil(view, catalog.limits.vertices, (kind, vertices) => void this.drawn(kind, vertices), () => this.press());
-    this.swipe = view instanceof GlView ? new Swipe(view) : null;
+    this.pencil = new Pencil(() => this.view, catalog.limits.vertices, (kind, vertices) => void this.drawn(kind, vertices), () => this.press());
     this.tools();
+    this.listen();
+    this.change("layers");
+    outlines.then((ground) => this.lay(ground), failed);
+  }
+
+  private listen(): void {
+    const view = this.view;
     view.onMove(() => this.moved());
     view.onClick((longitude, latitude, event) => void this.click(longitude, latitude, event.shiftKey));
     view.onDoubleClick(() => this.pencil.finish());
     view.onHover((longitude, latitude, x, y) => this.hover(longitude, latitude, x, y));
-    this.change("layers");
+  }
+
+  /** When all points in view, and the land below them, are on the screen for the first time. */
+  async seen(): Promise<void> {
+    await Promise.allSettled([outlines, this.pointsShown]);
+    await new Promise((resolve) => requestAnimationFrame(() => window.setTimeout(resolve)));
+    performance.mark("first-picture");
+  }
+
+  private lay(ground: World): void {
+    this.ground = ground;
+    this.view.ground(ground);
+  }
+
+  /** Go over to the map in WebGL once it has drawn what is seen; until then the other one stays. */
+  async goOver(gl: GlView, swipe: Swipe): Promise<void> {
+    await gl.ready();
+    this.fill(gl);
+    await gl.drawn();
+    while (this.view instanceof FlatView && this.view.held) await new Promise((resolve) => window.setTimeout(resolve, 100));
+    const [former, focused] = [this.view, get("map").contains(document.activeElement)];
+    gl.go(former.camera());
+    this.view = gl;
+    this.swipe = swipe;
+    this.fill(gl);
+    this.listen();
+    this.tidy();
+    this.moved();
+    former.remove();
+    if (focused) gl.map.getCanvas().focus();
+  }
+
+  /** Give a map all that is shown. */
+  private fill(view: View): void {
+    if (this.ground) view.ground(this.ground);
+    view.pictures(this.pictures());
+    for (const [id, data] of this.shapes) {
+      const layer = this.catalog.layers.find((each) => id === each.id || id === `${each.id}${ARROWS}`)!;
+      if (this.shapeShown(layer, id)) view.shapes(id, layer, data);
+    }
+    view.points(this.drawnTiles(), this.style());
+    view.marks(this.marks());
+    if (this.drawnShape) view.outline(this.drawnShape.vertices, this.drawnShape.kind === "area");
+    view.padding(drawer.isOpen() ? drawer.HEIGHT : 0);
+  }
+
+  private shapeShown(layer: api.LayerInfo, id: string): boolean {
+    return this.state.visible.has(layer.id) && (id === layer.id || this.state.components.get(layer.id) === "magnitude");
+  }
+
+  private style(): Style {
+    const { field, palette, least, largest } = this.state;
+    return { field, palette, scale: this.scale, least, largest };
+  }
+
+  private drawnTiles(): Drawn[] {
+    return [...this.tiles.values()].map((tiles) => ({ layer: tiles.layer, tiles: tiles.drawn() }));
   }
 
   private get scale(): Scale {
@@ -93,7 +169,7 @@ class Explorer {
     for (const layer of this.shown("points")) {
       if (!this.tiles.has(layer.id)) this.tiles.set(layer.id, new PointTiles(layer, this.state.field, () => this.redraw(), failed));
     }
-    this.changePictures();
+    this.view.pictures(this.pictures());
     this.legend();
     this.moved();
   }
@@ -103,26 +179,25 @@ class Explorer {
     this.panel.legend(this.shown("points").length ? this.scale : null, this.shown("map").at(-1) ?? null, levels);
   }
 
-  private changePictures(): void {
+  private pictures(): Picture[] {
     const pictures: Picture[] = this.shown("image").map((layer) => ({ id: layer.id, layer, url: api.pictures(layer, {}), size: 256 }));
     for (const layer of this.shown("map")) {
       const field = this.state.components.get(layer.id)!;
       const [low, high] = layer.fields![field];
       pictures.push({ id: layer.id, layer, url: api.pictures(layer, { field, palette: field === "magnitude" ? "viridis" : "motion", low, high }), size: 256 });
     }
-    if (!this.view.gl) {
+    if (this.pictured) {
       const { field, palette, low, high, least, largest } = this.state;
       for (const layer of this.shown("points")) pictures.push({ id: layer.id, layer, url: api.pictures(layer, { field, palette, low, high, least, largest }), size: 512 });
     }
-    this.view.pictures(pictures);
+    return pictures;
   }
 
   /** Arrows of the horizontal motion over a map that shows its length. */
   private async changeArrows(): Promise<void> {
-    if (this.catalog.static) return;
     for (const layer of this.catalog.layers.filter(({ kind }) => kind === "map")) {
-      const id = `${layer.id}-arrows`;
-      const wanted = (): boolean => this.state.visible.has(layer.id) && this.state.components.get(layer.id) === "magnitude";
+      const id = layer.id + ARROWS;
+      const wanted = (): boolean => this.shapeShown(layer, id);
       if (wanted() && !this.shapes.has(id)) this.shapes.set(id, asArrows(await api.arrows(layer), layer.bounds));
       this.view.shapes(id, wanted() ? layer : null, this.shapes.get(id) ?? null);
     }
@@ -152,9 +227,9 @@ class Explorer {
   /** Finer outlines of land, when the points are there. */
   private refine(): void {
     const waiting = [...this.tiles.values()].some((tiles) => tiles.waiting);
-    if (this.refined || waiting || this.view.camera().zoom < 5) return;
+    if (!this.view.gl || this.refined || waiting || this.view.camera().zoom < 5) return;
     this.refined = true;
-    Promise.all([fineLand(), outlines]).then(([land, { borders }]) => this.view.ground({ land, borders }), () => (this.refined = false));
+    Promise.all([fineLand(), outlines]).then(([land, { borders }]) => this.lay({ land, borders }), () => (this.refined = false));
   }
 
   private moved(): void {
@@ -173,14 +248,15 @@ class Explorer {
     if (this.frame) return;
     this.frame = requestAnimationFrame(() => {
       this.frame = 0;
-      const drawn = [...this.tiles.values()].map((tiles) => ({ layer: tiles.layer, tiles: tiles.drawn() }));
-      const { field, palette, least, largest } = this.state;
-      this.view.points(drawn, { field, palette, scale: this.scale, least, largest });
+      const drawn = this.drawnTiles();
+      if (!this.pictured) this.view.points(drawn, this.style());
       window.setTimeout(() => this.refine(), 500);
       window.clearTimeout(this.counting);
       this.counting = window.setTimeout(() => this.panel.histogram(drawn.flatMap(({ tiles }) => tiles), this.scale), 80);
       document.body.dataset.waiting = String([...this.tiles.values()].some((tiles) => tiles.waiting));
-      document.body.dataset.drawn = String(drawn.reduce((sum, { tiles }) => sum + tiles.reduce((s, tile) => s + tile.length, 0), 0));
+      const count = drawn.reduce((sum, { tiles }) => sum + tiles.reduce((s, tile) => s + tile.length, 0), 0);
+      document.body.dataset.drawn = String(count);
+      if (document.body.dataset.waiting === "false") this.shownFirst();
     });
   }
 
@@ -288,10 +364,15 @@ class Explorer {
     this.showPicked();
   }
 
-  private showPicked(): void {
+  private marks(): Mark[] {
     const picked = this.state.picked;
     const label = (i: number): string => (picked.length > 1 ? String.fromCharCode(65 + i) : "");
-    this.view.marks(picked.map(({ record }, i) => ({ longitude: record.longitude, latitude: record.latitude, label: label(i), colour: SERIES[i] })));
+    return picked.map(({ record }, i) => ({ longitude: record.longitude, latitude: record.latitude, label: label(i), colour: SERIES[i] }));
+  }
+
+  private showPicked(): void {
+    const picked = this.state.picked;
+    this.view.marks(this.marks());
     this.drawnShape = null;
     this.view.outline([], false);
     if (picked.length) {
@@ -374,7 +455,7 @@ class Explorer {
         this.covered = new Set(this.state.visible);
         this.state.visible = new Set([images[0].id, ...this.shown("features", "stations").map((layer) => layer.id)]);
         this.view.fit(images[1].bounds);
-        this.swipe.start(images[0], images[1]);
+        this.swipe.start(images[0], images[1], api.pictures(images[1], {}));
       }
       this.panel.render();
       this.change("layers");
@@ -387,12 +468,17 @@ class Explorer {
     for (const [id, on] of Object.entries(pressed)) get(id).setAttribute("aria-pressed", String(on));
   }
 
-  private tools(): void {
-    for (const tool of ["area", "profile", "compare", "swipe"]) get(tool).addEventListener("click", () => this.toggle(tool));
+  /** Hide the tools that have nothing to work on. */
+  private tidy(): void {
     const kinds = new Set(this.catalog.layers.map((layer) => layer.kind));
     get("area").hidden = get("compare").hidden = !kinds.has("points");
     get("profile").hidden = !kinds.has("points") && !kinds.has("map");
     get("swipe").hidden = !this.swipe || this.catalog.layers.filter((layer) => layer.kind === "image").length < 2;
+  }
+
+  private tools(): void {
+    for (const tool of ["area", "profile", "compare", "swipe"]) get(tool).addEventListener("click", () => this.toggle(tool));
+    this.tidy();
     get("close").addEventListener("click", () => this.shut());
     get("fold").addEventListener("click", () => {
       const folded = document.body.classList.toggle("folded");
@@ -404,6 +490,7 @@ class Explorer {
     });
     get("language").addEventListener("click", () => {
       setLanguage(current() === "en" ? "fr" : "en");
+      document.querySelector(".maplibregl-canvas, .flat")?.setAttribute("aria-label", t("map"));
       this.panel.render();
       this.change("colour");
       if (this.state.picked.length) this.showPicked();
@@ -507,24 +594,23 @@ async function start(): Promise<void> {
   if (link.range) [state.low, state.high] = link.range;
   if (link.keep) [state.least, state.largest] = link.keep;
   const webgl = hasWebgl() && !new URLSearchParams(location.search).has("pictures");
-  let view: View;
-  if (webgl) {
-    const made = new GlView(get("map"), catalog.basemap, catalog.credit);
-    await made.ready();
-    view = made;
-  } else {
-    notice(t(catalog.static ? "no-webgl-static" : "no-webgl"), true);
-    view = new FlatView(get("map"), catalog.credit);
-  }
-  const points = catalog.layers.filter((layer) => layer.kind === "points");
-  const target = points.filter((layer) => state.visible.has(layer.id))[0] ?? points[0] ?? catalog.layers.find((layer) => state.visible.has(layer.id)) ?? catalog.layers[0];
+  if (!webgl) notice(t(catalog.static ? "no-webgl-static" : "no-webgl"), true);
+  const view = new FlatView(get("map"), catalog.credit);
+  const shown = catalog.layers.filter((layer) => state.visible.has(layer.id));
+  const target = shown.find(({ kind }) => kind === "points") ?? shown.find(({ kind }) => kind === "map") ?? shown[0] ?? catalog.layers[0];
   if (link.camera) view.go(link.camera);
   else view.fit(target.bounds);
-  outlines.then((ground) => view.ground(ground), failed);
-  const explorer = new Explorer(catalog, state, view);
+  const explorer = new Explorer(catalog, state, view, !webgl && !catalog.static);
   for (const { layer, part, row } of link.picked) {
     const found = catalog.layers.find((each) => each.id === layer);
     if (found) await explorer.pick(found, part, row, true).catch(failed);
+  }
+  if (webgl) {
+    await explorer.seen();
+    await script("assets/gl.js");
+    const { GlView, Swipe } = (globalThis as unknown as { groundshiftGl: Gl }).groundshiftGl;
+    const gl = new GlView(get("map"), view.camera(), { basemap: catalog.basemap, credit: catalog.credit, label: t("map"), scheme: SCHEME, read: readFile });
+    await explorer.goOver(gl, new Swipe(gl));
   }
   document.body.dataset.ready = "true";
 }

@@ -1,7 +1,7 @@
 /** Two images of the same ground, the one after uncovered by a divider. */
 
 import maplibregl from "maplibre-gl";
-import { type LayerInfo, pictures } from "./api";
+import type { LayerInfo } from "./api";
 import { GlView, baseStyle } from "./glview";
 
 const cover = document.getElementById("after")!;
@@ -22,12 +22,12 @@ export class Swipe {
     return this.over !== null;
   }
 
-  start(before: LayerInfo, after: LayerInfo): void {
+  start(before: LayerInfo, after: LayerInfo, url: string): void {
     cover.hidden = divider.hidden = labels.hidden = false;
     document.getElementById("before-name")!.textContent = before.title;
     document.getElementById("after-name")!.textContent = after.title;
     const style = baseStyle(null, null);
-    style.sources.after = { type: "raster", tiles: [pictures(after, {})], tileSize: 256, bounds: after.bounds, maxzoom: 18 };
+    style.sources.after = { type: "raster", tiles: [url], tileSize: 256, bounds: after.bounds, maxzoom: after.max_zoom ?? 18 };
     style.layers.push({ id: "after", type: "raster", source: "after", paint: { "raster-fade-duration": 0, "raster-resampling": "nearest" } });
     this.over = new maplibregl.Map({ container: cover, style, interactive: false, attributionControl: false, renderWorldCopies: false });
     this.view.map.on("move", this.follow);

@@ -10,7 +10,7 @@ export class Pencil {
   private kind: "area" | "profile" | null = null;
 
   constructor(
-    private readonly view: View,
+    private readonly view: () => View,
     private readonly most: number,
     private readonly done: (kind: "area" | "profile", vertices: [number, number][]) => void,
     private readonly ended: () => void,
@@ -23,8 +23,8 @@ export class Pencil {
   start(kind: "area" | "profile"): void {
     this.vertices = [];
     this.kind = kind;
-    this.view.cursor("crosshair");
-    this.view.outline([], false);
+    this.view().cursor("crosshair");
+    this.view().outline([], false);
     hint.textContent = t(kind === "area" ? "draw-area" : "draw-line");
     hint.hidden = false;
     document.body.classList.add("drawing");
@@ -34,7 +34,7 @@ export class Pencil {
     const last = this.vertices[this.vertices.length - 1];
     if (last && last[0] === longitude && last[1] === latitude) return;
     if (this.vertices.length < this.most) this.vertices.push([longitude, latitude]);
-    this.view.outline(this.vertices, this.kind === "area");
+    this.view().outline(this.vertices, this.kind === "area");
   }
 
   /** End the drawing, if it is enough for what is drawn. */
@@ -47,13 +47,13 @@ export class Pencil {
   }
 
   cancel(): void {
-    this.view.outline([], false);
+    this.view().outline([], false);
     this.stop();
   }
 
   private stop(): void {
     this.kind = null;
-    this.view.cursor("");
+    this.view().cursor("");
     hint.hidden = true;
     document.body.classList.remove("drawing");
     this.ended();

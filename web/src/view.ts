@@ -2,7 +2,7 @@
 
 import type { LayerInfo, TileData } from "./api";
 import type { Scale } from "./color";
-import type { World } from "./world";
+import type { World } from "./ground";
 
 export interface Camera {
   longitude: number;
@@ -57,9 +57,30 @@ export interface View {
   ground(world: World): void;
   cursor(name: string): void;
   padding(bottom: number): void;
+  /** Take the map off the page. */
+  remove(): void;
+}
+
+/** A part of the map's box, for one of those who draw it. */
+export function sheet(container: HTMLElement, name: string): HTMLElement {
+  const made = document.createElement("div");
+  made.className = `sheet ${name}`;
+  container.append(made);
+  return made;
+}
+
+/** Pixels left free around what the map is fitted to. */
+export function margin(container: HTMLElement): number {
+  return Math.max(8, Math.min(56, Math.min(container.clientWidth, container.clientHeight) / 8));
 }
 
 /** Length of a pixel on the ground, metres. */
 export function metresPerPixel(camera: Camera): number {
   return (40075016.686 * Math.cos((camera.latitude * Math.PI) / 180)) / (512 * 2 ** camera.zoom);
+}
+
+/** Radius of a point, pixels. */
+export function pointRadius(zoom: number, grid: boolean): number {
+  const radius = Math.max(1.6, Math.min(7, 1.6 + (zoom - 9.5) * 0.6));
+  return grid ? radius * 1.5 : radius;
 }

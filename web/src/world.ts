@@ -2,21 +2,14 @@
 
 import { feature, mesh } from "topojson-client";
 import type { Topology } from "topojson-specification";
+import { read } from "./files";
+import type { Land, World } from "./ground";
 
-export type Land = GeoJSON.Feature | GeoJSON.FeatureCollection;
-
-export interface World {
-  land: Land;
-  borders: GeoJSON.MultiLineString;
-}
 
 async function outlines(name: string): Promise<Topology> {
-  const packed = await fetch(`assets/${name}.bin`);
-  return new Response(packed.body!.pipeThrough(new DecompressionStream("gzip"))).json();
+  const packed = new Blob([await read(`assets/${name}.bin`)]);
+  return new Response(packed.stream().pipeThrough(new DecompressionStream("gzip"))).json();
 }
-
-/** Before the outlines are there. */
-export const EMPTY: World = { land: { type: "FeatureCollection", features: [] }, borders: { type: "MultiLineString", coordinates: [] } };
 
 export async function world(): Promise<World> {
   const topology = await outlines("countries-50m");
@@ -29,5 +22,3 @@ export async function fineLand(): Promise<Land> {
   const topology = await outlines("land-10m");
   return feature(topology, topology.objects.land);
 }
-
-export const COLOURS = { sea: "#d8e0e5", land: "#ebe9e4", border: "#b9b5aa", coast: "#93a0a7" };

@@ -39,7 +39,7 @@ def explore(
     export: Annotated[
         Path | None,
         typer.Option(
-            help="Write the page and its data into this folder for any web server, and stop.", show_default=False
+            help="Write the page and its data into this folder, which needs no server, and stop.", show_default=False
         ),
     ] = None,
 ) -> None:
@@ -48,7 +48,8 @@ def explore(
         from groundshift.explore.export import export_page
 
         files = export_page(sources, export, title=title, basemap=basemap, credit=credit, frame=frame)
-        typer.echo(f"{files} files are in {export}; any web server can host them, such as: python -m http.server")
+        typer.echo(f"{files} files are in {export}; any web server can host them, and this opens by itself:")
+        typer.echo((export / "index.html").resolve().as_uri())
         return
     from groundshift.explore.serve import serve
 

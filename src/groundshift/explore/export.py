@@ -1,11 +1,16 @@
-"""The explorer without a server: the page and its data as files that any web server can host."""
+"""The explorer without a server: a folder that opens by a double click, and that any web server can host.
+
+Data are scripts that hand over what they hold in base 64: a page opened from disk may read nothing else.
+"""
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +38,8 @@ def export_page(
 ) -> int:  # fmt: skip
     """Write the page with all that it asks for: the whole folder or none. Areas, profiles and downloads need a server.
 
-    Points are coloured by velocity. Tiles go to the zoom at which each point is drawn.
+    Points are coloured by velocity. Tiles go to the zoom at which each point is drawn. `index.html` in the folder opens
+    in a browser by itself, or from any web server.
 
     Parameters
     ----------
@@ -61,39 +67,60 @@ def export_page(
         raise InputError(f"the sources hold {points} points; an export takes {MAX_POINTS}: use groundshift explore")
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
-        root = Path(folder) / "page"
-        shutil.copytree(PAGE, root)
+        page = Writer(Path(folder) / "page")
+        page.copy()
         for entry in record["layers"]:
             layer = catalog.layers[entry["id"]]
-            at = root / "api" / "layers" / entry["id"]
+            at = f"api/layers/{entry['id']}"
             if isinstance(layer, PointLayer):
                 entry["fields"] = {"mean_velocity": entry["fields"]["mean_velocity"]}
-                entry["max_zoom"] = _point_tiles(layer, at)
-                entry["parts"] = _series(layer, at)
+                entry["max_zoom"] = _point_tiles(layer, at, page)
+                entry["parts"] = _series(layer, at, page)
             elif isinstance(layer, MapLayer | ImageLayer):
-                entry["max_zoom"] = _pictures(layer, entry, at)
+                entry["max_zoom"] = _pictures(layer, entry, at, page)
             else:
-                _write(at / "features.geojson", layer.geojson())
+                page.write(f"{at}/features.geojson", layer.geojson())
         record["limits"]["chunk"] = CHUNK
-        _write(root / "api" / "catalog.json", json.dumps(jsonable(record)).encode())
-        files = sum(each.is_file() for each in root.rglob("*"))
-        root.rename(out)
+        page.write("api/catalog.json", json.dumps(jsonable(record)).encode())
+        files = sum(each.is_file() for each in page.root.rglob("*"))
+        page.root.rename(out)
     return files
 
 
-def _point_tiles(layer: PointLayer, at: Path) -> int:
+@dataclass(frozen=True)
+class Writer:
+    """Files of an exported page, below its folder."""
+
+    root: Path
+
+    def copy(self) -> None:
+        """Write the page itself, and its outlines of land."""
+        shutil.copytree(PAGE, self.root, ignore=shutil.ignore_patterns("*.bin", "source.sha256"))
+        for file in PAGE.glob("assets/*.bin"):
+            self.write(f"assets/{file.name}", file.read_bytes())
+        index = self.root / "index.html"
+        index.write_text(index.read_text().replace("<html", "<html data-exported", 1))
+
+    def write(self, path: str, content: bytes) -> None:
+        """Write what the page asks for at a path, in the way of `web/src/files.ts`."""
+        file = self.root / f"{path}.js"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f'groundshift("{path}","{base64.b64encode(content).decode()}")')
+
+
+def _point_tiles(layer: PointLayer, at: str, page: Writer) -> int:
     """Write the tiles that have points; return the zoom of the finest."""
     for z in range(CELL_ZOOM + 1):
         fullest = 0
         for x, y in layer.tiles_of(z):
-            _write(at / "tiles" / str(z) / str(x) / f"{y}.bin", layer.tile(z, x, y, "mean_velocity"))
+            page.write(f"{at}/tiles/{z}/{x}/{y}.bin", layer.tile(z, x, y, "mean_velocity"))
             fullest = max(fullest, layer.points_in(z, x, y))
         if fullest <= TILE_POINTS and z >= 8:
             return z
     return CELL_ZOOM
 
 
-def _series(layer: PointLayer, at: Path) -> list[str]:
+def _series(layer: PointLayer, at: str, page: Writer) -> list[str]:
     """Write the points with their series, some to a file; return the names of the parts."""
     names = []
     parts = [part for part in layer.store.manifest.parts if part.set in layer.sets]
@@ -111,27 +138,28 @@ def _series(layer: PointLayer, at: Path) -> list[str]:
             for each in found:
                 del each["dates"]
             block = {"dates": list(record.dates), "points": found}
-            _write(at / "points" / f"{number}-{start // CHUNK}.json", json.dumps(block, separators=(",", ":")).encode())
+            text = json.dumps(block, separators=(",", ":"))
+            page.write(f"{at}/points/{number}-{start // CHUNK}.json", text.encode())
     return names
 
 
-def _pictures(layer: MapLayer | ImageLayer, entry: dict, at: Path) -> int:
+def _pictures(layer: MapLayer | ImageLayer, entry: dict, at: str, page: Writer) -> int:
     """Write pictures from the zoom at which the layer is a tile wide to five beyond; return the last."""
     west, south, east, north = entry["bounds"]
     widest = max((east - west) / 360, (north - south) / 360, 1e-9)
     first = int(np.clip(np.floor(-np.log2(widest)), 0, _MAP_ZOOM))
     last = min(first + 5, _MAP_ZOOM)
-    field = "magnitude"
     for z in range(last + 1):
         for x, y in _covering(entry["bounds"], z):
-            if isinstance(layer, MapLayer):
-                low, high = entry["fields"][field]
-                made = layer.picture(z, x, y, field, palette="viridis", limits=(low, high))
-            else:
-                made = layer.picture(z, x, y)
-            _write(at / "tiles" / str(z) / str(x) / f"{y}.png", made)
+            if isinstance(layer, ImageLayer):
+                page.write(f"{at}/tiles/image/{z}/{x}/{y}.png", layer.picture(z, x, y))
+                continue
+            for field, (low, high) in entry["fields"].items():
+                palette = "viridis" if field == "magnitude" else "motion"
+                made = layer.picture(z, x, y, field, palette=palette, limits=(low, high))
+                page.write(f"{at}/tiles/{field}/{z}/{x}/{y}.png", made)
     if isinstance(layer, MapLayer):
-        entry["fields"], entry["components"] = {field: entry["fields"][field]}, []
+        page.write(f"{at}/arrows.geojson", json.dumps(layer.arrows()).encode())
     return last
 
 
@@ -142,8 +170,3 @@ def _covering(bounds: list[float], z: int) -> Iterator[tuple[int, int]]:
     left, right = (int(np.clip((v + HALF_WORLD) * size, 0, 2**z - 1)) for v in x)
     bottom, top = (int(np.clip((HALF_WORLD - v) * size, 0, 2**z - 1)) for v in y)
     yield from ((i, j) for i in range(left, right + 1) for j in range(top, bottom + 1))
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)

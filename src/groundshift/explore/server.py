@@ -136,7 +136,7 @@ def _guard(basemap: str | None) -> Callable[[Request, Callable[[Request], Awaita
     parts = urlsplit(basemap or "")
     outside = f" {parts.scheme}://{parts.netloc}" if parts.netloc else ""
     policy = (
-        f"default-src 'self'; img-src 'self' data: blob:{outside}; connect-src 'self'{outside}; "
+        f"default-src 'self'; img-src 'self' data: blob:{outside}; connect-src 'self' blob:{outside}; "
         "style-src 'self' 'unsafe-inline'; worker-src 'self' blob:; object-src 'none'; base-uri 'none'; "
         "form-action 'none'; frame-ancestors 'none'"
     )

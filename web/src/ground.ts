@@ -1,0 +1,13 @@
+/** Land and borders below everything else. */
+
+export type Land = GeoJSON.Feature | GeoJSON.FeatureCollection;
+
+export interface World {
+  land: Land;
+  borders: GeoJSON.MultiLineString;
+}
+
+/** Before the outlines are there. */
+export const EMPTY: World = { land: { type: "FeatureCollection", features: [] }, borders: { type: "MultiLineString", coordinates: [] } };
+
+export const COLOURS = { sea: "#d8e0e5", land: "#ebe9e4", border: "#b9b5aa", coast: "#93a0a7" };
