@@ -2,31 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
 import numpy as np
-import pyarrow as pa
 from matplotlib.figure import Figure
 
 from groundshift.figures.style import DIVERGING, FIRST, INVALID, SECOND, TRUTH, new_figure, scale_bar, symmetric_limit
-from groundshift.model.points import dates, header, series
 
 _LARGEST = 1200  # blocks a side that are drawn
 _FILLED = 0.5  # share of blocks that hold a cell, about, where cells are scattered
 
 
-def ortho_figure(east: pa.Table, up: pa.Table) -> Figure:
+class Example(NamedTuple):
+    """A cell whose series are drawn."""
+
+    name: str
+    velocity: float  # mm/yr: that for which it was chosen
+    series: np.ndarray  # float32 (2, time): east and up, mm
+    days: np.ndarray  # datetime64[D] (time,)
+
+
+def ortho_figure(
+    frame: str, x: np.ndarray, y: np.ndarray, velocities: Sequence[np.ndarray], examples: Mapping[str, Example]
+) -> Figure:
     """Maps of velocity east and up, and the series of the cells that move most in each direction.
 
     Parameters
     ----------
-    east, up
-        Point sets of level L3 with the same cells; see :mod:`groundshift.model.points`.
+    frame
+        Name of the tile.
+    x, y
+        Centres of cells, m, (n,).
+    velocities
+        East and up, mm/yr, (n,) each.
+    examples
+        Cells by what they are examples of; four at the most are drawn.
     """
     figure = new_figure(12, 8)
     top, bottom = figure.subfigures(2, 1, height_ratios=(1.6, 1))
     panels = top.subplots(1, 2, sharex=True, sharey=True)
-    velocities = [table["mean_velocity"].to_numpy() for table in (east, up)]
     limit = symmetric_limit(*velocities)
-    x, y = (east[name].to_numpy() for name in ("easting", "northing"))
     for panel, values, name in zip(panels, velocities, ("east", "up"), strict=True):
         image, extent, side = _raster(x, y, values)
         drawn = panel.imshow(
@@ -34,24 +50,19 @@ def ortho_figure(east: pa.Table, up: pa.Table) -> Figure:
         )
         panel.set(xticks=[], yticks=[], facecolor=INVALID)
         said = "" if side <= 100 else f", means of {side:g} m"
-        panel.set_title(f"{header(east).frame}: velocity {name}, {len(values)} cells{said}", fontsize=10)
+        panel.set_title(f"{frame}: velocity {name}, {len(values)} cells{said}", fontsize=10)
         scale_bar(panel, extent[1] - extent[0])
         top.colorbar(drawn, ax=panel, label=f"mm/yr, positive {name}", shrink=0.8, extend="both")
-    days = dates(east)
-    chosen = {
-        f"{way} {name}": int(pick(np.nan_to_num(values, nan=np.nanmedian(values))))
-        for values, name in zip(velocities, ("east", "up"), strict=True)
-        for way, pick in (("least", np.argmin), ("most", np.argmax))
-    }
-    for panel, (name, cell) in zip(bottom.subplots(1, 4, sharey=True), chosen.items(), strict=True):
-        for table, colour, label in ((east, FIRST, "east"), (up, SECOND, "up")):
-            panel.plot(days, series(table)[cell], ".", color=colour, markersize=2.5, label=label)
+    for panel, (name, example) in zip(bottom.subplots(1, 4, sharey=True), examples.items(), strict=False):
+        days = example.days
+        for values, colour, label in zip(example.series, (FIRST, SECOND), ("east", "up"), strict=True):
+            panel.plot(days, values, ".", color=colour, markersize=2.5, label=label)
         panel.axhline(0, color=TRUTH, linewidth=0.5)
-        panel.set_title(f"{name}: {east['pid'][cell]}", fontsize=9)
+        panel.set_title(f"{name}: {example.name}", fontsize=9)
         ticks = days[np.unique(np.linspace(0, len(days) - 1, 4).astype(int))]
         panel.set_xticks(ticks, [str(each)[:7] for each in ticks])
         panel.tick_params(axis="x", rotation=30, labelsize=7)
-        if name == next(iter(chosen)):
+        if name == next(iter(examples)):
             panel.set_ylabel("displacement (mm)")
             panel.legend(fontsize=8, markerscale=3)
     return figure

@@ -9,6 +9,7 @@ import numpy as np
 import rasterio
 import xarray as xr
 from affine import Affine
+from odc.geo.geobox import GeoBox
 from odc.geo.xr import xr_coords
 
 from groundshift.errors import ContractError, InputError
@@ -18,6 +19,7 @@ from groundshift.io.egms.names import parse_name
 from groundshift.io.files import atomic_path, jsonable
 from groundshift.io.maps import read_map, write_dataset
 from groundshift.io.rasters import georeference, open_raster, read_window
+from groundshift.io.write import write_image
 from groundshift.model.displacement import check
 
 _TILE = 1000  # cells: side of a tile of EGMS
@@ -92,33 +94,69 @@ def write_cog(path: str | Path, dataset: xr.Dataset) -> None:
 
 
 def write_egms_raster(path: str | Path, dataset: xr.Dataset) -> None:
-    """Write the velocity of a gridded point set as EGMS delivers it: 1000 × 1000 cells of 100 m, float32, -9999 where
-    there is none.
+    """Write the velocity of a gridded point set as EGMS delivers it; see :func:`write_egms_tile`.
 
     Raises
     ------
     InputError
-        If the cells do not lie in one tile of EPSG:3035.
+        If there is no velocity, or the cells do not lie in one tile.
     """
     grid = cell_grid(dataset)
-    if "mean_velocity" not in dataset or grid.crs.to_epsg() != 3035:
-        raise InputError(f"a GeoTIFF of EGMS holds velocities in EPSG:3035; this raster is in {grid.crs}")
-    left, bottom, right, top = grid.boundingbox.bbox
-    height, width = grid.shape
-    west, south = (np.floor(each / (_TILE * CELL)) * _TILE * CELL for each in (left, bottom))
-    column, row = round((left - west) / CELL), round((south + _TILE * CELL - top) / CELL)
-    if row < 0 or column + width > _TILE:
-        raise InputError(f"cells between {left:.0f}, {bottom:.0f} and {right:.0f}, {top:.0f} m lie in several tiles")
-    tile = np.full((_TILE, _TILE), _NODATA, np.float32)
+    if "mean_velocity" not in dataset:
+        raise InputError("a GeoTIFF of EGMS holds velocities; this raster has none")
     velocity = dataset["mean_velocity"].values
-    tile[row : row + height, column : column + width] = np.where(np.isnan(velocity), _NODATA, velocity)
-    profile = {
-        "driver": "GTiff", "dtype": "float32", "count": 1, "height": _TILE, "width": _TILE, "nodata": _NODATA,
-        "crs": "EPSG:3035", "transform": Affine(CELL, 0, west, 0, -CELL, south + _TILE * CELL),
-        "compress": "deflate", "predictor": 3, "tiled": True,
-    }  # fmt: skip
-    with atomic_path(path) as temporary, rasterio.open(temporary, "w", **profile) as file:
-        file.write(tile, 1)
+    rows, columns = np.nonzero(_cells(dataset, velocity))
+    x, y = dataset["x"].values[columns], dataset["y"].values[rows]
+    write_egms_tile(path, x, y, velocity[rows, columns], crs=str(grid.crs))
+
+
+def _cells(dataset: xr.Dataset, velocity: np.ndarray) -> np.ndarray:
+    """Where there are cells, bool (y, x)."""
+    return dataset["pid"].values != b"" if "pid" in dataset else np.isfinite(velocity)
+
+
+def write_egms_tile(
+    path: str | Path,
+    east: np.ndarray,
+    north: np.ndarray,
+    velocity: np.ndarray,
+    *,
+    crs: str,
+    cell: float = CELL,
+    tile: float = _TILE * CELL,
+) -> None:
+    """Write velocities of cells as EGMS delivers them: one tile, of 1000 × 1000 cells of 100 m if not said otherwise;
+    float32, north up, -9999 where there is none.
+
+    Parameters
+    ----------
+    east, north
+        Centres of the cells, m, float (n,).
+    velocity
+        mm/yr, float (n,).
+    crs
+        Of the cells: EPSG:3035 in files of the service.
+    cell, tile
+        Sides of a cell and of a tile, m; tiles are counted from the origin of the CRS.
+
+    Raises
+    ------
+    InputError
+        If the cells do not lie in one tile.
+    """
+    corners = [np.unique(np.floor(each / tile)) for each in (east, north)]
+    if any(each.size > 1 for each in corners):
+        raise InputError(
+            f"cells between {east.min():.0f}, {north.min():.0f} and {east.max():.0f}, {north.max():.0f} m lie in "
+            "several tiles; write each for itself"
+        )
+    side = round(tile / cell)
+    west, south = (float(each[0] * tile) if each.size else 0.0 for each in corners)
+    image = np.full((side, side), _NODATA, np.float32)
+    row, column = (np.floor((south + tile - north) / cell), np.floor((east - west) / cell))
+    image[row.astype(int), column.astype(int)] = np.nan_to_num(velocity, nan=_NODATA)
+    grid = GeoBox((side, side), Affine(cell, 0, west, 0, -cell, south + tile), crs)
+    write_image(path, image, grid, nodata=_NODATA)
 
 
 def _read_netcdf(path: Path) -> xr.Dataset:

@@ -23,6 +23,7 @@ NORTH_REMOVED = "north_removed"
 """Key of the provenance of a point set: whether its series are free of the north motion of the velocity model."""
 
 
+_MEMORY = 2**28  # bytes: of the series of the cells of a band
 _EUROPE = (-35.0, 24.0, 45.0, 85.0)  # degrees, where EPSG:3035 is the default
 
 
@@ -30,7 +31,7 @@ class OrthoPlan(NamedTuple):
     """All that is decided before solving."""
 
     step: OrthoTile
-    tiles: list[Tile]
+    tiles: list[Tile]  # bands of tiles of 100 km, one tile after the other, from south to north
     record: dict[str, Any]
     key: str
     provenance: dict[str, Any]
@@ -79,7 +80,7 @@ def plan_ortho(
         "software": f"groundshift {__version__}",
         "config": config.model_dump(mode="json"),
     }
-    tiles = _tiles(parts, crs, config)
+    tiles = _bands(parts, crs, config, _cell_bytes(step))
     return OrthoPlan(
         step, tiles, run_record(inputs, decided, __version__), run_key(inputs, decided, __version__), provenance
     )
@@ -124,8 +125,19 @@ def _crs(parts: Sequence[PointParts], config: OrthoConfig) -> str:
     return f"EPSG:{(32601 if latitude >= 0 else 32701) + int((longitude + 180) // 6) % 60}"
 
 
-def _tiles(parts: Sequence[PointParts], crs: str, config: OrthoConfig) -> list[Tile]:
-    """Tiles that parts of the point sets touch, from south-west to north-east."""
+def frame_of(tile: Tile, config: OrthoConfig) -> str:
+    """Name of the tile of 100 km that a band is of, by its south-west corner, in tiles."""
+    column, row = (int(start * config.cell // config.tile) for start in (tile.box.left, tile.box.top))
+    return f"E{column:02d}N{row:02d}"
+
+
+def _cell_bytes(step: OrthoTile) -> int:
+    """Memory that the series of a cell take while they are solved: sums and counts of each track, and east and up."""
+    return 6 * sum(len(track.days) for track in step.tracks) + 8 * len(step.dates)
+
+
+def _bands(parts: Sequence[PointParts], crs: str, config: OrthoConfig, cell_bytes: int) -> list[Tile]:
+    """Bands of rows of the tiles that parts of the point sets touch, tile by tile from south-west to north-east."""
     found: set[tuple[int, int]] = set()
     for each in parts:
         same = each.header.crs.equals(crs, ignore_axis_order=True)
@@ -136,10 +148,13 @@ def _tiles(parts: Sequence[PointParts], crs: str, config: OrthoConfig) -> list[T
             ).astype(int)
             found |= {(row, column) for row in range(south, north + 1) for column in range(west, east + 1)}
     side = round(config.tile / config.cell)
-    return [
-        Tile(index, Box(row * side, column * side, (row + 1) * side, (column + 1) * side))
-        for index, (row, column) in enumerate(sorted(found))
+    rows = min(max(_MEMORY // (cell_bytes * side), 1), side)
+    boxes = [
+        Box(row * side + start, column * side, row * side + min(start + rows, side), (column + 1) * side)
+        for row, column in sorted(found)
+        for start in range(0, side, rows)
     ]
+    return [Tile(index, box) for index, box in enumerate(boxes)]
 
 
 def _content(table: pa.Table) -> np.ndarray:
