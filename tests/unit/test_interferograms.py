@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import rasterio
+from scipy import ndimage
 
 from groundshift.errors import InputError
 from groundshift.grid.tiles import Box
@@ -204,3 +205,63 @@ def test_suspects_are_the_common_members_of_open_triplets():
     found = suspects(closure(phases, pairs, 4), 5)
     assert found[:, 0].tolist() == [False, True, False, False, False]
     assert not found[:, 1].any()
+
+
+def airy(folder, *, seed=1):
+    """A folder over a bowl, with air that is smooth in space and goes with height; returns truth (time, y, x), mm."""
+    random = np.random.default_rng(seed)
+    moved = -CENTRE * YEARS[:, None, None]
+    y, x = np.mgrid[:30, :40]
+    height = (200 * np.exp(-((y - 8) ** 2 + (x - 30) ** 2) / 60)).astype(np.float32)
+    air = ndimage.gaussian_filter(random.standard_normal((len(DAYS), 90, 100)), (0, 9, 9))[:, 30:60, 30:70]
+    air = 6 * air / air.std() + 0.03 * random.standard_normal((len(DAYS), 1, 1)) * height
+    noisy = moved + air + 0.3 * random.standard_normal(moved.shape)
+    for first, second in PAIRS:
+        name = "_".join(str(DAYS[k]).replace("-", "") for k in (first, second))
+        write(folder / f"{name}.geo.unw.tif", (RADIANS * (noisy[second] - noisy[first])).astype(np.float32))
+    write(folder / "sim.geo.hgt.tif", height)
+    return moved
+
+
+def test_air_is_taken_off_where_it_is_asked_for(tmp_path, monkeypatch):
+    truth, still = airy(tmp_path / "GEOC"), (12.0005, 42 - 0.0285, 150.0)
+    errors, found = [], []
+    for on in (False, True, True):
+        if found:
+            monkeypatch.setattr("groundshift.insar.invert._VALUES", 1 if len(found) == 2 else 2_000_000)
+        config = InvertConfig(reference=still, incidence=39.0, heading=-12.0, atmosphere=on)
+        out = tmp_path / str(len(found))
+        found.append(invert_interferograms(tmp_path / "GEOC", out, config))
+        table = read_points(out / POINTS_NAME).sort_by("pid")
+        values = series(table).T
+        assert not values[0].any()
+        errors.append(values - truth[:, table["line"].to_numpy(), table["pixel"].to_numpy()])
+    off, on = (np.sqrt(np.mean(_beside_lines(each) ** 2)) for each in errors[:2])
+    assert off > 2.5
+    assert on < 0.5 * off
+    report = found[1].report["atmosphere"]
+    assert report["with_heights"]
+    assert report["series_rmse_mm"]["after"] < 0.5 * report["series_rmse_mm"]["before"]
+    assert found[0].report["atmosphere"] is None
+    # a straight line cannot be told from motion: velocities stay, and what is left is in their sigma
+    assert np.nanmax(np.abs(found[1].velocity - found[0].velocity)) < 3 * report["left_in_velocity_mm_per_year"]
+    assert np.abs(errors[2] - errors[1]).max() < 1e-3  # in tiles
+
+
+def test_little_ground_keeps_its_air(tmp_path, caplog):
+    airy(tmp_path / "GEOC")
+    for path in (tmp_path / "GEOC").glob("*.unw.tif"):
+        with rasterio.open(path, "r+") as file:
+            phase = file.read(1)
+            phase[:, 4:] = 0
+            phase[4:] = 0
+            file.write(phase, 1)
+    config = InvertConfig(incidence=39.0, heading=-12.0, atmosphere=True)
+    found = invert_interferograms(tmp_path / "GEOC", tmp_path / "out", config)
+    assert found.report["atmosphere"] is None
+    assert "too few to tell the atmosphere from" in caplog.text
+
+
+def _beside_lines(errors):
+    design = np.vander(YEARS, 2)
+    return errors - np.tensordot(design @ np.linalg.pinv(design), errors, 1)

@@ -33,6 +33,9 @@ def invert(
         ),
     ] = None,
     max_open: Annotated[float, typer.Option(help="Largest share of a pixel's triplets that may not close.")] = 0.2,
+    atmosphere: Annotated[
+        bool, typer.Option("--atmosphere/--no-atmosphere", help="Estimate the atmosphere of each date and take it off.")
+    ] = False,
     incidence: Annotated[
         float | None, typer.Option(help="Degrees, where there are no look vectors.", show_default=False)
     ] = None,
@@ -55,16 +58,23 @@ def invert(
     from groundshift.insar.invert import PICTURE_NAME, POINTS_NAME, REPORT_NAME, invert_interferograms
 
     config = InvertConfig(
-        min_coherence=min_coherence, reference=_numbers(reference), max_open=max_open, incidence=incidence,
-        heading=heading, wavelength=wavelength, track=track, crs=crs,
+        min_coherence=min_coherence, reference=_numbers(reference), max_open=max_open, atmosphere=atmosphere,
+        incidence=incidence, heading=heading, wavelength=wavelength, track=track, crs=crs,
     )  # fmt: skip
     numbers = invert_interferograms(folder, out, config).report
     velocity, closed, rest = numbers["velocity_mm_per_year"], numbers["closure"], numbers["residual_rms_mm"]
+    air = ""
+    if (found := numbers["atmosphere"]) is not None:
+        rmse = found["series_rmse_mm"]
+        air = (
+            f"atmosphere: {found['scale_mm']:.1f} mm in the mean; series are {rmse['after']:.2f} mm off their model, "
+            f"before {rmse['before']:.2f} mm\n"
+        )
     typer.echo(
         f"{numbers['points']} points of {numbers['interferograms']} interferograms and {numbers['dates']} dates\n"
         f"velocity: median {velocity['median']:.1f} mm/yr, "
         f"98 % between {velocity['p1']:.1f} and {velocity['p99']:.1f} mm/yr\n"
         f"closure: {closed['open_share']:.3%} of sums open, {closed['misclosure_rms_radians']:.3f} radians besides; "
-        f"residuals {rest['all']:.2f} mm\n"
+        f"residuals {rest['all']:.2f} mm\n{air}"
         f"{POINTS_NAME}, {PICTURE_NAME} and {REPORT_NAME} are in {out}"
     )

@@ -21,16 +21,10 @@ from groundshift.errors import InputError
 from groundshift.figures.interferogram import InversionView, inversion_figure
 from groundshift.figures.style import save_figure
 from groundshift.grid.tiles import Box, tile_plan
-from groundshift.insar.interferograms.inversion import Inversion, closure, invert_network, suspects
-from groundshift.insar.interferograms.survey import (
-    InvertConfig,
-    Looks,
-    Survey,
-    coherence_weights,
-    mean_coherence,
-    point_fields,
-    survey,
-)
+from groundshift.insar.interferograms.air import estimate_air
+from groundshift.insar.interferograms.inversion import Inversion
+from groundshift.insar.interferograms.solve import Solved, solve_box
+from groundshift.insar.interferograms.survey import InvertConfig, Looks, point_fields, survey
 from groundshift.insar.points import track_angle
 from groundshift.io.files import write_json
 from groundshift.io.interferograms import Interferograms, open_interferograms
@@ -79,11 +73,10 @@ def invert_interferograms(
     """
     config, out = config or InvertConfig(), Path(out)
     network = open_interferograms(path, wavelength=config.wavelength)
-    looks = Looks(network, config)
-    run = _Run(network, config, looks, survey(network, config))
-    tiles = tile_plan(tuple(network.grid.shape), int(np.clip(np.sqrt(_VALUES / len(network.pairs)), 32, 512)))
-    with reporting("invert", report, done=0, total=len(tiles)) as said:
-        write_points(out / POINTS_NAME, _tables(run, [tile.box for tile in tiles], said))
+    side = int(np.clip(np.sqrt(_VALUES / len(network.pairs)), 32, 512))
+    run = _Run(network, config, [tile.box for tile in tile_plan(tuple(network.grid.shape), side)])
+    with reporting("invert", report, done=0, total=len(run.boxes)) as said:
+        write_points(out / POINTS_NAME, _tables(run, said))
     if not run.points:
         raise InputError(f"{path}: no pixel is left; lower min_coherence ({config.min_coherence}) or raise max_open")
     numbers = run.numbers()
@@ -95,12 +88,13 @@ def invert_interferograms(
 class _Run:
     """What is gathered tile by tile."""
 
-    def __init__(self, network: Interferograms, config: InvertConfig, looks: Looks, found: Survey) -> None:
-        self.network, self.config, self.looks, self.survey = network, config, looks, found
+    def __init__(self, network: Interferograms, config: InvertConfig, boxes: list[Box]) -> None:
+        self.network, self.config, self.looks, self.boxes = network, config, Looks(network, config), boxes
+        self.survey = found = survey(network, config)
+        self.pixel = _pixel(network)
         self.days = network.dates.astype(np.float64)
-        self.groups = len(np.unique(_groups(network.pairs, len(network.dates))))
-        if self.groups > 1:
-            log.warning("no interferogram joins %d groups of dates; motion between them is a guess", self.groups)
+        if found.groups > 1:
+            log.warning("no interferogram joins %d groups of dates; motion between them is a guess", found.groups)
         shape = tuple(network.grid.shape)
         self.velocity, self.open_share, self.rms = (np.full(shape, np.nan, np.float32) for _ in range(3))
         self.points = self.suspects = 0
@@ -109,46 +103,22 @@ class _Run:
         self.series: list[np.ndarray] = []
         self.sigma: list[np.ndarray] = []
         self.crs = config.crs or _metric(network)
+        self.air = estimate_air(network, config, self.looks, found, boxes, self.pixel) if config.atmosphere else None
         self.provenance = {
             "source": network.path.name, "interferograms": len(network.pairs), "software":
             f"groundshift {version('groundshift')}", "config": config.model_dump(mode="json"),
         }  # fmt: skip
 
-    @property
-    def millimetres(self) -> float:
-        """Per radian, toward the satellite."""
-        return -1000 * self.network.wavelength / (4 * np.pi)
-
-    def invert(self, box: Box) -> tuple[np.ndarray, Inversion]:
-        """Invert a tile: which of its pixels are points, bool (y, x), and their series."""
-        phase, coherence = self.network.read(box)
-        phase = (phase - self.survey.offsets[:, None, None]).reshape(len(phase), -1)
-        weights = np.ones_like(phase) if coherence is None else coherence_weights(coherence.reshape(phase.shape))
-        good = np.isfinite(phase).any(axis=0)
-        if coherence is not None:
-            good &= mean_coherence(coherence.reshape(phase.shape)) >= self.config.min_coherence
-        good &= np.isfinite(self.looks.at(box)).all(axis=0).ravel()
-        phase, weights = phase[:, good], np.where(np.isfinite(weights[:, good]), weights[:, good], 0)
-        rows, columns = (each.ravel()[good] for each in np.mgrid[box.slices])
-        expected = self.survey.trends @ np.stack([np.ones(good.sum()), rows, columns])
-        closed = closure(phase, self.network.pairs, len(self.days), expected=expected)
-        self._count(closed, phase)
-        wrong = closed.wrong
-        if self.config.leave_out_suspects and len(closed.triplets) and (out := suspects(closed, len(phase))).any():
-            self.suspects += int((out & np.isfinite(phase)).sum())
-            phase = np.where(out, np.nan, phase)
-            wrong = closure(phase, self.network.pairs, len(self.days), expected=expected).wrong
-        found = invert_network(self.millimetres * phase, self.network.pairs, self.days, weights=weights)
-        kept = (found.subsets == self.groups) & ~(wrong > self.config.max_open)
-        self._residuals(found, phase, kept)
-        chosen = np.zeros(box.shape, bool)
-        chosen.ravel()[np.flatnonzero(good)[kept]] = True
-        share = np.full(good.shape, np.nan, np.float32)
-        share[good] = closed.wrong
-        self.open_share[box.slices] = share.reshape(box.shape)
-        part = Inversion(*(each[..., kept] for each in found))
-        self.rms[box.slices][chosen] = part.rms
-        return chosen, part
+    def invert(self, box: Box) -> tuple[Solved, Inversion]:
+        """Invert a tile: its coherent pixels, and the series of those that are points."""
+        solved = solve_box(self.network, self.config, self.looks, self.survey, box)
+        self._count(solved.closed, solved.phase)
+        self.suspects += int(solved.left_out.sum())
+        self._residuals(solved)
+        self.open_share[solved.rows, solved.columns] = solved.closed.wrong
+        part = Inversion(*(each[..., solved.kept] for each in solved.found))
+        self.rms[solved.rows[solved.kept], solved.columns[solved.kept]] = part.rms
+        return solved, part
 
     def _count(self, closed: Any, phase: np.ndarray) -> None:
         for triplet, cycles in zip(closed.triplets, closed.cycles, strict=True):
@@ -157,9 +127,10 @@ class _Run:
             self.open_sums[triplet] += np.count_nonzero(cycles)
         self.misclosure.append(closed.residual)
 
-    def _residuals(self, found: Inversion, phase: np.ndarray, kept: np.ndarray) -> None:
+    def _residuals(self, solved: Solved) -> None:
         first, second = self.network.pairs.T
-        rest = self.millimetres * phase[:, kept] - (found.displacement[second] - found.displacement[first])[:, kept]
+        moved, phase = solved.found.displacement, np.where(solved.left_out, np.nan, solved.phase)
+        rest = (self.network.millimetres * phase - (moved[second] - moved[first]))[:, solved.kept]
         self.squares += np.nansum(rest**2, axis=1)
         self.count += np.isfinite(rest).sum(axis=1)
 
@@ -174,7 +145,7 @@ class _Run:
             "dates": len(network.dates),
             "first_date": network.dates[0],
             "last_date": network.dates[-1],
-            "groups_of_dates": self.groups,
+            "groups_of_dates": self.survey.groups,
             "pixels": int(np.prod(network.grid.shape)),
             "points": self.points,
             "velocity_mm_per_year": dict(zip(("p1", "p25", "median", "p75", "p99"),
@@ -192,6 +163,7 @@ class _Run:
                 "median_of_points": float(np.nanmedian(self.rms)),
                 "by_interferogram": dict(zip(names, rms_by, strict=True)),
             },
+            "atmosphere": None if self.air is None else self.air.report,
             "median_sigma_of_last_date_mm": float(np.nanmedian(np.concatenate(self.sigma))),
             "reference": "all coherent ground" if self.config.reference is None else self.config.reference,
             "wavelength_m": network.wavelength,
@@ -209,24 +181,29 @@ class _Run:
         """What is drawn."""
         return InversionView(
             self.velocity, self.open_share, self.rms, self.network.dates, np.array(self.series), self.network.pairs,
-            _pixel(self.network),
+            self.pixel,
         )  # fmt: skip
 
 
-def _tables(run: _Run, boxes: list[Box], said: Report) -> Iterator[pa.Table]:
-    for number, box in enumerate(boxes):
-        chosen, part = run.invert(box)
-        rows, columns = (each + start for each, start in zip(np.nonzero(chosen), (box.top, box.left), strict=True))
+def _tables(run: _Run, said: Report) -> Iterator[pa.Table]:
+    for number, box in enumerate(run.boxes):
+        solved, part = run.invert(box)
+        rows, columns = solved.rows[solved.kept], solved.columns[solved.kept]
         series = part.displacement.T.astype(np.float64)
+        if run.air is not None:
+            heights = run.network.read_height(box)[rows - box.top, columns - box.left]
+            series -= run.air.at(rows, columns, heights).T
         fields = point_fields(series, run.days, 1000 * run.network.wavelength)
+        if run.air is not None:
+            fields["mean_velocity_std"] = np.hypot(fields["mean_velocity_std"], run.air.velocity_sigma)
         run.velocity[rows, columns] = fields["mean_velocity"]
         run.points += len(rows)
         run.sigma.append(part.sigma[-1])
         if len(rows):
             order = np.argsort(fields["mean_velocity"])
             run.series += [series[order[0]], series[order[-1]]]
-        yield _points(run, rows, columns, run.looks.at(box)[:, chosen], series, fields)
-        said(number + 1, len(boxes))
+        yield _points(run, rows, columns, solved.look[:, solved.kept], series, fields)
+        said(number + 1, len(run.boxes))
 
 
 def _points(
@@ -265,14 +242,6 @@ def _points(
         track=track,
         provenance=run.provenance,
     )
-
-
-def _groups(pairs: np.ndarray, dates: int) -> np.ndarray:
-    """Group of each date that interferograms join, int (dates,)."""
-    group = np.arange(dates)
-    for first, second in pairs:
-        group[group == group[second]] = group[first]
-    return group
 
 
 def _metric(network: Interferograms) -> str:

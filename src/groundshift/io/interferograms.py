@@ -3,6 +3,7 @@
     …20180106-20180130…unw.tif, …cc.tif                           phase in radians, coherence; below the folder too
     20180106_20180130/20180106_20180130.geo.unw.tif, .geo.cc.tif
     *.geo.E.tif, *.geo.N.tif, *.geo.U.tif                         unit vector from the ground to the satellite
+    *.geo.hgt.tif, *_dem.tif                                      heights, m
 
 The phase is that of first × conj(second): it grows where the ground goes away from the satellite. Where the first date
 is the later one, dates and phase are turned around. A phase of 0 is no data, as is the no-data value of the file;
@@ -30,6 +31,7 @@ _PAIR = re.compile(r"(?<!\d)(\d{8})[-_](\d{8})(?!\d)")
 _PHASE = re.compile(r"unw", re.IGNORECASE)
 _COHERENCE = re.compile(r"(?<![a-z])(?:cc|coh|cor|coherence)(?![a-z])", re.IGNORECASE)
 _LOOK = re.compile(r"(?:^|[._])([ENU])$")
+_HEIGHT = re.compile(r"(?:^|[._])(?:hgt|dem)$", re.IGNORECASE)
 _FRAME = re.compile(r"(?<!\d)(\d{3})[AD]_\d{5}_\d{6}")
 _SUFFIXES = (".tif", ".tiff", ".vrt")
 _SAME = 1e-3  # wavelengths that differ by a smaller share are the same; some files have c = 3e8 m/s
@@ -54,6 +56,7 @@ class Interferograms:
     turned: np.ndarray  # bool (m,): whether the file has the later date first
     coherences: Sequence[Path | None]
     look: Mapping[str, Path]  # parts east, north, up of the unit vector from the ground to the satellite; none or all
+    height: Path | None  # m, above anything
     incidence: float | None  # degrees, in the mean, from tags
     wavelength: float  # m
     track: int | None
@@ -73,6 +76,17 @@ class Interferograms:
         blank = np.full(box.shape, np.nan, np.float32)
         found = [blank if path is None else _coherence(path, box) for path in self.coherences]
         return InterferogramBlock(phase, np.stack(found))
+
+    @property
+    def millimetres(self) -> float:
+        """Per radian of phase, toward the satellite."""
+        return -1000 * self.wavelength / (4 * np.pi)
+
+    def read_height(self, box: Box) -> np.ndarray:
+        """Heights in a box, float32 (y, x), m; NaN where they are not known."""
+        if self.height is None:
+            return np.full(box.shape, np.nan, np.float32)
+        return _read(self.height, box, hollow=False)
 
     def read_look(self, box: Box) -> np.ndarray:
         """Unit vectors from the ground to the satellite in a box, float64 (3, y, x); NaN where they are not known."""
@@ -119,6 +133,7 @@ def open_interferograms(path: str | Path, *, wavelength: float | None = None) ->
     looks = {match[1]: each for each in files if (match := _LOOK.search(each.stem))}
     coherences = [coherent.get(pair) or coherent.get(pair[::-1]) for pair in days]
     grid, tags = _one_grid([*phases, *filter(None, coherences), *(looks.values() if len(looks) == 3 else ())])
+    heights = [each for each in files if _HEIGHT.search(each.stem) and _is_on(each, grid)]
     frame = _FRAME.search(" ".join(each.name for each in files))
     return Interferograms(
         path=path,
@@ -129,6 +144,7 @@ def open_interferograms(path: str | Path, *, wavelength: float | None = None) ->
         turned=turned,
         coherences=tuple(coherences),
         look=looks if len(looks) == 3 else {},
+        height=heights[0] if heights else None,
         incidence=_mean(tags, "INCIDENCE_DEGREES"),
         wavelength=wavelength or _wavelength(tags),
         track=int(frame[1]) if frame else None,
@@ -153,7 +169,7 @@ def _one_grid(files: Sequence[Path]) -> tuple[GeoBox, list[dict[str, str]]]:
             mine = georeference(dataset)
             tags.append(dataset.tags())
         grid = mine if grid is None else grid
-        if mine.shape != grid.shape or mine.crs != grid.crs or not _close(mine, grid):
+        if not _same(mine, grid):
             raise InputError(
                 f"{path} has {mine.shape.y} x {mine.shape.x} pixels on another grid than {files[0]} "
                 f"({grid.shape.y} x {grid.shape.x}); cut and resample them alike (gdalwarp)"
@@ -161,10 +177,19 @@ def _one_grid(files: Sequence[Path]) -> tuple[GeoBox, list[dict[str, str]]]:
     return grid, tags
 
 
-def _close(first: GeoBox, second: GeoBox) -> bool:
-    """Whether corners agree to a hundredth of a pixel."""
+def _is_on(path: Path, grid: GeoBox) -> bool:
+    with open_raster(str(path)) as dataset:
+        return _same(georeference(dataset), grid)
+
+
+def _same(first: GeoBox, second: GeoBox) -> bool:
+    """Whether sizes and CRS are the same, and corners agree to a hundredth of a pixel."""
     pixel = abs(first.affine.a)
-    return all(abs(a - b) < 0.01 * pixel for a, b in zip(first.boundingbox.bbox, second.boundingbox.bbox, strict=True))
+    return (
+        first.shape == second.shape
+        and first.crs == second.crs
+        and all(abs(a - b) < 0.01 * pixel for a, b in zip(first.boundingbox.bbox, second.boundingbox.bbox, strict=True))
+    )
 
 
 def _mean(tags: Sequence[Mapping[str, str]], name: str) -> float | None:

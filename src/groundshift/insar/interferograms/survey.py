@@ -14,7 +14,8 @@ from groundshift.grid.tiles import Box, tile_plan
 from groundshift.insar.interferograms.inversion import find_triplets
 from groundshift.io.interferograms import Interferograms
 from groundshift.kernels.robust import robust_fit
-from groundshift.kernels.series_fields import series_fields
+from groundshift.kernels.series_fields import YEAR as FIELD_YEAR
+from groundshift.kernels.series_fields import seasonal_design, series_fields
 from groundshift.model.units import YEAR
 
 _SIDE = 128  # pixels of a box of the survey
@@ -37,6 +38,7 @@ class InvertConfig(BaseModel):
     leave_out_suspects: bool = Field(
         True, description="leave out, pixel by pixel, interferograms none of whose triplets (two or more) close"
     )
+    atmosphere: bool = Field(False, description="estimate the atmosphere of each date and take it off")
     incidence: float | None = Field(None, gt=0, lt=90, description="degrees, where there are no look vectors")
     heading: float | None = Field(
         None,
@@ -54,6 +56,10 @@ class Survey(NamedTuple):
 
     offsets: np.ndarray  # float64 (m,), radians: of the reference in each interferogram
     trends: np.ndarray  # float64 (k, 3): what sums around triplets are, radians: constant, per row, per column
+    groups: int  # of dates that no interferogram joins; 1 is a whole network
+    rows: np.ndarray  # int (n,): some pixels of the reference, in the grid
+    columns: np.ndarray
+    heights: np.ndarray  # float (n,), m: of these, NaN where they are not known
 
 
 def survey(network: Interferograms, config: InvertConfig) -> Survey:
@@ -80,29 +86,41 @@ def survey(network: Interferograms, config: InvertConfig) -> Survey:
     phase = everywhere.phase[:, some] - offsets[:, None]
     design = np.stack([np.ones(len(some)), everywhere.rows[some], everywhere.columns[some]], axis=1)
     triplets = find_triplets(network.pairs, len(network.dates))
+    still = slice(None, None, max(1, reference.phase.shape[1] // _RAMPS))
+    common = (len(np.unique(date_groups(network.pairs, len(network.dates)))), reference.rows[still],
+              reference.columns[still], reference.heights[still])  # fmt: skip
     if np.linalg.matrix_rank(design) < design.shape[1]:
-        return Survey(offsets, np.zeros((len(triplets), 3)))
+        return Survey(offsets, np.zeros((len(triplets), 3)), *common)
     with np.errstate(over="ignore"):  # sums that close to the last bit have no scale
         trends = [robust_fit(design, phase[a] + phase[b] - phase[c]).coefficients for a, b, c in triplets]
-    return Survey(offsets, np.array(trends).reshape(-1, 3))
+    return Survey(offsets, np.array(trends).reshape(-1, 3), *common)
+
+
+def date_groups(pairs: np.ndarray, dates: int) -> np.ndarray:
+    """Group of each date that interferograms join, int (dates,)."""
+    group = np.arange(dates)
+    for first, second in pairs:
+        group[group == group[second]] = group[first]
+    return group
 
 
 class _Gathered(NamedTuple):
     phase: np.ndarray  # (m, n)
     rows: np.ndarray
     columns: np.ndarray
+    heights: np.ndarray
 
 
 def _gathered(network: Interferograms, config: InvertConfig, boxes: Iterator[tuple[Box, np.ndarray]]) -> _Gathered:
     """Pixels of boxes that have all interferograms and are coherent."""
-    found = [_Gathered(np.empty((len(network.pairs), 0), np.float32), np.empty(0), np.empty(0))]
+    found = [_Gathered(np.empty((len(network.pairs), 0), np.float32), *(np.empty(0) for _ in range(3)))]
     for box, inside in boxes:
         phase, coherence = network.read(box)
         good = inside & np.isfinite(phase).all(axis=0)
         if coherence is not None:
             good &= mean_coherence(coherence) >= config.min_coherence
         rows, columns = np.nonzero(good)
-        found.append(_Gathered(phase[:, good], rows + box.top, columns + box.left))
+        found.append(_Gathered(phase[:, good], rows + box.top, columns + box.left, network.read_height(box)[good]))
     return _Gathered(*(np.concatenate(each, axis=-1) for each in zip(*found, strict=True)))
 
 
@@ -202,8 +220,21 @@ def line_fields(series: np.ndarray, days: np.ndarray, *, wavelength: float) -> L
 
 def point_fields(series: np.ndarray, days: np.ndarray, wavelength: float) -> dict[str, np.ndarray]:
     """EGMS fields of series (n, time) in mm that have no gaps; without a season if they are shorter than a year."""
-    if days[-1] - days[0] >= _LONG and len(days) >= _MANY:
+    if is_long(days):
         fields = series_fields(series, days, wavelength=wavelength)._asdict()
         del fields["first"]
         return fields
     return line_fields(series, days, wavelength=wavelength)._asdict()
+
+
+def is_long(days: np.ndarray) -> bool:
+    """Whether a series of these days is long enough for a season."""
+    return bool(days[-1] - days[0] >= _LONG and len(days) >= _MANY)
+
+
+def velocity_row(days: np.ndarray) -> np.ndarray:
+    """What gives the velocity of :func:`point_fields` when it is multiplied with a series, float64 (time,)."""
+    if is_long(days):
+        return np.linalg.pinv(seasonal_design((days - days[0]) / FIELD_YEAR)[:, :4])[1]
+    years = (days - days.mean()) / YEAR
+    return years / (years @ years)

@@ -1,0 +1,53 @@
+"""A box of a network: phases against the reference, their closure, and their inversion."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from groundshift.grid.tiles import Box
+from groundshift.insar.interferograms.inversion import Closure, Inversion, closure, invert_network, suspects
+from groundshift.insar.interferograms.survey import InvertConfig, Looks, Survey, coherence_weights, mean_coherence
+from groundshift.io.interferograms import Interferograms
+
+
+class Solved(NamedTuple):
+    """Pixels of a box that are coherent, row by row: n of them."""
+
+    rows: np.ndarray  # int (n,), of the grid
+    columns: np.ndarray
+    look: np.ndarray  # float64 (3, n): unit vectors from the ground to the satellite
+    kept: np.ndarray  # bool (n,): those that are points, for their dates are joined and their triplets close
+    found: Inversion  # mm toward the satellite
+    closed: Closure  # before anything was left out
+    phase: np.ndarray  # float32 (m, n), radians against the reference
+    left_out: np.ndarray  # bool (m, n): phases that were left out
+
+
+def solve_box(
+    network: Interferograms, config: InvertConfig, looks: Looks, known: Survey, box: Box, *, every: int = 1
+) -> Solved:
+    """Invert the pixels of a box, or only each so many rows and columns of the grid."""
+    phase, coherence = network.read(box)
+    phase = (phase - known.offsets[:, None, None]).reshape(len(phase), -1)
+    weights = np.ones_like(phase) if coherence is None else coherence_weights(coherence.reshape(phase.shape))
+    rows, columns = (each.ravel() for each in np.mgrid[box.slices])
+    good = np.isfinite(phase).any(axis=0) & (rows % every == 0) & (columns % every == 0)
+    if coherence is not None:
+        good &= mean_coherence(coherence.reshape(phase.shape)) >= config.min_coherence
+    look = looks.at(box).reshape(3, -1)
+    good &= np.isfinite(look).all(axis=0)
+    phase, weights = phase[:, good], np.where(np.isfinite(weights[:, good]), weights[:, good], 0)
+    rows, columns, look = rows[good], columns[good], look[:, good]
+    days = network.dates.astype(np.float64)
+    expected = known.trends @ np.stack([np.ones(len(rows)), rows, columns])
+    closed = closure(phase, network.pairs, len(days), expected=expected)
+    wrong, left_out, used = closed.wrong, np.zeros(phase.shape, bool), phase
+    if config.leave_out_suspects and len(closed.triplets) and (out := suspects(closed, len(phase))).any():
+        left_out = out & np.isfinite(phase)
+        used = np.where(out, np.nan, phase)
+        wrong = closure(used, network.pairs, len(days), expected=expected).wrong
+    found = invert_network(network.millimetres * used, network.pairs, days, weights=weights)
+    kept = (found.subsets == known.groups) & ~(wrong > config.max_open)
+    return Solved(rows, columns, look, kept, found, closed, phase, left_out)
