@@ -21,7 +21,7 @@ from groundshift.errors import InputError
 from groundshift.figures.interferogram import InversionView, inversion_figure
 from groundshift.figures.style import save_figure
 from groundshift.grid.tiles import Box, tile_plan
-from groundshift.insar.interferograms.air import estimate_air
+from groundshift.insar.interferogram_air import estimate_air
 from groundshift.insar.interferograms.inversion import Inversion
 from groundshift.insar.interferograms.solve import Solved, solve_box
 from groundshift.insar.interferograms.survey import InvertConfig, Looks, point_fields, survey
