@@ -51,10 +51,11 @@ def basic(
     workers: Workers = None,
 ) -> None:
     """Measure how persistent and distributed scatterers moved: a radar stack in, points with series out."""
-    from groundshift.insar.basic import PICTURE_NAME, POINTS_NAME, REPORT_NAME, make_basic, said_of
+    from groundshift.insar.basic import PICTURE_NAME, POINTS_NAME, REPORT_NAME, make_basic
     from groundshift.insar.basic_config import BasicConfig, DistributedConfig
     from groundshift.insar.motion.atmosphere import AtmosphereConfig
     from groundshift.insar.network.arcs import NetworkConfig, SearchConfig
+    from groundshift.insar.parts import said_of
 
     config = BasicConfig(
         network=NetworkConfig(search=SearchConfig(max_velocity=max_velocity, max_height=max_height)),

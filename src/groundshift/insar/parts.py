@@ -142,6 +142,19 @@ class Summary:
         self._tables = [table.combine_chunks()]
 
 
+def said_of(report: dict[str, Any]) -> str:
+    """A few lines of plain text of what :func:`~groundshift.insar.basic.make_basic` found."""
+    velocity, sigma = report["velocity_mm_per_year"], report["median_sigma"]
+    return (
+        f"point set L2a (Basic), LOS, {report['points']} points, {report['points_distributed']} of them distributed, "
+        f"{report['dates']} dates from {report['first_date']} to {report['last_date']}\n"
+        f"mean velocity: median {velocity['median']:.2f} mm/yr, 95 % between {velocity['p2.5']:.2f} and "
+        f"{velocity['p97.5']:.2f} mm/yr\n"
+        f"median sigma: velocity {sigma['velocity_mm_per_year']:.2f} mm/yr, displacement "
+        f"{sigma['displacement_mm']:.2f} mm, height {sigma['height_m']:.2f} m"
+    )
+
+
 def _lots(numbers: np.ndarray) -> np.ndarray:
     """A number of 64 bits for each whole number, no two the same, by multiplying and shifting (Knuth, volume 3)."""
     lots = numbers.astype(np.uint64) * _GOLDEN
