@@ -1,5 +1,7 @@
 """Frames, poles, rates, noise and velocity models against what is known of them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from pyproj import Transformer
@@ -9,6 +11,13 @@ from groundshift.errors import ConfigurationError, InputError
 from groundshift.geodesy.frames import POLES, estimate_pole, plate_velocity, to_frame
 from groundshift.geodesy.midas import midas_rate
 from groundshift.geodesy.noise import coloured_fit, power_law
+from groundshift.geodesy.own_motion import (
+    OwnMotion,
+    chance_of_own_motion,
+    estimate_own_motion,
+    normal_score,
+    own_variance,
+)
 from groundshift.geodesy.trajectory import (
     YEAR,
     Relaxation,
@@ -164,7 +173,7 @@ def test_a_velocity_model_predicts_places_and_how_well():
     """Velocities drawn from smooth fields, at stations and at other places."""
     random = np.random.default_rng(4)
     inside, left = [], []
-    for length in (120.0, 150.0, 250.0, 400.0):
+    for length in (130.0, 300.0):
         latitude, longitude = random.uniform(42, 50, 180), random.uniform(4, 16, 180)
         apart = np.linalg.norm((x := geocentric(latitude, longitude) / 1000)[:, None] - x, axis=-1) * 3**0.5 / length
         drawn = np.linalg.cholesky((1 + apart) * np.exp(-apart) + 1e-9 * np.eye(180)) @ random.standard_normal((180, 3))
@@ -177,7 +186,7 @@ def test_a_velocity_model_predicts_places_and_how_well():
         error = found.velocity - truth[80:]
         inside.append(error / np.sqrt(np.diagonal(found.covariance, axis1=1, axis2=2)))
         out = model.leave_one_out()
-        left.append((out.error / out.sigma)[4:])
+        left.append(out.score)
         assert (out.weight[:4].max(axis=1) < 0.3).all()
         assert np.std(error) < 0.7 * np.std(drawn)
     assert 0.7 < np.mean(np.square(inside)) < 1.4
@@ -196,9 +205,30 @@ def test_leave_one_out_is_what_leaving_one_out_gives():
     left = model.leave_one_out()
     for number in (0, 3):
         rest = np.arange(25) != number
-        less = type(model)(stations.select(rest), model.fields, model.pole, model.inflation[rest], "ITRF2014", "x")
+        less = replace(model, stations=stations.select(rest), inflation=model.inflation[rest])
         found = less.at(latitude[number], longitude[number])
         np.testing.assert_allclose(left.error[number], velocity[number] - found.velocity[0], atol=1e-4)
+
+
+def test_stations_that_move_by_themselves_are_told_and_scores_are_normal():
+    random = np.random.default_rng(7)
+    own, sigma = OwnMotion(0.08, 2.0), random.uniform(0.2, 0.4, 2000)
+    moving = random.random(2000) < own.share
+    error = 1.3 * sigma * random.standard_normal(2000) + np.where(moving, own.size * random.standard_normal(2000), 0)
+    found, factor = estimate_own_motion(error, sigma, share=0.05)
+    assert factor == pytest.approx(1.3, abs=0.06)
+    assert found.share == pytest.approx(0.08, abs=0.025)
+    assert found.size == pytest.approx(2.0, abs=0.35)
+    chance = chance_of_own_motion(error, factor * sigma, found)
+    assert chance.mean() == pytest.approx(found.share, abs=0.01)
+    assert chance[np.abs(error) > 2].min() > 0.9
+    score = normal_score(error, factor * sigma, found)
+    assert np.mean(score**2) == pytest.approx(1, abs=0.08)
+    assert np.abs(score).max() < 4.5 < np.abs(error / sigma).max()
+    np.testing.assert_allclose(np.sign(score), np.sign(error))
+    np.testing.assert_allclose(own_variance(np.array([0.0, 1.0]), 0.3, found), [0, found.size**2], atol=1e-12)
+    still = normal_score(error, sigma, OwnMotion(0.0, 0.0))
+    np.testing.assert_allclose(still[np.abs(still) < 5], (error / sigma)[np.abs(still) < 5], atol=1e-4)
 
 
 def test_a_grid_is_a_field():

@@ -17,7 +17,7 @@ from groundshift.figures.style import save_figure
 from groundshift.geodesy.frames import to_frame
 from groundshift.geodesy.trajectory import TrajectoryConfig, velocities_of
 from groundshift.geodesy.velocity_field import sample_field
-from groundshift.geodesy.velocity_model import LEAST_STATIONS, VelocityModel, fit_velocity_model
+from groundshift.geodesy.velocity_model import LEAST_STATIONS, LeaveOneOut, VelocityModel, fit_velocity_model
 from groundshift.io.files import write_json, write_text
 from groundshift.io.gnss.grid import write_egms_grid, write_grid_table
 from groundshift.io.gnss.table import write_station_table
@@ -28,6 +28,7 @@ STATIONS, LEFT_OUT, GRID, PICTURE, REPORT = (
     "stations.csv", "leave_one_out.csv", "model.csv", "model.png", "report.json",
 )  # fmt: skip
 _MARGIN = 0.5  # degrees around the stations, on the map
+_MOVING = 0.25  # weight in the model below which a station is said to move by itself
 _MAP = 60  # nodes of the map to each side
 
 
@@ -75,8 +76,8 @@ def make_velocity_model(
     model = fit_velocity_model(stations, frame=frame)
     write_station_table(out / STATIONS, model.stations)
     left = model.leave_one_out()
-    head = ["name", *(f"{kind}_{each}" for each in COMPONENTS for kind in ("error", "sigma", "weight"))]
-    rows = np.stack([left.error, left.sigma, left.weight], -1).reshape(len(stations), -1)
+    head = ["name", *(f"{kind}_{each}" for each in COMPONENTS for kind in ("error", "sigma", "weight", "score"))]
+    rows = np.stack([left.error, left.sigma, left.weight, left.score], -1).reshape(len(stations), -1)
     lines = [
         ",".join([str(name), *(f"{value:.3f}" for value in row)]) for name, row in zip(stations.name, rows, strict=True)
     ]
@@ -94,9 +95,19 @@ def make_velocity_model(
         error, sigma, field = left.error[:, number], left.sigma[:, number], model.fields[number]
         said.append(
             f"{each}: leave-one-out rms {np.sqrt(np.nanmean(error**2)):.2f} mm/yr, standardised variance "
-            f"{np.nanmean((error / sigma) ** 2):.2f}; alike over {field.length:.0f} km"
+            f"{np.nanmean((error / sigma) ** 2):.2f}; alike over {field.length:.0f} km{_odd(model, left, number)}"
         )
     return "\n".join([*said, f"{STATIONS}, {LEFT_OUT}, {name}, {REPORT} and {PICTURE} are in {out}"])
+
+
+def _odd(model: VelocityModel, left: LeaveOneOut, component: int) -> str:
+    """Stations that move by themselves, if any."""
+    names = _moving(model, left, component)
+    return f"; by themselves move {', '.join(names)}" if names else ""
+
+
+def _moving(model: VelocityModel, left: LeaveOneOut, component: int) -> list[str]:
+    return model.stations.name[np.nan_to_num(left.weight[:, component], nan=1.0) < _MOVING].tolist()
 
 
 def _stations(
@@ -129,7 +140,8 @@ def _report(model: VelocityModel) -> dict:
         fields[name] = {
             **field._asdict(), "rms": np.sqrt(np.nanmean(error**2)), "median_absolute": np.nanmedian(np.abs(error)),
             "standardised_variance": np.nanmean((error / sigma) ** 2),
-            "outliers": model.stations.name[np.nan_to_num(np.abs(error / sigma)) > 4].tolist(),
+            "variance_of_normal_score": np.nanmean(left.score[:, number] ** 2), "scale_of_sigmas": model.scale[number],
+            "own_motion": model.own[number]._asdict(), "moving_by_themselves": _moving(model, left, number),
         }  # fmt: skip
     return {
         "frame": model.frame, "source": model.source, "stations": len(model.stations), "components": fields,

@@ -6,7 +6,9 @@ rotation of the plate and a common velocity upward, of which nothing is known be
 of each component maximise the likelihood (scikit-learn), with a wide prior that keeps a few noisy stations from being
 taken for ground that does not move. Prediction and leave-one-out come from the one covariance: least-squares
 collocation (Moritz 1980, Advanced Physical Geodesy), or Gaussian-process regression with basis functions (Rasmussen &
-Williams 2006, Gaussian Processes for Machine Learning, 2.7 and 5.4.2).
+Williams 2006, Gaussian Processes for Machine Learning, 2.7 and 5.4.2). A few stations move by themselves far more than
+others (:mod:`~groundshift.geodesy.own_motion`): those count for less, and as any station may be one, the sigma of the
+leave-one-out error is that of a distribution with heavy tails.
 """
 
 from __future__ import annotations
@@ -27,15 +29,23 @@ from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
 from groundshift.errors import InputError
 from groundshift.geodesy.frames import Pole, estimate_pole, to_frame
+from groundshift.geodesy.own_motion import (
+    OwnMotion,
+    chance_of_own_motion,
+    estimate_own_motion,
+    normal_score,
+    own_variance,
+)
 from groundshift.kernels.rotation import geocentric, rotation_design
 from groundshift.model.stations import COMPONENTS, StationVelocities
 
 log = logging.getLogger(__name__)
 
 _VAGUE = 30.0  # standard deviation of rotation (mas/yr) and of the common velocity upward (mm/yr) beforehand
-_ROUNDS = 4
+_ROUNDS = 5
 _LENGTH = 120.0  # km: likely length of a field
 _LOCAL = 0.15  # likely variance of local motion, as a share of that of stations
+_NONE = OwnMotion(0.0, 0.0)
 _SPREAD = np.array([1.0, 0.6, 2.0])  # of the logarithms of its variance, its length, and the local variance
 LEAST_STATIONS = 5
 """Below which there is no model."""
@@ -70,8 +80,8 @@ class VelocityModelConfig(BaseModel):
 
     shortest: float = Field(20.0, gt=0, description="least length over which velocities are alike, km")
     longest: float = Field(2000.0, gt=0, description="largest such length, km")
-    outlier: float = Field(
-        2.5, gt=1, description="leave-one-out error over its sigma above which a station counts for less"
+    outliers: float = Field(
+        0.05, gt=0, lt=0.5, description="share of stations that move by themselves, as expected before any is seen"
     )
 
 
@@ -87,8 +97,9 @@ class LeaveOneOut(NamedTuple):
     """How well every station is predicted from all others."""
 
     error: np.ndarray  # float64 (n, 3), mm/yr: station less prediction; NaN where not measured
-    sigma: np.ndarray  # float64 (n, 3), mm/yr: what was expected of it, station and local motion included
+    sigma: np.ndarray  # float64 (n, 3), mm/yr: what was expected of it: model, station, local and own motion
     weight: np.ndarray  # float64 (n, 3): of the station in the model, 0 for outliers to 1
+    score: np.ndarray  # float64 (n, 3): the error as a normal quantile of the heavy-tailed distribution expected
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +109,9 @@ class VelocityModel:
     stations: StationVelocities
     fields: tuple[Field3, Field3, Field3]
     pole: Pole  # that removed the rotation while lengths were estimated
-    inflation: np.ndarray  # float64 (n, 3), (mm/yr)²: added to the variance of stations that do not fit
+    inflation: np.ndarray  # float64 (n, 3), (mm/yr)²: added to the variance of stations that move by themselves
+    own: tuple[OwnMotion, OwnMotion, OwnMotion]  # of such stations, in each component
+    scale: np.ndarray  # float64 (3,): what the sigmas of stations are multiplied by
     frame: str
     source: str
 
@@ -123,7 +136,10 @@ class VelocityModel:
         return (out + out.T) / 2
 
     def leave_one_out(self) -> LeaveOneOut:
-        """Errors of stations predicted from all others; the judged station has the sigma that it came with."""
+        """Errors of stations predicted from all others; the judged station has the sigma that it came with.
+
+        That it may be one that moves by itself is in `sigma`, for all stations alike, whether they seem to or not.
+        """
         there = np.isfinite(self.stations.velocity)
         rows = np.repeat(np.arange(len(there)), there.sum(axis=1))
         inverse = cho_solve(self._factor, np.eye(len(rows)))
@@ -134,7 +150,10 @@ class VelocityModel:
             error[station, there[station]] = block @ self._solved[mine]
             variance[station, there[station]] = np.diag(block)
         variance -= np.where(there, self.inflation, 0)
-        return LeaveOneOut(error, np.sqrt(variance), np.where(there, variance / (variance + self.inflation), np.nan))
+        weight = np.where(there, variance / (variance + self.inflation), np.nan)
+        every = zip(error.T, np.sqrt(variance).T, self.own, strict=True)
+        score = np.stack([normal_score(*each) for each in every], 1)
+        return LeaveOneOut(error, np.sqrt(variance + [each.variance for each in self.own]), weight, score)
 
     def __post_init__(self) -> None:
         there = np.isfinite(self.stations.velocity).ravel()
@@ -144,7 +163,7 @@ class VelocityModel:
         local = np.array([each.local**2 for each in self.fields])
         for row, (covariance, more) in enumerate(zip(self.stations.covariance, self.inflation, strict=True)):
             part = slice(3 * row, 3 * row + 3)
-            total[part, part] += np.nan_to_num(covariance) + np.diag(local + more)
+            total[part, part] += np.nan_to_num(covariance) * np.outer(self.scale, self.scale) + np.diag(local + more)
         factor = cho_factor(total[np.ix_(there, there)], lower=True)
         object.__setattr__(self, "_there", there)
         object.__setattr__(self, "_factor", factor)
@@ -168,8 +187,8 @@ def fit_velocity_model(
 ) -> VelocityModel:
     """Estimate how velocities vary in space, and make the model.
 
-    A station whose leave-one-out error is more than `outlier` sigmas counts for less, by a variance added to its own
-    that brings it there (as Huber's weights do), and all is estimated again.
+    Of each station the probability that it moves by itself follows from its leave-one-out error; it counts for less by
+    a variance added to its own, and all is estimated again, a few times.
 
     Parameters
     ----------
@@ -196,17 +215,14 @@ def fit_velocity_model(
             raise InputError(
                 f"fewer than {LEAST_STATIONS} stations have a velocity {each}; a model needs that many of each"
             )
-    inflation = np.zeros(stations.velocity.shape)
+    inflation, own, scale = np.zeros(stations.velocity.shape), (_NONE, _NONE, _NONE), np.ones(3)
     pole = estimate_pole(stations)
     fields = None
     for number in range(_ROUNDS):
-        fields = _estimate(stations, pole, inflation, config, fields)
-        model = VelocityModel(stations, fields, pole, inflation, stations.frame, stations.source)
-        if number == _ROUNDS - 1:
-            break
-        left = model.leave_one_out()
-        beyond = np.nan_to_num((left.error / left.sigma / config.outlier) ** 2)
-        inflation = np.where(beyond > 1, left.sigma**2 * (beyond - 1), 0.0)
+        fields = _estimate(stations, pole, scale * stations.sigma, inflation, config, fields)
+        model = VelocityModel(stations, fields, pole, inflation, own, scale, stations.frame, stations.source)
+        if number < _ROUNDS - 1:
+            own, inflation, scale = _moving(model, config)
     log.debug(
         "velocity model of %d stations: %s", len(stations),
         ", ".join(f"{name} {each.size:.2f} mm/yr over {each.length:.0f} km, {each.local:.2f} mm/yr of each station"
@@ -215,9 +231,28 @@ def fit_velocity_model(
     return model
 
 
+def _moving(
+    model: VelocityModel, config: VelocityModelConfig
+) -> tuple[tuple[OwnMotion, OwnMotion, OwnMotion], np.ndarray, np.ndarray]:
+    """Own motion of stations in each component, what it adds to the variance of each, and the factor of sigmas."""
+    left = model.leave_one_out()
+    expected = np.sqrt(left.sigma**2 - [each.variance for each in model.own])
+    own, more, scale = [], np.zeros_like(expected), model.scale.copy()
+    for number, error in enumerate(left.error.T):
+        sigma, before = expected[:, number], float(model.scale[number])
+        found, factor = estimate_own_motion(error, sigma, share=config.outliers, scale=before)
+        scale[number] *= factor
+        noise = (scale[number] * model.stations.sigma[:, number]) ** 2 + (factor * model.fields[number].local) ** 2
+        chance = chance_of_own_motion(error, factor * sigma, found)
+        more[:, number] = np.nan_to_num(own_variance(chance, noise, found))
+        own.append(found)
+    return (own[0], own[1], own[2]), more, scale
+
+
 def _estimate(
     stations: StationVelocities,
     pole: Pole,
+    sigma: np.ndarray,
     inflation: np.ndarray,
     config: VelocityModelConfig,
     before: tuple[Field3, Field3, Field3] | None,
@@ -228,7 +263,7 @@ def _estimate(
     out = []
     for number in range(3):
         there = np.isfinite(rest[:, number])
-        noise = stations.sigma[there, number] ** 2 + inflation[there, number]
+        noise = sigma[there, number] ** 2 + inflation[there, number]
         values = rest[there, number] - np.average(rest[there, number], weights=1 / (noise + np.median(noise)))
         usual = float(np.median(noise))
         spread = max(float(np.var(values)) - usual, 0.25 * usual)
@@ -238,7 +273,7 @@ def _estimate(
             np.clip(start.length, config.shortest, config.longest), (config.shortest, config.longest), nu=1.5
         ) + WhiteKernel(start.local**2, (1e-5 * usual, 1e3 * spread))
         process = GaussianProcessRegressor(
-            kernel, alpha=noise, optimizer=_with_prior(likely), n_restarts_optimizer=0 if before else 2, random_state=0
+            kernel, alpha=noise, optimizer=_with_prior(likely), n_restarts_optimizer=0 if before else 1, random_state=0
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # a length at its limit is an answer
@@ -258,7 +293,9 @@ def _with_prior(likely: np.ndarray) -> Callable:
             away = (logs - likely) / _SPREAD
             return value + 0.5 * float(away @ away), slope + away / _SPREAD
 
-        found = minimize(posterior, start, jac=True, bounds=bounds, method="L-BFGS-B")
+        found = minimize(
+            posterior, start, jac=True, bounds=bounds, method="L-BFGS-B", options={"ftol": 1e-5, "gtol": 1e-2}
+        )
         return found.x, float(found.fun)
 
     return optimise

@@ -44,9 +44,12 @@ COLUMNS = {
 }
 OPTIONAL_COLUMNS = {
     "L2a": (),
-    "L2b": ("gnss_velocity",),
+    "L2b": ("gnss_velocity", "calibration_std"),
     "L3": ("gnss_velocity_n", "gnss_velocity_e", "gnss_velocity_u"),
 }
+NOT_OF_EGMS = ("calibration_std",)
+"""Columns that files of EGMS do not have: the standard deviation of what calibration took off a velocity, mm/yr. It is
+alike for points near each other, and not in `mean_velocity_std`."""
 
 INTEGERS = ("cluster_label", "mp_type", "line", "pixel")
 _DOUBLES = ("latitude", "longitude", "easting", "northing")
@@ -55,7 +58,7 @@ _BOUNDS = {
     "latitude": (-90.0, 90.0),
     "longitude": (-180.0, 180.0),
     "temporal_coherence": (0.0, 1.0),
-    **dict.fromkeys(("rmse", "amplitude_dispersion", *_STATISTICS[1::2]), (0.0, np.inf)),
+    **dict.fromkeys(("rmse", "amplitude_dispersion", "calibration_std", *_STATISTICS[1::2]), (0.0, np.inf)),
 }
 _WKB_POINT = np.dtype([("order", "u1"), ("type", "<u4"), ("x", "<f8"), ("y", "<f8")])  # 21 bytes, little-endian
 

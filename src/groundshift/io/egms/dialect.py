@@ -11,7 +11,7 @@ import numpy as np
 
 from groundshift.errors import InputError
 from groundshift.kernels.decimal_text import NO_DECIMALS
-from groundshift.model.points import COLUMNS, OPTIONAL_COLUMNS
+from groundshift.model.points import COLUMNS, NOT_OF_EGMS, OPTIONAL_COLUMNS
 
 _NEWER = {"height": "height_ortho", "height_wgs84": "height_ellipse", "rmse": "rmse_ts"}
 _OLDER = {newer: name for name, newer in _NEWER.items()}
@@ -65,7 +65,11 @@ def documented_style(level: str) -> Style:
 
 def newer_style(level: str, available: Sequence[str]) -> Style:
     """Columns as in files of 2020-2024, with those of :data:`OPTIONAL_COLUMNS` that are available."""
-    return _style(level, (*COLUMNS[level], *(name for name in OPTIONAL_COLUMNS[level] if name in available)), _NEWER)
+    return _style(level, (*COLUMNS[level], *(name for name in _optional(level) if name in available)), _NEWER)
+
+
+def _optional(level: str) -> tuple[str, ...]:
+    return tuple(name for name in OPTIONAL_COLUMNS[level] if name not in NOT_OF_EGMS)
 
 
 def _style(level: str, names: Sequence[str], translation: Mapping[str, str]) -> Style:
@@ -128,7 +132,7 @@ def parse_columns(line: str, title: str) -> Layout:
     level = "L3" if "los_east" not in names else "L2a" if "cluster_label" in names else "L2b"
     if missing := [name for name in COLUMNS[level] if name not in names]:
         raise InputError(f"{title}: line 1 lacks columns of {level}: {', '.join(missing)}; is it a table of EGMS?")
-    if unknown := [name for name in names if name not in (*COLUMNS[level], *OPTIONAL_COLUMNS[level])]:
+    if unknown := [name for name in names if name not in (*COLUMNS[level], *_optional(level))]:
         raise InputError(f"{title}: line 1 has columns that {level} does not have: {', '.join(unknown)}; remove them")
     if names[0] != "pid":
         raise InputError(f"{title}: line 1 starts with {names[0]!r}; expected the column 'pid'")

@@ -48,6 +48,9 @@ def summary_report(
             name: {
                 "rms": float(np.sqrt(np.nanmean(left.error[:, k] ** 2))),
                 "standardised_variance": float(np.nanmean((left.error[:, k] / left.sigma[:, k]) ** 2)),
+                "variance_of_normal_score": float(np.nanmean(left.score[:, k] ** 2)),
+                "scale_of_sigmas": float(field.scale[k]),
+                "own_motion": field.own[k]._asdict(),
                 **dict(zip(("size", "length_km", "local"), field.fields[k], strict=True)),
             }
             for k, name in enumerate(COMPONENTS)
