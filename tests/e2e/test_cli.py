@@ -54,9 +54,11 @@ def test_demo_ends_with_pictures_and_numbers(tmp_path):
     assert "2019-06-28 to 2019-07-13" in told
     profile = run("profile", pair / "displacement.tif", pair / "trace.geojson", "-o", tmp_path)
     assert "right-lateral +" in profile.stdout
-    command = re.search(r"groundshift explore (.*)", said)[1].split()
-    exported = run("explore", *command, "--export", tmp_path / "map").stdout
-    assert (tmp_path / "map" / "index.html").is_file(), exported
+    assert said.split()[-1] == (tmp_path / "demo" / "map" / "index.html").as_uri()
+    for page in (tmp_path / "demo" / "map", tmp_path / "lines"):
+        if page.name == "lines":
+            run("explore", pair / "trace.geojson", "--export", page)
+        assert "data-exported" in (page / "index.html").read_text()
 
 
 def test_pair_info_and_errors(files, tmp_path):

@@ -1,13 +1,21 @@
-"""The explorer in a real browser, Debian's Chromium with WebGL in software: few points, long waits."""
+"""The explorer in a real browser, Debian's Chromium with WebGL in software: few points, few pages, long waits."""
 
+import io
 import json
 import re
 from pathlib import Path
 
+import numpy as np
+import pyarrow.csv
+import pyarrow.parquet as pq
 import pytest
+import rasterio
+from odc.geo.geobox import GeoBox
 from reference.explorer import served, village
 
+from groundshift.explore.export import export_page
 from groundshift.io.points import write_points
+from groundshift.io.write import write_image
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = (
@@ -15,40 +23,66 @@ FLAGS = (
     "--disable-background-networking", "--disable-component-update",
 )  # fmt: skip
 WAIT = 90_000  # ms
+POINTS = 600
 
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Chromium as /usr/bin/chromium")
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    """A server of 600 points."""
+def folder(tmp_path_factory):
+    """A village from two sides, and two images of it."""
     folder = tmp_path_factory.mktemp("explorer")
-    write_points(folder / "up.parquet", village(600))
-    write_points(folder / "down.parquet", village(300, frame="0002_IW1_VV", track=66, seed=1, angle=191.0))
-    with served([folder], credit="Nobody & <b>sons</b>") as address:
+    write_points(folder / "up.parquet", village(POINTS))
+    write_points(folder / "down.parquet", village(POINTS // 2, frame="0002_IW1_VV", track=66, seed=1, angle=191.0))
+    grid = GeoBox((60, 60), rasterio.Affine(40, 0, 4_319_800, 0, -40, 3_211_200), "EPSG:3035")
+    for name, light in (("before", 60), ("after", 200)):
+        pixels = np.full((60, 60), light, np.uint16)
+        pixels[::2] = 130  # an image is stretched to its own range
+        write_image(folder / f"{name}.tif", pixels, grid)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(folder):
+    names = ("up.parquet", "down.parquet", "before.tif", "after.tif")
+    with served([folder / name for name in names], credit="Nobody & <b>sons</b>") as address:
         yield address
 
 
-def opened(driver, url, *flags, **options):
-    """A page whose map is drawn, and what went wrong in it."""
-    browser = driver.chromium.launch(executable_path=str(CHROMIUM), args=[*FLAGS, *flags])
-    page = browser.new_page(**({"viewport": {"width": 1100, "height": 720}} | options))
-    page.set_default_timeout(WAIT)
-    wrong = []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("requestfailed", lambda request: wrong.append(request.url) if "tiles" not in request.url else None)
-    page.on(
-        "request",
-        lambda request: wrong.append(request.url) if not request.url.startswith((url[:21], "blob", "data")) else None,
-    )
-    page.goto(url)
-    page.wait_for_selector("body[data-ready=true][data-waiting=false]")
-    return page, wrong
+@pytest.fixture(scope="module")
+def chromium():
+    """Opens pages; all but those without WebGL are of one browser."""
+    with playwright.sync_playwright() as driver:
+        browsers = {}
+
+        def opened(url, *flags, **options):
+            """A page whose map is drawn, and what went wrong in it."""
+            if flags not in browsers:
+                browsers[flags] = driver.chromium.launch(executable_path=str(CHROMIUM), args=[*FLAGS, *flags])
+            page = browsers[flags].new_page(**({"viewport": {"width": 1000, "height": 660}} | options))
+            page.set_default_timeout(WAIT)
+            wrong = []
+            page.on("pageerror", lambda error: wrong.append(str(error)))
+            page.on("console", lambda line: wrong.append(line.text) if line.type == "error" else None)
+            allowed = (url.split("#")[0].removesuffix("index.html"), "blob:", "data:")
+            page.on("request", lambda asked: None if asked.url.startswith(allowed) else wrong.append(asked.url))
+            page.goto(url)
+            page.wait_for_selector("body[data-ready=true][data-waiting=false]")
+            return page, wrong
+
+        yield opened
+        for browser in browsers.values():
+            browser.close()
 
 
-def drawn(page):
-    return int(page.locator("body").get_attribute("data-drawn"))
+def until(page, condition):
+    """Wait; the page's policy refuses what Playwright would do for it."""
+    for _ in range(WAIT // 600):
+        if page.evaluate(condition):
+            return
+        page.wait_for_timeout(200)
+    raise AssertionError(f"never came: {condition}")
 
 
 def middle(page):
@@ -56,76 +90,183 @@ def middle(page):
     return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
 
-def test_load_click_filter_and_download(address):
-    with playwright.sync_playwright() as driver:
-        page, wrong = opened(driver, f"{address}/#lang=en")
-        assert drawn(page) == 600
-        assert page.locator("#layers li").count() == 2
-        assert "Velocity mm/yr" in page.locator("#legend").inner_text()
-        assert "Nobody & <b>sons</b>" in page.locator(".maplibregl-ctrl-attrib").inner_text()
-
-        page.locator(".maplibregl-canvas").focus()
-        page.keyboard.press("Enter")  # the point in the middle of the map
-        page.wait_for_selector("#series canvas")
-        velocity = float(page.locator(".facts .big strong").inner_text().replace("−", "-"))
-        assert velocity < -5  # the middle of the village sinks
-        page.wait_for_timeout(800)
-        picked = re.search(r"p=([^&]*)", page.url).group(1)
-        assert picked
-
-        page.locator("#largest").focus()
-        page.keyboard.press("Home")
-        for _ in range(4):
-            page.keyboard.press("PageUp")
-        page.wait_for_timeout(500)
-        shown = page.locator("#shown").inner_text()
-        kept, total = (int(re.sub(r"\D", "", part)) for part in shown.split("/"))
-        assert 0 < kept < total == 600
-
-        page.keyboard.press("Escape")
-        page.click("#reset")
-        page.click("#area")
-        x, y = middle(page)
-        for dx, dy in ((-120, -120), (120, -120), (120, 120), (-120, 120)):
-            page.mouse.click(x + dx, y + dy)
-            page.wait_for_timeout(400)  # two clicks at once would be a double click
-        page.keyboard.press("Enter")
-        page.wait_for_selector("#take-geojson")
-        count = int(page.locator("dl.wide dd").first.inner_text())
-        with page.expect_download() as taken:
-            page.click("#take-geojson")
-        features = json.loads(Path(taken.value.path()).read_text())["features"]
-        assert len(features) == count > 10
-        assert not wrong
+def draw(page, *corners):
+    """Click corners, from the middle of the map, and end."""
+    x, y = middle(page)
+    for dx, dy in corners:
+        page.mouse.click(x + dx, y + dy)
+        page.wait_for_timeout(350)  # two clicks at once would be a double click
+    page.keyboard.press("Enter")
 
 
-def test_a_link_brings_the_view_back_in_french_on_a_phone(address):
-    with playwright.sync_playwright() as driver:
-        part = "L2b/E43N32/L2b_044_0001_IW1_VV"
-        link = f"{address}/#lang=fr&p=points-L2b-LOS-44~{part.replace('/', '%2F')}~7&k=-4,1e6"
-        page, wrong = opened(driver, link, viewport={"width": 390, "height": 760})
-        page.wait_for_selector("#series canvas")
-        assert "Vitesse mm/an" in page.locator("#legend").text_content()
-        assert page.locator("html").get_attribute("lang") == "fr"
-        assert page.locator("#drawer").bounding_box()["width"] <= 390
-        assert not wrong
+def number(text):
+    return float(re.sub(r"[^\d.−-]", "", text).replace("−", "-"))
 
 
-def test_without_webgl_the_server_draws(address):
-    with playwright.sync_playwright() as driver:
-        page, wrong = opened(driver, f"{address}/#lang=en", "--disable-3d-apis")
-        assert "no WebGL" in page.locator("#notice").inner_text()
-        assert page.locator("#map img").count() > 0
-        page.locator("#map").focus()
-        page.keyboard.press("Enter")
-        page.wait_for_selector("#series canvas")
-        assert page.locator("#shown").inner_text() == "600 points"
-        page.keyboard.press("Escape")
-        page.click("#area")
-        x, y = middle(page)
-        for dx, dy in ((-120, -120), (120, -120), (0, 120)):
-            page.mouse.click(x + dx, y + dy)
-            page.wait_for_timeout(400)
-        page.keyboard.press("Enter")
-        page.wait_for_selector("#take-csv")
-        assert not wrong
+def marks(page):
+    return page.locator(".pins .mark")
+
+
+def test_points_are_asked_compared_filtered_and_taken_away(chromium, address):
+    page, wrong = chromium(f"{address}/#lang=en")
+    assert page.locator("body").get_attribute("data-drawn") == str(POINTS)
+    assert page.evaluate("performance.getEntriesByName('first-picture').length") == 1
+    assert page.locator(".sheet.flat").count() == 0  # the map in WebGL took over
+    assert page.locator("#layers li").count() == 4
+    assert "Velocity mm/yr" in page.locator("#legend").inner_text()
+    assert "Nobody & <b>sons</b>" in page.locator(".maplibregl-ctrl-attrib").inner_text()
+    colours = page.evaluate("[...new Set(document.getElementById('histogram').getContext('2d')"
+                            ".getImageData(0, 0, 592, 128).data)].length")  # fmt: skip
+    assert colours > 10  # the histogram is painted
+
+    page.mouse.click(*middle(page))  # a point at the middle of the village, which sinks
+    page.wait_for_selector("#series canvas")
+    velocity, uncertainty = page.locator(".facts .big").inner_text().split("±")
+    assert number(velocity) < -5
+    assert number(uncertainty.replace("mm/yr", "")) == 0.2
+    facts = page.locator(".facts dl").inner_text()
+    assert all(name in facts for name in ("temporal_coherence", "rmse", "height", "los_up"))
+    assert "mm/yr" in page.locator("#series").get_attribute("aria-label")
+    inks = page.evaluate(INKS)
+    assert inks["band"] > 100  # one standard deviation of the residuals, around the fit
+    assert inks["line"] > 100
+
+    page.click("#compare")
+    x, y = middle(page)
+    page.mouse.click(x - 150, y - 100)
+    until(page, "document.querySelectorAll('.pins .mark').length > 1 || !document.querySelector('#notice').hidden")
+    page.locator(".maplibregl-canvas").focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(600)
+    page.keyboard.press("Enter")  # the point that is in the middle now
+    page.wait_for_selector(".facts table")
+    compared = marks(page).count()
+    assert compared == page.locator(".facts tbody tr").count() >= 2
+    until(page, f"(location.hash.match(/p=([^&]*)/) || ['', ''])[1].split(',').length === {compared}")
+    link = page.url
+    page.keyboard.press("c")
+    page.keyboard.press("Escape")
+    assert page.locator("#drawer").is_hidden()
+
+    page.locator("#largest").focus()
+    page.keyboard.press("Home")
+    for _ in range(4):
+        page.keyboard.press("PageUp")
+    until(page, "document.getElementById('shown').textContent.includes('/')")
+    kept, total = (number(part) for part in page.locator("#shown").inner_text().split("/"))
+    assert 0 < kept < total <= POINTS
+
+    page.click("#area")
+    draw(page, (-160, -160), (160, -160), (160, 160), (-160, 160))
+    page.wait_for_selector("#take-csv")
+    few = number(page.locator("dl.wide dd").first.inner_text())
+    page.click("#reset")
+    page.click("#area")
+    draw(page, (-160, -160), (160, -160), (160, 160), (-160, 160))
+    until(page, f"document.querySelector('dl.wide dd')?.textContent !== '{few:.0f}'")
+    count = number(page.locator("dl.wide dd").first.inner_text())
+    assert 0 < few < count < POINTS
+    taken = {}
+    for kind in ("csv", "geojson", "parquet"):
+        with page.expect_download() as download:
+            page.click(f"#take-{kind}")
+        assert download.value.suggested_filename.endswith(kind)
+        taken[kind] = Path(download.value.path()).read_bytes()
+    assert len(json.loads(taken["geojson"])["features"]) == count
+    assert len(pyarrow.csv.read_csv(io.BytesIO(taken["csv"]))) == count
+    assert b"geo" in pq.read_schema(io.BytesIO(taken["parquet"])).metadata
+
+    page.keyboard.press("p")
+    draw(page, (-200, 0), (200, 0))
+    until(page, "document.getElementById('drawer-title').textContent.startsWith('Profile')")
+    assert number(page.locator("#drawer-actions").inner_text().split("m")[0]) > 300
+    assert page.locator("#drawer-body canvas").count() == 1
+    page.keyboard.press("Escape")
+
+    zoom = number(re.search(r"m=([^/]*)", page.url).group(1))
+    page.locator(".maplibregl-canvas").focus()
+    page.keyboard.press("+")
+    until(page, f"Number(location.hash.match(/m=([^/]*)/)[1]) > {zoom} + 0.5")
+    assert not wrong
+
+    page.close()
+    again, wrong = chromium(link)
+    until(again, f"document.querySelectorAll('.pins .mark').length === {compared}")
+    before_and_after(again)
+    assert not wrong
+    again.close()
+
+
+INKS = """() => {
+  const canvas = document.querySelector('#series canvas');
+  const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+  const found = { band: 0, line: 0 };
+  for (let i = 0; i < data.length; i += 4) {
+    const of = [15, 95, 115].every((ink, k) => Math.abs(data[i + k] - ink) < 10);
+    if (of && data[i + 3] > 200) found.line++;
+    else if (of && data[i + 3] > 20 && data[i + 3] < 60) found.band++;
+  }
+  return found;
+}"""
+
+
+def before_and_after(page):
+    page.click("#swipe")
+    page.wait_for_selector("#after canvas")
+    assert [page.locator(f"#{name}-name").inner_text() for name in ("before", "after")] == ["before", "after"]
+    page.locator("#divider").focus()
+    page.keyboard.press("Home")
+    assert page.evaluate("getComputedStyle(document.getElementById('after')).clipPath") == "inset(0px 0px 0px 0%)"
+    page.keyboard.press("End")
+    assert page.evaluate("getComputedStyle(document.getElementById('after')).clipPath") == "inset(0px 0px 0px 100%)"
+    page.click("#swipe")
+    assert page.locator("#after").is_hidden()
+
+
+def test_a_link_brings_the_view_back_in_french_on_a_phone(chromium, address):
+    part = "L2b/E43N32/L2b_044_0001_IW1_VV"
+    link = f"{address}/#lang=fr&p=points-L2b-LOS-44~{part.replace('/', '%2F')}~7&k=-4,1e6"
+    page, wrong = chromium(link, viewport={"width": 390, "height": 760})
+    page.wait_for_selector("#series canvas")
+    assert "Vitesse mm/an" in page.locator("#legend").text_content()
+    assert page.locator("html").get_attribute("lang") == "fr"
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.locator("#drawer").bounding_box()["width"] <= 390
+    page.click("#fold")
+    assert page.locator("#controls").is_hidden()
+    assert page.locator("#map").bounding_box()["height"] > 600
+    unnamed = "[...document.querySelectorAll('button, input, select')].filter((e) => e.offsetParent && "
+    unnamed += "!(e.getAttribute('aria-label') || e.textContent.trim() || e.labels?.length)).map((e) => e.outerHTML)"
+    assert page.evaluate(unnamed) == []
+    page.click("#language")
+    assert "Velocity mm/yr" in page.locator("#legend").text_content()
+    assert not wrong
+    page.close()
+
+
+def test_without_webgl_the_server_draws(chromium, address):
+    page, wrong = chromium(f"{address}/#lang=en", "--disable-3d-apis")
+    assert "no WebGL" in page.locator("#notice").inner_text()
+    until(page, "[...document.querySelectorAll('#map img')].some((image) => image.naturalWidth === 512)")
+    page.locator(".flat").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#series canvas")
+    assert page.locator("#shown").inner_text() == f"{POINTS} points"
+    page.keyboard.press("Escape")
+    page.click("#area")
+    draw(page, (-120, -120), (120, -120), (0, 120))
+    page.wait_for_selector("#take-csv")
+    assert not wrong
+    page.close()
+
+
+@pytest.mark.parametrize("flags", [(), ("--disable-3d-apis",)], ids=["webgl", "plain"])
+def test_an_exported_folder_opens_from_disk(chromium, folder, tmp_path, flags):
+    export_page([folder / "up.parquet", folder / "before.tif"], tmp_path / "site")
+    page, wrong = chromium((tmp_path / "site/index.html").as_uri() + "#lang=en", *flags)
+    assert page.locator("body").get_attribute("data-drawn") == str(POINTS)
+    page.mouse.click(*middle(page))
+    page.wait_for_selector("#series canvas")
+    assert number(page.locator(".facts .big strong").inner_text()) < -5
+    assert [line for line in wrong if "ERR_FILE_NOT_FOUND" not in line] == []  # tiles without points have no file
+    page.close()

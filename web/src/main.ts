@@ -442,7 +442,10 @@ class Explorer {
     if (tool === "area" || tool === "profile") {
       if (this.pencil.active === tool) this.pencil.cancel();
       else if (this.catalog.static) notice(t("static-only"));
-      else this.pencil.start(tool);
+      else {
+        if (drawer.isOpen()) this.shut(); // what is below it can be drawn on
+        this.pencil.start(tool);
+      }
     } else if (tool === "compare") {
       this.comparing = !this.comparing;
       if (this.comparing) notice(t("comparing"));

@@ -43,6 +43,11 @@ class Catalog:
             store.refresh()
         return [layer.describe() | {"title": self.titles[name]} for name, layer in self.layers.items()]
 
+    def close(self) -> None:
+        """Remove what was written for it."""
+        if self.scratch is not None:
+            self.scratch.cleanup()
+
 
 def open_catalog(paths: Iterable[str | Path], *, frame: str | None = None) -> Catalog:
     """Open stores, point files, displacement maps, images, stations, lines and areas.

@@ -10,13 +10,14 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from groundshift.errors import InputError
-from groundshift.explore.catalog import open_catalog
+from groundshift.explore.catalog import Layer, open_catalog
 from groundshift.explore.mercator import to_centimetres
 from groundshift.explore.points import PointLayer
 from groundshift.explore.rasters import ImageLayer, MapLayer
@@ -60,30 +61,21 @@ def export_page(
     out = Path(out)
     if out.exists():
         raise InputError(f"{out} is there already; give a new folder")
-    catalog = open_catalog(sources, frame=frame)
-    record = catalog_record(catalog, {"basemap": basemap, "title": title, "credit": credit}, static=True)
-    points = sum(layer.get("points", 0) for layer in record["layers"])
-    if points > MAX_POINTS:
-        raise InputError(f"the sources hold {points} points; an export takes {MAX_POINTS}: use groundshift explore")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
-        page = Writer(Path(folder) / "page")
-        page.copy()
-        for entry in record["layers"]:
-            layer = catalog.layers[entry["id"]]
-            at = f"api/layers/{entry['id']}"
-            if isinstance(layer, PointLayer):
-                entry["fields"] = {"mean_velocity": entry["fields"]["mean_velocity"]}
-                entry["max_zoom"] = _point_tiles(layer, at, page)
-                entry["parts"] = _series(layer, at, page)
-            elif isinstance(layer, MapLayer | ImageLayer):
-                entry["max_zoom"] = _pictures(layer, entry, at, page)
-            else:
-                page.write(f"{at}/features.geojson", layer.geojson())
-        record["limits"]["chunk"] = CHUNK
-        page.write("api/catalog.json", json.dumps(jsonable(record)).encode())
-        files = sum(each.is_file() for each in page.root.rglob("*"))
-        page.root.rename(out)
+    with closing(open_catalog(sources, frame=frame)) as catalog:
+        record = catalog_record(catalog, {"basemap": basemap, "title": title, "credit": credit}, static=True)
+        points = sum(layer.get("points", 0) for layer in record["layers"])
+        if points > MAX_POINTS:
+            raise InputError(f"the sources hold {points} points; an export takes {MAX_POINTS}: use groundshift explore")
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
+            page = Writer(Path(folder) / "page")
+            page.copy()
+            for entry in record["layers"]:
+                _layer(catalog.layers[entry["id"]], entry, page)
+            record["limits"]["chunk"] = CHUNK
+            page.write("api/catalog.json", json.dumps(jsonable(record)).encode())
+            files = sum(each.is_file() for each in page.root.rglob("*"))
+            page.root.rename(out)
     return files
 
 
@@ -106,6 +98,19 @@ class Writer:
         file = self.root / f"{path}.js"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(f'groundshift("{path}","{base64.b64encode(content).decode()}")')
+
+
+def _layer(layer: Layer, entry: dict, page: Writer) -> None:
+    """Write a layer, and put into its entry of the catalog what a page without a server needs to know."""
+    at = f"api/layers/{entry['id']}"
+    if isinstance(layer, PointLayer):
+        entry["fields"] = {"mean_velocity": entry["fields"]["mean_velocity"]}
+        entry["max_zoom"] = _point_tiles(layer, at, page)
+        entry["parts"] = _series(layer, at, page)
+    elif isinstance(layer, MapLayer | ImageLayer):
+        entry["max_zoom"] = _pictures(layer, entry, at, page)
+    else:
+        page.write(f"{at}/features.geojson", layer.geojson())
 
 
 def _point_tiles(layer: PointLayer, at: str, page: Writer) -> int:
