@@ -40,26 +40,57 @@ def test_unhealthy_structures_are_found_and_healthy_ones_are_not(town, assessmen
     assert abs(np.datetime64(rows[pier]["change_date"]) - np.datetime64("2021-07-01")) < np.timedelta64(60, "D")
 
 
-def test_noise_raises_no_more_alarms_than_stated():
-    chances, levels = [], []
-    for seed in range(10):
-        town = simulate_town(seed=50 + seed, blocks=5, faults=False)
-        verdict = assess_assets(town.table, town.assets, AssetConfig(levels=NO_SIZES)).judgement
-        chances.append(verdict.chance)
-        levels.append(verdict.level)
-    chances, levels = np.concatenate(chances), np.concatenate(levels)
-    assert len(chances) > 2000
-    assert (levels >= 1).mean() <= 0.01
-    assert (levels >= 2).mean() <= 0.0015
-    assert np.quantile(chances, 0.02) < 0.2  # not by asking for the impossible
+@pytest.mark.parametrize("errors", [Errors(), Errors.hard()], ids=["white", "heavy tails, lasting"])
+def test_noise_raises_no_more_alarms_than_stated(errors):
+    found = []
+    for seed in range(5):
+        town = simulate_town(seed=50 + seed, blocks=5, faults=False, errors=errors)
+        found.append(assess_assets(town.table, town.assets, AssetConfig(levels=NO_SIZES)).judgement)
+    levels = np.concatenate([each.level for each in found])
+    assert len(levels) > 1000
+    assert (levels >= 1).mean() <= 0.016  # 1 % and two standard errors
+    assert (levels >= 2).mean() <= 0.005
+    for name in ("velocity", "distortion", "acceleration"):
+        chance = np.concatenate([getattr(each, name).chance for each in found])
+        assert 0.5 < (chance < 0.1).mean() / 0.1 < 1.5  # not by asking for the impossible
+
+
+def test_what_is_said_to_be_found_is_found():
+    """Single buildings that settle by one and a half of the velocity that their rows say is found in most cases."""
+    found = []
+    for seed in (90, 91, 92):
+        quiet = simulate_town(seed=seed, blocks=5, faults=False)
+        before = {row["id"]: row for row in assess_assets(quiet.table, quiet.assets).table.attributes.to_pylist()}
+        table, chosen = quiet.table, []
+        record, place = header(table), np.column_stack([table[n].to_numpy() for n in ("easting", "northing")])
+        years = (record.dates - record.dates[0]).astype(float) / 365.0
+        values, velocity = series(table).astype(float), table["mean_velocity"].to_numpy().astype(float)
+        able = [
+            row for row, each in enumerate(quiet.assets.attributes["id"].to_pylist()) if before[each]["points"] > 12
+        ]
+        for row in able[-60::20]:
+            chosen.append(quiet.assets.attributes["id"][row].as_py())
+            speed = 1.5 * before[chosen[-1]]["velocity_detectable"]
+            assert 0.1 < speed < 3
+            mine = shapely.dwithin(quiet.assets.geometry[row], shapely.points(place), 10.0)
+            values[mine] += speed * years
+            velocity[mine] += speed
+        names = [name for name in table.column_names if name not in ("displacement", "geometry")]
+        columns = {**{name: table[name] for name in names}, "displacement": values, "mean_velocity": velocity}
+        moved = point_set(columns, level="L2b", dates=record.dates, crs=record.crs)
+        after = {row["id"]: row for row in assess_assets(moved, quiet.assets).table.attributes.to_pylist()}
+        found += [after[each]["level"] in ("notice", "watch", "alert") for each in chosen]
+    assert len(found) == 9
+    assert np.mean(found) > 0.6
 
 
 def test_sigmas_of_velocity_and_distortion_hold():
     """Errors of place aside, which mix structures with their surroundings."""
     scores, twists = [], []
     for seed in range(6):
-        town = simulate_town(seed=80 + seed, blocks=5, faults=False, errors=Errors(slow=0.4, place=0.1))
-        found = assess_assets(town.table, town.assets, AssetConfig(location_sigma=0.5, reference_sigma=0.4))
+        town = simulate_town(seed=80 + seed, blocks=4, faults=False, errors=Errors(slow=0.4, place=0.1))
+        config = AssetConfig(location_sigma=0.5, reference="zero", reference_sigma=0.4)
+        found = assess_assets(town.table, town.assets, config)
         units = found.units
         scores.append(np.mean((units.assets.velocity / units.assets.sigma) ** 2))
         twists.append(units.differences.velocity / units.differences.sigma)

@@ -35,15 +35,21 @@ def test_the_service_keeps_its_promises_on_ustica(files, tmp_path):
     assert "data:image/png;base64," in (tmp_path / PAGE_NAME).read_text()
 
 
-def test_squares_of_a_real_island_are_assessed(files):
-    """Squares of 50 m stand for buildings; most of the island is at rest."""
-    table = read_egms(files[0])
-    east, north = (table[name].to_numpy() for name in ("easting", "northing"))
-    corners = np.unique(np.floor(np.column_stack([east, north]) / 50).astype(int), axis=0) * 50.0
-    squares = shapely.box(*corners.T, *(corners + 50).T)
-    features = Features(squares, pa.table({"kind": ["building"] * len(squares)}), header(table).crs)
-    found = assess_assets(table, features)
-    assert found.report["assets_seen"] > 300
-    assert 0 <= found.units.correlation < 0.6
-    levels = found.report["levels"]
-    assert levels["alert"] < 0.05 * found.report["assets_seen"]
+@pytest.mark.parametrize("size", [50, 100])
+def test_squares_of_a_real_island_raise_few_alarms(files, size):
+    """Squares stand for buildings. Most of the island is at rest, as noisy as real series are; one cliff slides."""
+    seen, raised, worst = 0, 0, []
+    for file in files:
+        table = read_egms(file)
+        east, north = (table[name].to_numpy() for name in ("easting", "northing"))
+        corners = np.unique(np.floor(np.column_stack([east, north]) / size).astype(int), axis=0) * float(size)
+        squares = shapely.box(*corners.T, *(corners + size).T)
+        features = Features(squares, pa.table({"kind": ["building"] * len(squares)}), header(table).crs)
+        found = assess_assets(table, features)
+        seen += found.report["assets_seen"]
+        raised += sum(found.report["levels"][name] for name in ("notice", "watch", "alert"))
+        worst.append(found.table.attributes["velocity"][0].as_py())
+        assert found.units.noise.share > 0.1  # errors of real series last
+    assert seen > 600
+    assert raised <= 0.02 * seen
+    assert min(worst) < -4

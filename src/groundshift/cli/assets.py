@@ -22,9 +22,8 @@ class SheetFormat(StrEnum):
 class ReferenceVelocity(StrEnum):
     """What `--reference` takes."""
 
-    AUTO = "auto"
+    AROUND = "around"
     ZERO = "zero"
-    MEDIAN = "median"
 
 
 @app.command(name="assets")
@@ -43,9 +42,9 @@ def assets(
     location_sigma: Annotated[float, typer.Option(help="How well a point's place is known, m, one sigma.")] = 5.0,
     vertical: Annotated[bool, typer.Option("--vertical", help="Take the motion for vertical.")] = False,
     reference: Annotated[
-        ReferenceVelocity, typer.Option(help="Velocity of ground at rest; auto: median for L2a, else zero.")
-    ] = ReferenceVelocity.AUTO,
-    reference_sigma: Annotated[float, typer.Option(help="How well velocity zero is known, mm/yr, one sigma.")] = 0.5,
+        ReferenceVelocity, typer.Option(help="Velocity of an asset at rest: that of the ground within 5 km, or zero.")
+    ] = ReferenceVelocity.AROUND,
+    reference_sigma: Annotated[float, typer.Option(help="For zero: how well it is known, mm/yr, one sigma.")] = 0.5,
     sheets: Annotated[int, typer.Option(help="How many assets get a page, the worst first.")] = 12,
     sheet_format: Annotated[SheetFormat, typer.Option(help="Of the pages.")] = SheetFormat.PDF,
     areas: Annotated[bool, typer.Option("--areas/--no-areas", help="Look for active areas too.")] = True,

@@ -1,26 +1,27 @@
 """Many series on the same dates at once: rate, acceleration, season, changes; errors may be correlated in time.
 
 The model of a series is 1, t, cos 2πt, sin 2πt. A change is a step or a bend (a change of rate) at one of the dates.
-Errors are Gaussian and of first order autoregressive: their correlation over Δ days is φ^(Δ/Δ₀), Δ₀ being the median
-interval of the dates. The series and the model are whitened with φ, so that ordinary least squares holds.
+Errors are of a model of :mod:`groundshift.kernels.series_noise`; both are whitened with it, so that ordinary
+least squares holds.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
 
+from groundshift.kernels.empirical_null import NORMAL, Null, empirical_null
 from groundshift.kernels.series_fields import YEAR, seasonal_design
+from groundshift.kernels.series_noise import WHITE, TimeNoise, learn_noise, limit_outliers
 
 _EDGE = 8  # dates at either end where no change is looked for
 _CANDIDATES = 64  # dates, at most, where it is
-_DRAWS = 20_000  # of noise, which the chance of a change is found from
-_CHUNK = 4096  # series at once
+_DRAWS = 10_000  # of noise, which the chance of a change is found from
+_CHUNK = 2048  # series at once
 _RARE = 0.01  # chance below which the distribution of the noise is extrapolated
-_LEAST_SERIES = 30  # that say how large noise is
-_TYPICAL = (0.5, 0.75)  # quantiles that are noise's
 _COEFFICIENTS = 4  # of the model
 
 BEND, STEP = 0, 1
@@ -33,143 +34,123 @@ class SeriesTests(NamedTuple):
     rate_sigma: np.ndarray
     acceleration: np.ndarray  # mm/yr²
     acceleration_sigma: np.ndarray
-    acceleration_chance: np.ndarray  # p-value, two-sided Student
+    acceleration_chance: np.ndarray  # p-value, two-sided
     seasonality: np.ndarray  # mm, amplitude
     seasonality_sigma: np.ndarray  # of its two coefficients, mm
     season_peak: np.ndarray  # day of the year of the maximum, 0 to 365
-    scatter: np.ndarray  # standard deviation of the residual, mm
+    scatter: np.ndarray  # standard deviation of the errors, mm
     change_chance: np.ndarray  # p-value of the largest change over all dates and both kinds
     change_kind: np.ndarray  # int8: BEND or STEP
     change_date: np.ndarray  # int: index of the first date after a step, or of a bend
     change_size: np.ndarray  # mm of a step, mm/yr of a bend
     change_sigma: np.ndarray
-    change_student: np.ndarray  # largest |t|, whose chance that is
 
 
-def examine_series(
-    series: np.ndarray, dates: np.ndarray, *, correlation: float = 0.0, empirical: bool = False
-) -> SeriesTests:
+class ExaminedSeries(NamedTuple):
+    """The tests, and the errors they rest on."""
+
+    tests: SeriesTests
+    noise: TimeNoise
+    curve: Null  # of the scores of accelerations
+    change: Null  # of those of changes
+
+
+def examine_series(series: np.ndarray, dates: np.ndarray, *, correlated: bool = False) -> ExaminedSeries:
     """Fit all series, and ask of each whether it accelerates and whether it changes.
-
-    The chance of a change is the share of series of noise, on the same dates, whose largest change is as large for
-    its error: from 20,000 simulated series down to 1 %, below in proportion to u · P(|Student| > u), the tail of
-    the maximum of a smooth process (Davies 1987), and never above Bonferroni's bound.
 
     Parameters
     ----------
     series
-        mm, float (n, time), without gaps.
+        mm, float (n, time), without gaps. Single wild values are brought to 4 sigmas from a running median.
     dates
         datetime64[D] (time,), increasing; 24 or more.
-    correlation
-        φ of the errors between dates of the median interval, 0 to below 1; see :func:`pooled_correlation`.
-    empirical
-        Whether what three of four series do is taken for noise: if the median or the third quartile of the |t| of
-        their accelerations is larger than of noise, the sigmas of all accelerations grow by the ratio, and those of
-        all changes likewise. Errors of
-        real series are correlated over longer times than the model says. Needs 30 series; with fewer nothing grows.
+    correlated
+        Whether errors may be correlated in time, and most series are held for noise. Else errors are independent.
 
-    Returns
-    -------
-    :class:`SeriesTests`.
+    Notes
+    -----
+    The chance of a change is the share of series of noise whose largest change is as large for its error: from 10,000
+    simulated series down to 1 %, below in proportion to u · P(|Student| > u), the tail of the maximum of a smooth
+    process (Davies 1987), and never above Bonferroni's bound.
+
+    If errors may be correlated, one model of them is learnt from all series, and the chances of all accelerations, and
+    of all changes, are those under the null distribution that the central part of them shows: errors of some series
+    last more, or are larger at times, than those of others.
 
     Sources: EGMS algorithm theoretical basis document v4.0 (2025) for the models; Andrews (1993), doi:10.2307/2951764,
     for the largest of many tests; Davies (1987), doi:10.1093/biomet/74.1.33, for its tail; Efron (2004),
     doi:10.1198/016214504000000089, for what most series do.
     """
-    years = _years(dates)
-    whiten = _Whitening(years, correlation)
-    design = seasonal_design(years)
-    base = whiten(design[:, :4].T).T
-    q, r = np.linalg.qr(base)
-    inverse = np.linalg.inv(r)
-    spread = np.sqrt((inverse**2).sum(axis=1))
-    bent, bent_norm = _beside(whiten(design[:, 4:5].T), q)
-    candidates, where, kind = _candidates(years)
-    changed, changed_norm = _beside(whiten(candidates), q)
-    free = len(years) - _COEFFICIENTS - 1
-    noise = _NoiseMaximum(changed, q, free)
-    parts = [
-        _test(np.asarray(series[start : start + _CHUNK], np.float64), whiten, q, inverse, spread, bent, bent_norm,
-              changed, changed_norm, where, kind, free, noise)
-        for start in range(0, max(len(series), 1), _CHUNK)
-    ]  # fmt: skip
-    columns = [np.concatenate(each) for each in zip(*parts, strict=True)]
-    found = SeriesTests(*columns)
-    if empirical and len(series) >= _LEAST_SERIES:
-        found = _inflated(found, free, noise)
-    return found._replace(season_peak=(found.season_peak + _day_of_year(dates[0])) % YEAR)
+    days = (np.asarray(dates, "datetime64[D]") - dates[0]).astype(float)
+    noise = learn_noise(series, days) if correlated else WHITE
+    tester = _tester(days.tobytes(), noise)
+    parts = [tester(limit_outliers(np.asarray(series[start : start + _CHUNK], np.float64)))
+             for start in range(0, max(len(series), 1), _CHUNK)]  # fmt: skip
+    tests = SeriesTests(*(np.concatenate(each) for each in zip(*parts, strict=True)))
+    tests = tests._replace(season_peak=(tests.season_peak + _day_of_year(dates[0])) % YEAR)
+    curve, change = _scores(tests.acceleration_chance), _scores(tests.change_chance)
+    of_curve, of_change = (empirical_null(z) if correlated else NORMAL for z in (curve, change))
+    if correlated:
+        tests = tests._replace(
+            acceleration_sigma=tests.acceleration_sigma * of_curve.width, acceleration_chance=of_curve.chance(curve),
+            change_sigma=tests.change_sigma * of_change.width, change_chance=of_change.chance(change),
+        )  # fmt: skip
+    return ExaminedSeries(tests, noise, of_curve, of_change)
 
 
-def pooled_correlation(series: np.ndarray, dates: np.ndarray) -> float:
-    """φ of the errors, the median over series of the correlation of neighbouring residuals.
-
-    The model takes correlation away from residuals, also of white noise: what is found is held against what it leaves
-    of errors of known φ. The result is 0 to 0.95.
-
-    Parameters
-    ----------
-    series, dates
-        As of :func:`examine_series`; series that change or bend raise their own φ, and are few for the median.
-    """
-    years = _years(dates)
-    design = seasonal_design(years)  # with ½t² and t³, so that slow motion is not taken for errors
-    q = np.linalg.qr(design)[0]
-    series = np.asarray(series, np.float64)
-    rest = series - (series @ q) @ q.T
-    steps = np.diff(years)
-    near = np.abs(steps - np.median(steps)) < 0.5 * np.median(steps)
-    square = (rest**2).mean(axis=1)
-    there = square > 0
-    if not there.any():
-        return 0.0
-    found = (rest[:, :-1] * rest[:, 1:])[there][:, near].mean(axis=1) / square[there]
-    project = np.eye(len(years)) - q @ q.T
-    apart = np.abs(years[:, None] - years) / np.median(steps)
-    known = np.linspace(0, 0.95, 39)
-    expected = []
-    for each in known:
-        covariance = project @ each**apart @ project
-        expected.append(covariance.diagonal(1)[near].mean() / covariance.diagonal().mean())
-    return float(np.interp(np.median(found), np.maximum.accumulate(expected), known))
+def _scores(chance: np.ndarray) -> np.ndarray:
+    """|z| that a normal error exceeds with some chance."""
+    return stats.norm.isf(np.clip(chance, 1e-300, 1) / 2)
 
 
-def _inflated(found: SeriesTests, free: int, noise: _NoiseMaximum) -> SeriesTests:
-    """With the sigmas of accelerations and changes that make the quantiles of the series no larger than of noise."""
-    student = np.abs(found.acceleration) / np.where(found.acceleration_sigma > 0, found.acceleration_sigma, np.inf)
-    shares = np.array(_TYPICAL)
-    curve = max(1.0, float((np.quantile(student, shares) / stats.t.ppf((1 + shares) / 2, free)).max()))
-    change = max(1.0, float((np.quantile(found.change_student, shares) / np.quantile(noise.sorted, shares)).max()))
-    return found._replace(
-        acceleration_sigma=found.acceleration_sigma * curve,
-        acceleration_chance=2 * stats.t.sf(student / curve, free),
-        change_sigma=found.change_sigma * change,
-        change_student=found.change_student / change,
-        change_chance=noise.chance(found.change_student / change),
-    )
+class _Tester:
+    """Tests of series whose errors have one model: both are whitened, so that ordinary least squares holds."""
+
+    def __init__(self, days: np.ndarray, model: TimeNoise) -> None:
+        years = days / YEAR
+        self.whiten = np.linalg.inv(np.linalg.cholesky(model.covariance(days))) if model.share else None
+        design = seasonal_design(years)
+        self.q, r = np.linalg.qr(self._white(design[:, :_COEFFICIENTS].T).T)
+        self.inverse = np.linalg.inv(r)
+        self.spread = np.sqrt((self.inverse**2).sum(axis=1))
+        self.bent, self.bent_norm = _beside(self._white(design[:, 4:5].T), self.q)
+        candidates, self.where, self.kind = _candidates(years)
+        self.changed, self.changed_norm = _beside(self._white(candidates), self.q)
+        self.free = len(years) - _COEFFICIENTS - 1
+        self.noise = _NoiseMaximum(self.changed, self.q, self.free)
+
+    def _white(self, rows: np.ndarray) -> np.ndarray:
+        return rows if self.whiten is None else rows @ self.whiten.T
+
+    def __call__(self, series: np.ndarray) -> SeriesTests:
+        white = self._white(series)
+        part = white @ self.q
+        rest = white - part @ self.q.T
+        square = (rest**2).sum(axis=1)
+        sigma = np.sqrt(square / (self.free + 1))
+        _, rate, cosine, sine = (part @ self.inverse.T).T
+        curve = rest @ self.bent[0]
+        every = _student(rest, self.changed, self.free)
+        best = every.argmax(axis=1) if len(series) else np.zeros(0, int)
+        size = np.einsum("nt,nt->n", rest, self.changed[best])
+        curve_left, left = (np.sqrt(np.maximum(square - part**2, 0) / self.free) for part in (curve, size))
+        return SeriesTests(
+            rate, self.spread[1] * sigma, curve / self.bent_norm[0], curve_left / self.bent_norm[0],
+            2 * stats.t.sf(_student(rest, self.bent, self.free)[:, 0], self.free),
+            np.hypot(cosine, sine), sigma * np.sqrt((self.spread[2] ** 2 + self.spread[3] ** 2) / 2),
+            np.arctan2(sine, cosine) / (2 * np.pi) * YEAR, sigma,
+            self.noise.chance(every[np.arange(len(series)), best]), self.kind[best], self.where[best],
+            size / self.changed_norm[best], left / self.changed_norm[best],
+        )  # fmt: skip
 
 
-def _years(dates: np.ndarray) -> np.ndarray:
-    days = np.asarray(dates, "datetime64[D]")
-    return (days - days[0]).astype(float) / YEAR
+@lru_cache(maxsize=64)
+def _tester(days: bytes, model: TimeNoise) -> _Tester:
+    return _Tester(np.frombuffer(days), model)
 
 
 def _day_of_year(date: np.datetime64) -> float:
     return float((date - date.astype("datetime64[Y]").astype("datetime64[D]")) / np.timedelta64(1, "D"))
-
-
-class _Whitening:
-    """Turns errors of the model into independent ones of the same variance."""
-
-    def __init__(self, years: np.ndarray, correlation: float) -> None:
-        steps = np.diff(years)
-        self.rho = correlation ** (steps / np.median(steps)) if correlation > 0 else np.zeros(len(steps))
-        self.scale = 1 / np.sqrt(1 - self.rho**2)
-
-    def __call__(self, series: np.ndarray) -> np.ndarray:
-        out = series.copy()
-        out[:, 1:] = (series[:, 1:] - self.rho * series[:, :-1]) * self.scale
-        return out
 
 
 def _candidates(years: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -192,11 +173,12 @@ class _NoiseMaximum:
 
     def __init__(self, changed: np.ndarray, q: np.ndarray, free: int) -> None:
         random = np.random.default_rng(20_230_701)
+        changed, q = changed.astype(np.float32), q.astype(np.float32)
         largest = []
-        for _ in range(0, _DRAWS, _CHUNK):
-            draws = random.standard_normal((_CHUNK, len(q)))
+        for start in range(0, _DRAWS, _CHUNK):
+            draws = random.standard_normal((min(_CHUNK, _DRAWS - start), len(q)), np.float32)
             largest.append(_student(draws - (draws @ q) @ q.T, changed, free).max(axis=1))
-        self.sorted = np.sort(np.concatenate(largest))
+        self.sorted = np.sort(np.concatenate(largest)).astype(float)
         self.free, self.tests = free, len(changed)
         self.edge = float(np.quantile(self.sorted, 1 - _RARE))
         self.factor = _RARE / (self.edge * 2 * stats.t.sf(self.edge, free))
@@ -215,28 +197,3 @@ def _student(rest: np.ndarray, columns: np.ndarray, free: int) -> np.ndarray:
     product = rest @ columns.T
     left = np.maximum(square - product**2, 1e-12 * square) / free
     return np.abs(product) / np.sqrt(np.where(left > 0, left, 1.0))
-
-
-def _test(series, whiten, q, inverse, spread, bent, bent_norm, changed, changed_norm, where, kind, free, noise):
-    white = whiten(series)
-    part = white @ q
-    rest = white - part @ q.T
-    square = (rest**2).sum(axis=1)
-    sigma = np.sqrt(square / (free + 1))
-    coefficients = part @ inverse.T
-    curve = rest @ bent[0]
-    curve_sigma = np.sqrt(np.maximum(square - curve**2, 0) / free)
-    student = _student(rest, bent, free)[:, 0]
-    every = _student(rest, changed, free)
-    best = every.argmax(axis=1) if len(series) else np.zeros(0, int)
-    rows = np.arange(len(series))
-    size = np.einsum("nt,nt->n", rest, changed[best])
-    left = np.sqrt(np.maximum(square - size**2, 0) / free)
-    return (
-        coefficients[:, 1], spread[1] * sigma, curve / bent_norm[0], curve_sigma / bent_norm[0],
-        2 * stats.t.sf(student, free),
-        np.hypot(coefficients[:, 2], coefficients[:, 3]), sigma * np.sqrt((spread[2] ** 2 + spread[3] ** 2) / 2),
-        np.arctan2(coefficients[:, 3], coefficients[:, 2]) / (2 * np.pi) * YEAR, sigma,
-        noise.chance(every[rows, best]), kind[best], where[best], size / changed_norm[best],
-        left / changed_norm[best], every[rows, best],
-    )  # fmt: skip

@@ -18,6 +18,7 @@ from groundshift.io.features import Features
 from groundshift.kernels.series_fields import YEAR, series_fields
 from groundshift.model.points import point_set
 
+HALF_WAVELENGTH = 27.7  # mm, of C band: one cycle of phase
 _WAVES = 128  # of a random field
 _CORNER = np.array([4_320_000.0, 3_210_000.0])  # EPSG:3035
 _LOOK = np.array([-0.62, -0.10, 0.778])  # ascending
@@ -42,6 +43,17 @@ class Errors(NamedTuple):
     slow: float = 0.3  # mm/yr: of the velocity of all points near each other
     slow_range: float = 5000.0  # m
     place: float = 4.0  # m: of a point's easting and of its northing
+    freedom: float = np.inf  # of Student's t, which errors of a point and date have; at infinity they are Gaussian
+    walk: float = 0.0  # mm in a year: random walk of each point, median over points, which differ by a factor of two
+    near_walk: float = 0.0  # mm in a year: random walk of all points near each other
+    near_range: float = 150.0  # m
+    jumps: float = 0.0  # share of points that are unwrapped wrongly from some date on, by half a wavelength
+    tie: float = 0.0  # mm/yr: of the velocity of all points
+
+    @classmethod
+    def hard(cls) -> Errors:
+        """Heavy tails, and errors that last in time and are alike in space, as real series have them."""
+        return cls(freedom=4.0, walk=1.0, near_walk=0.7, jumps=0.01)
 
 
 def simulate_town(
@@ -202,15 +214,41 @@ def _motion(
     return motion, names
 
 
+def _lasting(place: np.ndarray, years: np.ndarray, errors: Errors, random: np.random.Generator) -> np.ndarray:
+    """Errors that stay or grow with time, mm, float64 (n, time) or 0."""
+    steps = np.sqrt(np.diff(years, prepend=years[0]))
+    out = np.zeros((len(place), len(years)))
+    if errors.walk:
+        size = errors.walk * np.exp(np.log(2) * random.standard_normal((len(place), 1)))
+        out += size * np.cumsum(random.standard_normal(out.shape) * steps, axis=1)
+    if errors.near_walk:
+        out += errors.near_walk * np.cumsum(
+            random_field(place, len(years), errors.near_range, random).T * steps, axis=1
+        )
+    if errors.jumps:
+        jumping = np.flatnonzero(random.uniform(size=len(place)) < errors.jumps)
+        since = random.integers(0, len(years), len(jumping))
+        sign = random.choice([-1.0, 1.0], len(jumping))
+        out[jumping] += HALF_WAVELENGTH * sign[:, None] * (np.arange(len(years)) >= since[:, None])
+    if errors.tie:
+        out += errors.tie * random.standard_normal() * years
+    return out
+
+
 def _observe(
     place: np.ndarray, motion: np.ndarray, dates: np.ndarray, years: np.ndarray, errors: Errors,
     random: np.random.Generator, seed: int,
 ) -> pa.Table:  # fmt: skip
     count = len(place)
     sigma = errors.point * np.exp(0.35 * random.standard_normal(count))
-    series = motion + sigma[:, None] * random.standard_normal(motion.shape)
+    if np.isinf(errors.freedom):
+        white = random.standard_normal(motion.shape)
+    else:
+        white = random.standard_t(errors.freedom, motion.shape) / np.sqrt(errors.freedom / (errors.freedom - 2))
+    series = motion + sigma[:, None] * white
     series += errors.date * random_field(place, len(dates), errors.date_range, random).T
     series += errors.slow * random_field(place, 1, errors.slow_range, random).T * years
+    series += _lasting(place, years, errors, random)
     seen = place + errors.place * random.standard_normal(place.shape)
     days = (dates - dates[0]).astype(float)
     fields = series_fields(series, days)

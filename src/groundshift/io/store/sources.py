@@ -7,14 +7,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from groundshift.errors import InputError
-from groundshift.io.egms import read_batches
-from groundshift.model.points import check
+from groundshift.io.point_batches import read_any_batches
 
 SUFFIXES = (".zip", ".csv", ".parquet")
-_ROWS = 65_536
 
 
 class Source(NamedTuple):
@@ -31,19 +28,7 @@ class Source(NamedTuple):
         InputError, ContractError
             If the file cannot be read as it is.
         """
-        if self.path.suffix.lower() != ".parquet":
-            yield from read_batches(self.path)
-            return
-        try:
-            with pq.ParquetFile(self.path) as file:
-                schema, empty = file.schema_arrow, True
-                for batch in file.iter_batches(_ROWS):
-                    empty = False
-                    yield _checked(pa.Table.from_batches([batch]))
-                if empty:
-                    yield _checked(schema.empty_table())
-        except (OSError, pa.ArrowInvalid) as error:
-            raise InputError(f"{self.path} cannot be read as Parquet ({error}): write it again") from error
+        yield from read_any_batches(self.path)
 
 
 def open_sources(paths: Iterable[str | Path]) -> list[Source]:
@@ -67,8 +52,3 @@ def open_sources(paths: Iterable[str | Path]) -> list[Source]:
     if not files:
         raise InputError("no file with points was found; expected products of EGMS (.zip, .csv) or GeoParquet")
     return [Source(index, file.resolve()) for index, file in enumerate(dict.fromkeys(files))]
-
-
-def _checked(table: pa.Table) -> pa.Table:
-    check(table)
-    return table

@@ -68,8 +68,8 @@ def assess_assets(
     assets = prepare_assets(features, crs, config)
     collected = collect_points(_chain(head, tables), assets, config)
     dates = collected.header.dates
-    units = make_units(collected.near, collected.noise, assets, dates, config)
-    verdict = judge(units, collected.noise, dates, config)
+    units = make_units(collected, assets, config)
+    verdict = judge(units, dates, config)
     table = _table(assets, units, verdict, collected)
     segments = _segments(assets, units, dates)
     report = _report(assets, collected, units, verdict, config)
@@ -172,12 +172,15 @@ def _table(assets: Assets, units: AllUnits, verdict: Judgement, collected: Colle
         "points": np.bincount(collected.near.members.asset, minlength=count),
         "length": assets.length,
         "velocity": spread(every.velocity), "velocity_sigma": spread(every.sigma),
+        "reference": spread(units.reference), "velocity_detectable": spread(every.sigma * verdict.velocity.least),
         "velocity_chance": spread(verdict.velocity.chance),
         "differential": spread(_differential(units)),
         "distortion_rate": spread(rate / apart), "distortion_rate_sigma": spread(rate_sigma / apart),
         "distortion": spread(rate / apart * years), "distortion_sigma": spread(rate_sigma / apart * years),
+        "distortion_detectable": spread(rate_sigma / apart * years * verdict.distortion.least),
         "distortion_chance": spread(verdict.distortion.chance), "distortion_along": spread(along),
         "acceleration": spread(every.tests.acceleration), "acceleration_sigma": spread(every.tests.acceleration_sigma),
+        "acceleration_detectable": spread(every.tests.acceleration_sigma * verdict.acceleration.least),
         "acceleration_chance": spread(verdict.acceleration.chance),
         "seasonality": spread(every.tests.seasonality), "seasonality_sigma": spread(every.tests.seasonality_sigma),
         "season_peak_day": spread(every.tests.season_peak),
@@ -248,7 +251,8 @@ def _report(
             name: share * len(units.assets)
             for name, share in zip(("notice", "watch", "alert"), config.levels.false_alarms, strict=True)
         },
-        "noise": collected.noise._asdict(), "correlation_between_dates": units.correlation,
+        "noise": collected.noise._asdict(), "noise_in_time": units.noise._asdict(),
+        "nulls": {name: null._asdict() for name, null in units.nulls.items()},
         "configuration": config.model_dump(),
     }  # fmt: skip
 

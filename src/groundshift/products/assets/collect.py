@@ -21,6 +21,7 @@ from groundshift.products.assets.geometry import Assets, Members, find_members
 _PAIRS = 4000  # of a batch, that the scatter is found from
 _NEAR = 50.0  # m: between the points of a pair
 _SAMPLE = 50_000  # velocities that tell how the whole set moves
+_LEAST_PAIRS = 30  # that say how velocities scatter
 _LEAST_SIGMA = 0.05  # mm/yr: of a velocity
 
 
@@ -28,8 +29,8 @@ class RateNoise(NamedTuple):
     """Errors of velocities beyond what the residuals of the series say, mm/yr."""
 
     scatter: float  # of each point by itself: from points beside each other
-    slow: float  # common to points near each other: from all points, with what the region really does; and of the tie
-    reference: float  # velocity of ground at rest
+    slow: float  # common to points near each other: from all points, with what the region really does
+    around: float  # median of all velocities
 
     def sigma(self, sigma: np.ndarray, effective_points: np.ndarray, *, common: bool) -> np.ndarray:
         """Of a mean velocity, given that from the residuals of its series; `common` if not of a difference."""
@@ -52,6 +53,7 @@ class Collected(NamedTuple):
 
     near: NearPoints
     noise: RateNoise
+    around: np.ndarray  # float64 (assets,), mm/yr: median velocity of the points around each
     header: Header
     points: int  # that were read
     reached: int  # of them, those that count for an asset
@@ -84,7 +86,7 @@ def collect_points(tables: Iterable[pa.Table], assets: Assets, config: AssetConf
         good = np.isfinite(velocity) & np.isfinite(sigma)
         chosen = np.sort(random.permutation(np.flatnonzero(good))[:_PAIRS])
         pairs.append(_pairs(table, positions, chosen, first.dates, factor))
-        sample.append(np.stack([velocity[good], sigma[good]], axis=1)[:: max(1, good.sum() // _PAIRS)])
+        sample.append(np.column_stack([velocity, sigma, positions])[good][:: max(1, good.sum() // _PAIRS)])
         members = find_members(assets, tree, positions, config)
         use = good[members.point]
         rows, point = np.unique(members.point[use], return_inverse=True)
@@ -98,7 +100,10 @@ def collect_points(tables: Iterable[pa.Table], assets: Assets, config: AssetConf
     near = NearPoints(
         *(np.concatenate([getattr(k, name) for k in kept]) for name in NearPoints._fields[:4]), _joined(kept)
     )
-    return Collected(near, _noise(pairs, sample, first, config), first, total, offset)
+    whole = np.concatenate(sample)
+    whole = whole[:: max(1, len(whole) // _SAMPLE)]
+    around = _around(whole, assets.centre, config.reference_radius)
+    return Collected(near, _noise(np.concatenate(pairs), whole, config), around, first, total, offset)
 
 
 def _same(first: Header | None, other: Header) -> Header:
@@ -166,16 +171,27 @@ def _joined(kept: list[NearPoints]) -> Members:
     return Members(*(np.concatenate([getattr(k.members, name) for k in kept]) for name in Members._fields))
 
 
-def _noise(pairs: list[np.ndarray], sample: list[np.ndarray], record: Header, config: AssetConfig) -> RateNoise:
-    apart, whole = np.concatenate(pairs), np.concatenate(sample)
-    whole = whole[:: max(1, len(whole) // _SAMPLE)]
+def _noise(apart: np.ndarray, whole: np.ndarray, config: AssetConfig) -> RateNoise:
     apart = apart[np.isfinite(apart).all(axis=1)]
     scatter = config.least_rate_scatter
-    if len(apart) >= 30:
+    if len(apart) >= _LEAST_PAIRS:
         excess = (nmad(apart[:, 0]) ** 2 - np.median(apart[:, 1] ** 2)) / 2
         scatter = max(scatter, float(np.sqrt(max(excess, 0.0))))
-    median = float(np.median(whole[:, 0]))
-    kind = {"auto": "median" if record.level == "L2a" else "zero"}.get(config.reference, config.reference)
-    excess = nmad(whole[:, 0]) ** 2 - np.median(whole[:, 1] ** 2) - scatter**2
-    tie = 0.0 if kind == "median" else config.reference_sigma
-    return RateNoise(scatter, float(np.hypot(np.sqrt(max(excess, 0.0)), tie)), median if kind == "median" else 0.0)
+    velocity, sigma, *place = whole.T
+    away = velocity - _around(whole, np.column_stack(place), config.reference_radius)
+    excess = nmad(away) ** 2 - np.median(sigma**2) - scatter**2
+    return RateNoise(scatter, float(np.sqrt(max(excess, 0.0))), float(np.median(velocity)))
+
+
+def _around(whole: np.ndarray, places: np.ndarray, radius: float) -> np.ndarray:
+    """Median velocity of the sample within a radius of places, or of the nearest if they are few: float64 (places,).
+
+    Of places in the same cell of a fifth of the radius it is the same.
+    """
+    tree = cKDTree(whole[:, 2:])
+    cells, cell = np.unique(np.floor(places / (radius / 5)), axis=0, return_inverse=True)
+    centres = (cells + 0.5) * radius / 5
+    found = tree.query_ball_point(centres, radius)
+    nearest = tree.query(centres, min(_LEAST_PAIRS, len(whole)))[1].reshape(len(centres), -1)
+    medians = [np.median(whole[n if len(f) < _LEAST_PAIRS else f, 0]) for f, n in zip(found, nearest, strict=True)]
+    return np.array(medians)[cell.ravel()]

@@ -63,9 +63,10 @@ class AssetConfig(BaseModel):
     least_rate_scatter: float = Field(
         0.0, ge=0, description="of the velocities of points beside each other beyond their sigmas, mm/yr; else found"
     )
-    reference: Literal["auto", "zero", "median"] = Field(
-        "auto", description="velocity of ground at rest; auto is the median for level L2a, else zero"
+    reference: Literal["around", "zero"] = Field(
+        "around", description="velocity of an asset at rest: the median of points around it, or zero"
     )
+    reference_radius: float = Field(5000.0, gt=0, description="within which points are around an asset, m")
     reference_sigma: float = Field(
         0.5, ge=0, description="of the velocity zero: how well the points are tied to stations, mm/yr; not of a median"
     )

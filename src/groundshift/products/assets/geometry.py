@@ -39,6 +39,11 @@ class Assets:
         """Of the axis, m."""
         return shapely.length(self.axis)
 
+    @property
+    def centre(self) -> np.ndarray:
+        """Of each geometry, m, float64 (n, 2)."""
+        return shapely.get_coordinates(shapely.centroid(self.geometry))
+
 
 class Members(NamedTuple):
     """Pairs of a point and an asset that it may be on."""

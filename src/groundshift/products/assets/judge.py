@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
+from groundshift.kernels.empirical_null import Null
 from groundshift.kernels.series_tests import BEND
 from groundshift.model.units import YEAR
-from groundshift.products.assets.collect import RateNoise
 from groundshift.products.assets.config import AssetConfig, Levels
 from groundshift.products.assets.units import AllUnits, Units
 
 NOT_SEEN, NONE, NOTICE, WATCH, ALERT = -1, 0, 1, 2, 3
 LEVEL_NAMES = {NOT_SEEN: "not seen", NONE: "none", NOTICE: "notice", WATCH: "watch", ALERT: "alert"}
+_NINE_OF_TEN = 1.2816  # normal quantile
 QUANTITIES = ("velocity", "distortion", "acceleration", "change")
 
 
@@ -24,6 +24,7 @@ class Worst(NamedTuple):
     chance: np.ndarray  # float64: that noise does this anywhere on the asset; 1 where nothing was compared
     level: np.ndarray  # int8: NONE to ALERT, the highest of any unit
     row: np.ndarray  # int: of the unit; −1 where there is none
+    least: np.ndarray  # float64: times the sigma of a unit, what reaches notice in nine of ten cases
 
 
 class Judgement(NamedTuple):
@@ -38,7 +39,7 @@ class Judgement(NamedTuple):
     change: Worst  # rows are those of assets, then segments, then differences
 
 
-def judge(units: AllUnits, noise: RateNoise, dates: np.ndarray, config: AssetConfig) -> Judgement:
+def judge(units: AllUnits, dates: np.ndarray, config: AssetConfig) -> Judgement:
     """Hold every asset against noise.
 
     Four quantities are tested: velocity of the asset, distortion between neighbouring segments, acceleration, and the
@@ -52,20 +53,27 @@ def judge(units: AllUnits, noise: RateNoise, dates: np.ndarray, config: AssetCon
     """
     levels = config.levels
     count = len(units.assets)
-    free = max(len(dates) - 5, 1)
     years = (dates[-1] - dates[0]).astype(int) / YEAR
-    every, between = units.assets, units.differences
+    every, between, nulls = units.assets, units.differences, units.nulls
     own = np.arange(count)
     pair = np.searchsorted(every.asset, between.asset)
 
-    speed = every.velocity - noise.reference
-    velocity = _worst(own, _student(speed, every.sigma, free), speed, levels.velocity, count, levels)
+    velocity = _worst(
+        own, every.chance, every.velocity - units.reference, levels.velocity, count, levels, nulls["velocity"]
+    )
     distortion = _worst(
-        pair, _student(between.velocity, between.sigma, free), between.velocity / between.apart * years,
-        levels.distortion, count, levels,
-    )  # fmt: skip
+        pair,
+        between.chance,
+        between.velocity / between.apart * years,
+        levels.distortion,
+        count,
+        levels,
+        nulls["distortion"],
+    )
     curved = every.tests.acceleration_chance
-    acceleration = _worst(own, curved, every.tests.acceleration, levels.acceleration, count, levels)
+    acceleration = _worst(
+        own, curved, every.tests.acceleration, levels.acceleration, count, levels, nulls["acceleration"]
+    )
     change = _change(units, own, pair, levels, count)
     chance = np.minimum(1.0, len(QUANTITIES) * np.min([velocity.chance, distortion.chance, acceleration.chance,
                                                        change.chance], axis=0))  # fmt: skip
@@ -81,15 +89,11 @@ def _change(units: AllUnits, own: np.ndarray, pair: np.ndarray, levels: Levels, 
         for name in ("change_chance", "change_size", "change_kind")
     )
     sizes = np.where((kind == BEND)[:, None], np.array(levels.bend), np.array(levels.step))
-    return _worst(owner, chance, size, sizes, count, levels)
-
-
-def _student(value: np.ndarray, sigma: np.ndarray, free: int) -> np.ndarray:
-    return 2 * stats.t.sf(np.abs(value) / sigma, free)
+    return _worst(owner, chance, size, sizes, count, levels, units.nulls["change"])
 
 
 def _worst(
-    owner: np.ndarray, chance: np.ndarray, size: np.ndarray, sizes: np.ndarray, count: int, levels: Levels
+    owner: np.ndarray, chance: np.ndarray, size: np.ndarray, sizes: np.ndarray, count: int, levels: Levels, null: Null
 ) -> Worst:
     """Of each asset the worst unit; `sizes` are of the three levels, (3,) or (k, 3)."""
     number = np.bincount(owner, minlength=count)
@@ -103,7 +107,8 @@ def _worst(
     first = order[np.flatnonzero(np.diff(owner[order], prepend=-1))]
     row, smallest = np.full(count, -1), np.ones(count)
     row[owner[first]], smallest[owner[first]] = first, together[first]
-    return Worst(smallest, level, row)
+    single = -np.expm1(np.log1p(-share[0]) / np.maximum(number, 1))
+    return Worst(smallest, level, row, null.score(single) + _NINE_OF_TEN)
 
 
 def _false_share(chance: np.ndarray) -> np.ndarray:

@@ -7,16 +7,15 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
-from groundshift.kernels.robust import nmad
-from groundshift.kernels.series_tests import SeriesTests, examine_series, pooled_correlation
-from groundshift.products.assets.collect import NearPoints, RateNoise
+from groundshift.kernels.empirical_null import Null, empirical_null
+from groundshift.kernels.series_noise import TimeNoise
+from groundshift.kernels.series_tests import SeriesTests, examine_series
+from groundshift.products.assets.collect import Collected, NearPoints
 from groundshift.products.assets.config import AssetConfig
 from groundshift.products.assets.geometry import Assets
 
 _HUBER = 2.0  # sigmas beyond which a point pulls no more
 _LEAST_APART = 0.3  # of a segment's length: neighbours nearer than this are not compared
-_LEAST_DIFFERENCES = 30  # whose scatter says how large noise is
-_POOL = 4000  # series, at most, that the correlation in time is found from
 
 
 class Units(NamedTuple):
@@ -30,6 +29,7 @@ class Units(NamedTuple):
     effective: np.ndarray  # float64 (k,): as many points of equal weight would know the mean as well
     velocity: np.ndarray  # float64 (k,), mm/yr
     sigma: np.ndarray  # float64 (k,), mm/yr
+    chance: np.ndarray  # float64 (k,): that an asset at rest is as fast, or more; of a difference, that it is as large
     series: np.ndarray  # float64 (k, time), mm
     tests: SeriesTests  # of the series
 
@@ -45,19 +45,22 @@ class AllUnits(NamedTuple):
     differences: Units  # the later segment minus the earlier
     weight: np.ndarray  # float64 (m,): of each pair of point and asset
     segment: np.ndarray  # int (m,): number of the segment of each pair
-    correlation: float  # of the errors of neighbouring dates
+    reference: np.ndarray  # float64, mm/yr: velocity of each asset that is seen, if it is at rest
+    noise: TimeNoise  # errors of assets in time
+    nulls: dict[str, Null]  # what most scores do, by quantity
 
 
-def make_units(near: NearPoints, noise: RateNoise, assets: Assets, dates: np.ndarray, config: AssetConfig) -> AllUnits:
+def make_units(collected: Collected, assets: Assets, config: AssetConfig) -> AllUnits:
     """Average the points of each asset and segment, and examine the series.
 
     A point weighs its chance of being on the asset over the variance of its velocity, and less if it is more than 2
     sigmas away from the median of its segment (Huber). The sigma of a velocity adds, to that from the residuals of the
     mean series, the scatter of points over the number of effective points, and for assets and segments what is common
     to the region. In segments and differences it is not below what the scatter of their own points says, about a line
-    through the asset, which is large where some of them are not on it. What most differences, accelerations and changes
-    do is noise: where they scatter more than their sigmas say, all sigmas of their kind grow.
+    through the asset, which is large where some of them are not on it. What most velocities, differences, accelerations
+    and changes do is noise: their scores tell how wide it is and how heavy its tails are.
     """
+    near, noise, dates = collected.near, collected.noise, collected.header.dates
     members = near.members
     share = members.along / np.maximum(assets.length[members.asset], 1e-9)
     number = np.minimum((share * assets.segments[members.asset]).astype(int), assets.segments[members.asset] - 1)
@@ -77,31 +80,38 @@ def make_units(near: NearPoints, noise: RateNoise, assets: Assets, dates: np.nda
     asset_series, segment_series = every.series(seen), part.series(used)
     row = np.searchsorted(used, [left, right])
     difference = segment_series[row[1]] - segment_series[row[0]]
-    pool = np.concatenate([asset_series, segment_series])
-    correlation = pooled_correlation(pool[:: max(1, len(pool) // _POOL)], dates) if len(pool) else 0.0
-
     effective = 1 / (1 / part.effective[left] + 1 / part.effective[right])
-    every_tests, part_tests, tests = (
-        examine_series(each, dates, correlation=correlation, empirical=True)
-        for each in (asset_series, segment_series, difference)
+    whole, parts, between = (
+        examine_series(each, dates, correlated=True) for each in (asset_series, segment_series, difference)
     )
-    part_sigma = noise.sigma(part_tests.rate_sigma, part.effective[used], common=True)
-    sigma = noise.sigma(tests.rate_sigma, effective, common=False)
+    reference = collected.around[seen] * (config.reference == "around")
+    speed = every.velocity[seen] - reference
+    own = noise.sigma(whole.tests.rate_sigma, every.effective[seen], common=True)
+    tie = config.reference_sigma if config.reference == "zero" else 0.0
+    of_speed = empirical_null((every.velocity[seen] - collected.around[seen]) / own)
+    own_sigma = np.hypot(own * of_speed.width, tie)
+    part_speed = part.velocity[used] - reference[np.searchsorted(seen, owner[used])]
+    part_sigma = noise.sigma(parts.tests.rate_sigma, part.effective[used], common=True)
+    part_sigma = np.sqrt(np.maximum(part_sigma**2, part.seen_variance[used] + noise.slow**2))
+    sigma = noise.sigma(between.tests.rate_sigma, effective, common=False)
     sigma = np.sqrt(np.maximum(sigma**2, part.seen_variance[left] + part.seen_variance[right]))
     apart = part.velocity[right] - part.velocity[left]
-    sigma = sigma * _inflation(apart / sigma)
+    of_apart = empirical_null(apart / sigma)
+    unscaled = of_speed._replace(width=1.0)
     return AllUnits(
         Units(seen, np.zeros(len(seen), int), every.along[seen], np.zeros(len(seen)), every.points[seen],
-              every.effective[seen], every.velocity[seen],
-              noise.sigma(every_tests.rate_sigma, every.effective[seen], common=True), asset_series, every_tests),
+              every.effective[seen], every.velocity[seen], own_sigma, unscaled.chance(speed / own_sigma),
+              asset_series, whole.tests),
         Units(owner[used], place[used], part.along[used], np.zeros(len(used)), part.points[used],
-              part.effective[used], part.velocity[used],
-              np.sqrt(np.maximum(part_sigma**2, part.seen_variance[used] + noise.slow**2)), segment_series, part_tests),
+              part.effective[used], part.velocity[used], part_sigma, unscaled.chance(part_speed / part_sigma),
+              segment_series, parts.tests),
         Units(owner[left], place[left], (part.along[left] + part.along[right]) / 2,
               part.along[right] - part.along[left],
               np.minimum(part.points[left], part.points[right]), effective, apart,
-              sigma, difference, tests),
-        weight, number, correlation,
+              sigma * of_apart.width, of_apart.chance(apart / sigma), difference, between.tests),
+        weight, number, reference, whole.noise,
+        {"velocity": of_speed, "distortion": of_apart, "acceleration": whole.curve, "change": whole.change,
+         "change of segments": parts.change, "change between segments": between.change},
     )  # fmt: skip
 
 
@@ -128,11 +138,6 @@ class _Mean:
     def series(self, rows: np.ndarray) -> np.ndarray:
         """Mean series of some groups, float64 (rows, time)."""
         return np.asarray(self.matrix[rows] @ self.values, np.float64)
-
-
-def _inflation(standard: np.ndarray) -> float:
-    """Factor by which sigmas grow so that most differences are noise; 1 if there are few, or they are already."""
-    return max(1.0, nmad(standard)) if len(standard) >= _LEAST_DIFFERENCES else 1.0
 
 
 def _slope(near: NearPoints, weight: np.ndarray, mean: _Mean) -> np.ndarray:

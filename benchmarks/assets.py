@@ -1,0 +1,110 @@
+"""How often assets at rest raise an alarm, and how much must happen until nine of ten are found: simulated towns.
+
+python -m benchmarks.assets --errors hard --first 7000 --towns 60 --power 8
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+import numpy as np
+
+from groundshift.kernels.series_fields import YEAR, series_fields
+from groundshift.model.points import header, point_set, series
+from groundshift.products.assets import AssetConfig, assess_assets
+from groundshift.synth.structures import Errors, _scatterers, _structures, simulate_town
+
+NO_SIZES = dict.fromkeys(("velocity", "distortion", "acceleration", "bend", "step"), (0, 0, 0))
+QUANTITIES = ("velocity", "distortion", "acceleration", "change")
+SIZES = {
+    "velocity": ("mm/yr", (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 9.0)),
+    "tilt": ("mm/yr from end to end", (1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 18.0)),
+    "acceleration": ("mm/yr²", (0.3, 0.6, 1.0, 1.5, 2.0, 3.0, 4.5, 7.0)),
+    "step": ("mm", (1.0, 2.0, 3.0, 4.0, 6.0, 9.0, 14.0, 20.0)),
+    "bend": ("mm/yr", (0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 9.0, 14.0)),
+}
+BLOCKS = 6
+EACH = 3  # buildings of each kind that are unhealthy
+
+
+def main() -> None:
+    """Print false alarms and power."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--errors", choices=["soft", "hard"], default="soft")
+    parser.add_argument("--first", type=int, default=0, help="seed of the first town")
+    parser.add_argument("--towns", type=int, default=10, help="at rest")
+    parser.add_argument("--power", type=int, default=4, help="towns for each size of what happens")
+    options = parser.parse_args()
+    errors = Errors.hard() if options.errors == "hard" else Errors()
+    start = time.process_time()
+    false_alarms(errors, range(options.first, options.first + options.towns))
+    power(errors, range(options.first + 10_000, options.first + 10_000 + options.power))
+    print(f"{time.process_time() - start:.0f} s of CPU")
+
+
+def false_alarms(errors: Errors, seeds: range) -> None:
+    """Shares of assets at rest that reach each level, and of each quantity against what is stated."""
+    levels, chances = [], {name: [] for name in QUANTITIES}
+    for seed in seeds:
+        town = simulate_town(seed=seed, blocks=BLOCKS, faults=False, errors=errors)
+        found = assess_assets(town.table, town.assets, AssetConfig(levels=NO_SIZES)).judgement
+        levels.append(found.level)
+        for name in QUANTITIES:
+            chances[name].append(getattr(found, name).chance)
+    every = np.concatenate(levels)
+    shares = ", ".join(f"{100 * (every >= k).mean():.3f} % ({(every >= k).sum()})" for k in (1, 2, 3))
+    print(f"{len(every)} assets at rest: notice or more, watch or more, alert: {shares}")
+    for name, each in chances.items():
+        values = np.concatenate(each)
+        print(f"  {name}: " + ", ".join(f"{(values <= p).mean() / p:.2f} at {p:g}" for p in (0.1, 0.0025, 0.00025)))
+
+
+def power(errors: Errors, seeds: range) -> None:
+    """Share of buildings of ten points or more that are noticed, by what happens to them and how much of it."""
+    for number in range(8):
+        hits = {name: [] for name in SIZES}
+        for seed in seeds:
+            table, chosen, town = _unhealthy(errors, seed, {name: sizes[number] for name, (_, sizes) in SIZES.items()})
+            found = assess_assets(table, town.assets, AssetConfig(levels=NO_SIZES)).table.attributes
+            level = dict(zip(found["id"].to_pylist(), found["level"].to_pylist(), strict=True))
+            identity = town.assets.attributes["id"].to_pylist()
+            for name, rows in chosen.items():
+                hits[name] += [level[identity[row]] in ("notice", "watch", "alert") for row in rows]
+        text = (
+            f"{name} {SIZES[name][1][number]:g} {SIZES[name][0]}: {np.mean(each):.2f}" for name, each in hits.items()
+        )
+        print("  " + ", ".join(text), flush=True)
+
+
+def _unhealthy(errors: Errors, seed: int, sizes: dict[str, float]):
+    town = simulate_town(seed=seed, blocks=BLOCKS, faults=False, errors=errors)
+    random = np.random.default_rng(seed)
+    owner, along = _scatterers(_structures(BLOCKS, random), BLOCKS, random)[1:]  # as in the simulation
+    counts = np.bincount(owner[owner >= 0], minlength=len(town.assets))
+    kinds = np.array(town.assets.attributes["kind"].to_pylist())
+    able = np.random.default_rng(seed + 1).permutation(np.flatnonzero((kinds == "building") & (counts >= 10)))
+    record, values = header(town.table), series(town.table).astype(float)
+    days = (record.dates - record.dates[0]).astype(float)
+    years = days / YEAR
+    late = np.maximum(years - years[-1] / 2, 0)
+    shapes = {
+        "velocity": years,
+        "acceleration": (years - years[-1] / 2) ** 2 / 2,
+        "step": 1.0 * (late > 0),
+        "bend": late,
+    }
+    chosen = {}
+    for number, (name, size) in enumerate(sizes.items()):
+        chosen[name] = able[EACH * number : EACH * (number + 1)]
+        mine = np.isin(owner, chosen[name])
+        values[mine] += size * ((along[mine, None] - 0.5) * years if name == "tilt" else shapes[name])
+    fields = series_fields(values, days)
+    columns = {name: town.table[name] for name in town.table.column_names if name not in ("displacement", "geometry")}
+    columns |= {name: getattr(fields, name) for name in fields._fields if name != "first"}
+    columns["displacement"] = values - fields.first[:, None]
+    return point_set(columns, level="L2b", dates=record.dates, crs=record.crs), chosen, town
+
+
+if __name__ == "__main__":
+    main()
