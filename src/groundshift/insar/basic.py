@@ -30,7 +30,7 @@ from groundshift.insar.motion.clusters import Frame, cluster_frames
 from groundshift.insar.motion.series import DisplacementSeries
 from groundshift.insar.network.acceptance import acceptance_threshold
 from groundshift.insar.network.blocks import SolveBlock, Tied, block_plan, tie_blocks
-from groundshift.insar.parts import Measured, Summary
+from groundshift.insar.parts import Measured, Summary, thinned
 from groundshift.insar.scan import Pixels, ScanTile, gather_network, stack_gains
 from groundshift.insar.second_pass import PointTile, SolvedNetwork, held_against_others
 from groundshift.insar.stack.geometry import StackGeometry
@@ -50,6 +50,7 @@ POINTS_NAME, PICTURE_NAME, REPORT_NAME = "points.parquet", "quicklook.png", "rep
 
 _EGMS_CRS = 3035
 _LEAST_POINTS = 10
+_FRAME_POINTS = 200_000  # of a cluster's network, at most, that its atmosphere and virtual reference are found from
 _PROBES = 64  # lines and columns, about, at which the geoid is looked for
 _STEPS = ("pixels", "blocks", "points")
 
@@ -173,14 +174,7 @@ def _measure(
     pixels, points = stores("pixels"), stores("points")
     gains, plane = stack_gains(stack), local_plane(stack)
     run(ScanTile(stack, gains, geometry.days, reference, config), tiles, store=pixels, label="scanning", **where)
-    candidates = gather_network(pixels, tiles)
-    if len(candidates.rows) < _LEAST_POINTS:
-        raise InputError(
-            f"{len(candidates.rows)} of {stack.sizes['y'] * stack.sizes['x']} pixels are candidates; give an area with "
-            "buildings or rocks, or a larger network_dispersion"
-        )
-    frame = _framed(stack, plane, candidates, geometry, config, stores("blocks"), where)
-    del candidates  # its phases are in the network
+    frame = _framed(stack, gather_network(pixels, tiles), plane, geometry, config, stores("blocks"), where)
     run(PointTile(stack, pixels, plane, geometry, frame.solved, frame.frames, config.network.search, frame.threshold,
                   config.network.max_length), tiles, store=points, label="measuring", **where)  # fmt: skip
     report = {
@@ -206,29 +200,36 @@ class _Framed(NamedTuple):
 
 def _framed(
     stack: xr.Dataset,
-    plane: Transformer,
     candidates: Pixels,
+    plane: Transformer,
     geometry: StackGeometry,
     config: BasicConfig,
     store: TileStore,
     where: dict[str, Any],
 ) -> _Framed:
     """The network, what its points share, and the coherence that noise would not reach."""
+    if len(candidates.rows) < _LEAST_POINTS:
+        raise InputError(
+            f"{len(candidates.rows)} of {stack.sizes['y'] * stack.sizes['x']} pixels are candidates; give an area with "
+            "buildings or rocks, or a larger network_dispersion"
+        )
     positions = local_positions(stack, plane, candidates.rows, candidates.columns)
     tied = _solved(positions, candidates.phases, geometry, config, store, where)
+    network, unwrapped = tied.network, tied.unwrapped
     threshold = acceptance_threshold(geometry, config.network.search, probability=config.false_alarms, seed=config.seed)
-    coherence = held_against_others(
-        positions, candidates.phases, geometry, tied.network, tied.unwrapped, config.network.search
-    )
+    coherence = held_against_others(positions, candidates.phases, geometry, network, unwrapped, config.network.search)
+    candidates = candidates._replace(phases=np.empty((0, len(positions)), np.complex64))  # they are in the network
+    numbers = candidates.rows * stack.sizes["x"] + candidates.columns
     kept = coherence > threshold.coherence
     log.info("%d points of the network have a coherence above %.3f", kept.sum(), threshold.coherence)
-    heights = layers_at(stack, ("height",), candidates.rows, candidates.columns)["height"]
+    members = [np.flatnonzero(kept & (network.cluster == label)) for label in range(network.cluster.max() + 1)]
+    some = np.sort(np.concatenate([each[thinned(numbers[each], _FRAME_POINTS)] for each in members]))
+    heights = layers_at(stack, ("height",), candidates.rows[some], candidates.columns[some])["height"]
     frames = cluster_frames(
-        positions[kept], heights[kept], tied.unwrapped.phase[:, kept], tied.network.cluster[kept], geometry,
+        positions[some], heights, unwrapped.phase[:, some], network.cluster[some], geometry,
         atmosphere=config.atmosphere, reference=config.virtual_reference,
     )  # fmt: skip
-    numbers = candidates.rows * stack.sizes["x"] + candidates.columns
-    solved = SolvedNetwork(numbers, positions, tied.network, tied.unwrapped, coherence)
+    solved = SolvedNetwork(numbers, positions, network, unwrapped, coherence)
     report = {"acceptance": threshold._asdict(), **_of_network(candidates, tied, kept, frames)}
     return _Framed(solved, frames, threshold.coherence, report)
 

@@ -93,7 +93,7 @@ class Summary:
         self._width, self._most = width, most
         self._clusters = np.zeros(0, int)
         self._tables: list[pa.Table] = []
-        self._lots, self._sigmas = np.zeros(0, np.uint64), np.zeros((0, 3))
+        self._numbers, self._sigmas = np.zeros(0, np.int64), np.zeros((0, 3))
 
     def seen(self, part: PointPart) -> pa.Table:
         """Count a part; gives its table."""
@@ -105,9 +105,9 @@ class Summary:
         self._clusters = clusters
         sigmas = np.nanmedian(series.displacement_sigma, axis=0), series.velocity_sigma, series.height_sigma
         self._tables.append(table)
-        self._lots = np.append(self._lots, _lots(part.rows * self._width + part.columns))
+        self._numbers = np.append(self._numbers, part.rows * self._width + part.columns)
         self._sigmas = np.vstack([self._sigmas, np.column_stack(sigmas)])
-        if len(self._lots) > 2 * self._most:
+        if len(self._numbers) > 2 * self._most:
             self._thin()
         return table
 
@@ -137,8 +137,8 @@ class Summary:
         """Only the sample of the points so far, in the order in which they came."""
         table = pa.concat_tables(self._tables)
         if len(table) > self._most:
-            kept = np.sort(np.argpartition(self._lots, self._most)[: self._most])
-            table, self._lots, self._sigmas = table.take(kept), self._lots[kept], self._sigmas[kept]
+            kept = thinned(self._numbers, self._most)
+            table, self._numbers, self._sigmas = table.take(kept), self._numbers[kept], self._sigmas[kept]
         self._tables = [table.combine_chunks()]
 
 
@@ -153,6 +153,13 @@ def said_of(report: dict[str, Any]) -> str:
         f"median sigma: velocity {sigma['velocity_mm_per_year']:.2f} mm/yr, displacement "
         f"{sigma['displacement_mm']:.2f} mm, height {sigma['height_m']:.2f} m"
     )
+
+
+def thinned(numbers: np.ndarray, most: int) -> np.ndarray:
+    """Places, ascending, of a sample of whole numbers that does not depend on their order; all if there are no more."""
+    if len(numbers) <= most:
+        return np.arange(len(numbers))
+    return np.sort(np.argpartition(_lots(numbers), most)[:most])
 
 
 def _lots(numbers: np.ndarray) -> np.ndarray:
