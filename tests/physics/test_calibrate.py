@@ -13,7 +13,8 @@ from groundshift.kernels.series_fields import series_fields
 from groundshift.model.points import check, dates, header, point_set, series
 from groundshift.model.velocity_grid import build_grid
 from groundshift.products.calibrate import CalibrateConfig, apply_surface, calibrate_points
-from groundshift.products.calibrate.cells import read_summary
+from groundshift.products.calibrate.cells import Averages, BurstSummary, read_summary
+from groundshift.products.calibrate.overlap import overlaps, places_of
 from groundshift.products.calibrate.solve import solve
 from groundshift.products.calibrate.surface import Nodes, Surfaces, bilinear, node_places
 from groundshift.synth.points.motion import bowl_centres
@@ -72,13 +73,17 @@ def test_sigmas_of_surfaces_hold(strip, calibrated):
         places = np.stack([burst.table[name].to_numpy()[rows] for name in ("easting", "northing")], 1)
         error = solution.at(number, places) - (burst.surface - burst.air)[rows]
         standardised.append(error / solution.sigma(number, places))
+        stated = read_points(calibrated.paths[number])["calibration_std"].to_numpy()[rows]
+        np.testing.assert_allclose(stated, solution.sigma(number, places), rtol=0.1)
     assert 0.3 < np.mean(np.square(np.concatenate(standardised))) < 3  # one small strip is few independent errors
 
 
 def test_tracks_agree_and_the_report_says_so(calibrated):
     report = json.loads((calibrated.paths[0].parent / "report.json").read_text())
     assert report["overlaps"]["before"]["rms"] > 1.5
-    assert report["overlaps"]["after"]["rms"] < 0.65
+    assert report["overlaps"]["after"]["rms"] < 0.5
+    assert report["overlaps"]["after"]["rms"] < report["overlaps"]["each"]["rms"]
+    assert report["overlaps"]["places"] > 10 * report["overlaps"]["cells"]
     assert report["model"]["frame"] == "ETRF2000"
     assert report["cross_validation"]["stations"] > 15
     assert report["cross_validation"]["nmad"] < 1.0
@@ -164,8 +169,11 @@ def test_a_grid_of_velocities_will_do(strip, tmp_path):
 def test_a_surface_is_a_rate_of_series_and_velocities(strip):
     table = strip[1][0].table
     surface = np.linspace(-3, 3, len(table))
-    after = apply_surface(table, surface, np.ones(len(table)), {"cutoff_km": 100.0})
+    after = apply_surface(table, surface, np.ones(len(table)), {"cutoff_km": 100.0}, std=np.full(len(table), 0.2))
     check(after)
+    assert np.unique(after["calibration_std"].to_numpy()) == np.float32(0.2)
+    again = apply_surface(after, surface, None)
+    assert not {"gnss_velocity", "calibration_std"} & set(again.column_names)
     assert "cluster_label" not in after.column_names
     assert header(after).provenance["calibration"] == {"cutoff_km": 100.0}
     np.testing.assert_array_equal(series(after)[:, 0], series(table)[:, 0])
@@ -176,6 +184,27 @@ def test_a_surface_is_a_rate_of_series_and_velocities(strip):
     np.testing.assert_allclose(
         table["mean_velocity"].to_numpy() - after["mean_velocity"].to_numpy(), surface, atol=1e-5
     )
+
+
+def test_only_places_that_both_tracks_see_are_compared():
+    box = np.array([0.0, 0.0, 20e3, 20e3])
+    cells = Averages(*np.empty((7, 0)))
+    bursts = [BurstSummary("x", "x", track, False, 0, box, cells, cells) for track in (1, 2, 3)]
+    bursts[2] = bursts[2]._replace(descending=True)
+    random = np.random.default_rng(0)
+    spots = np.floor(random.uniform(0, 200, (3000, 2))) * 100 + 50
+    seen = np.arange(2) * 1.5
+    made = [
+        places_of(spots[part], np.full(2000, value), np.full(2000, 0.1 * value))
+        for part, value in ((slice(2000), seen[0]), (slice(1000, None), seen[1]))
+    ]
+    found = overlaps(bursts, lambda burst: made[burst], cell=5000.0, least=4)
+    both = np.intersect1d(made[0].key, made[1].key)
+    assert found["places"] == len(both) < len(made[0].key)
+    assert found["cells"] == 16
+    assert found["before"] == pytest.approx({"rms": 1.5, "mean": -1.5, "nmad": 0})
+    assert found["after"]["rms"] == pytest.approx(0.15)
+    assert overlaps(bursts[1:], lambda burst: made[burst], cell=5000.0, least=4) == {"cells": 0, "places": 0}
 
 
 def test_splines_make_planes_and_waves_longer_than_the_cutoff():

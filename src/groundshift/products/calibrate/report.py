@@ -22,7 +22,7 @@ _LEAST = 8  # stations in a fold and the rest, for cross-validation to mean anyt
 def summary_report(
     bursts: Sequence[BurstSummary], solution: Solution, field: VelocityField | None, config: CalibrateConfig
 ) -> dict[str, Any]:
-    """Numbers of a calibration: of each burst, of overlaps, of the noise."""
+    """Numbers of a calibration: of each burst, of the model, of the noise."""
     records = []
     for number, burst in enumerate(bursts):
         places = burst.cells.places
@@ -58,26 +58,9 @@ def summary_report(
     return {
         "model": model, "bursts": records, "points": sum(each.points for each in bursts),
         "cutoff_km": config.cutoff, "noise": solution.noise._asdict(),
-        "overlaps": overlaps(bursts, solution), "config": config.model_dump(mode="json"),
+        "config": config.model_dump(mode="json"),
         "software": f"groundshift {version('groundshift')}",
     }  # fmt: skip
-
-
-def overlaps(bursts: Sequence[BurstSummary], solution: Solution) -> dict[str, Any]:
-    """Differences of tracks of the same orbit in cells that both see, before and after, mm/yr."""
-    seen = solution.observations
-    after = seen.value.copy()
-    for burst in np.unique(seen.burst):
-        mine = seen.burst == burst
-        after[mine] -= solution.at(int(burst), seen.places[mine])
-    alike = np.sign(seen.look[1:, 0]) == np.sign(seen.look[:-1, 0])
-    pairs = np.flatnonzero((np.diff(seen.key) == 0) & (np.diff(seen.track) != 0) & alike)
-    out: dict[str, Any] = {"cells": len(pairs)}
-    for name, values in (("before", seen.value), ("after", after)):
-        apart = values[pairs + 1] - values[pairs]
-        if len(pairs):
-            out[name] = {"rms": float(np.sqrt(np.mean(apart**2))), "mean": float(apart.mean()), "nmad": nmad(apart)}
-    return out
 
 
 def compare_with_stations(

@@ -37,14 +37,16 @@ from groundshift.model.stations import StationVelocities
 from groundshift.model.velocity_grid import VelocityGrid
 from groundshift.products.calibrate.cells import BurstSummary, read_summary
 from groundshift.products.calibrate.config import CalibrateConfig
+from groundshift.products.calibrate.overlap import Places, overlaps, places_of
 from groundshift.products.calibrate.report import compare_with_stations, cross_validate, summary_report
 from groundshift.products.calibrate.solve import Solution, solve
-from groundshift.products.calibrate.surface import Surfaces
+from groundshift.products.calibrate.surface import Nodes, Surfaces, interpolated, node_places
 
 log = logging.getLogger(__name__)
 
 REPORT_NAME, PICTURE_NAME = "report.json", "calibrate.png"
 _TILES = ".tiles"
+_SIGMA_SPACING = 2  # cells between the nodes from which the sigma of a surface is interpolated
 
 
 class CalibrateResult(NamedTuple):
@@ -102,20 +104,25 @@ def calibrate_points(
     if stations is not None:
         report["held_out_stations"] = compare_with_stations(bursts, solution, stations, rest)
         report["cross_validation"] = cross_validate(bursts, stations, used, crs, config)
+    sigmas = tuple(_sigma(solution, number, burst, config) for number, burst in enumerate(bursts))
     given = {"inputs": [str(path) for path in paths], "solution": solution.unknowns, "config": config,
-             "model": None if grid is None else grid.velocity}  # fmt: skip
+             "model": None if grid is None else grid.velocity, "sigmas": [each[1] for each in sigmas]}  # fmt: skip
     key = run_key(list(paths), given, version("groundshift"))
     store = FolderStore(out / _TILES, key, record=run_record(list(paths), given, version("groundshift")))
     tiles = [_Tile(index) for index in range(len(paths))]
     if any(tile.index in store and not target.is_file() for tile, target in zip(tiles, targets, strict=True)):
         store.clear()
     step = ApplySurface(
-        tuple(map(str, paths)), tuple(map(str, targets)), solution.surfaces, solution.unknowns, grid,
-        _said(field, config),
+        tuple(map(str, paths)), tuple(map(str, targets)), solution.surfaces, solution.unknowns, sigmas,
+        grid, _said(field, config),
     )  # fmt: skip
     run(step, tiles, store=store, executor=executor, workers=workers, label="calibrating", units="bursts")
     for tile, record in zip(tiles, report["bursts"], strict=True):
-        record |= {name: float(value) for name, value in store.read(tile.index).items()}
+        record |= {name: float(value) for name, value in store.read(tile.index).items() if name not in Places._fields}
+    report["overlaps"] = overlaps(
+        bursts, lambda burst: Places(*(store.read(burst)[name] for name in Places._fields)), cell=1000 * config.cell,
+        least=config.least,
+    )  # fmt: skip
     store.clear()
     for leftover in (each for target in targets for each in out.glob(f".{target.name}.*")):
         shutil.rmtree(leftover, ignore_errors=True)  # of a run that was killed while it wrote
@@ -137,28 +144,37 @@ class ApplySurface:
     targets: tuple[str, ...]
     surfaces: Surfaces
     unknowns: np.ndarray
+    sigmas: tuple[tuple[Nodes, np.ndarray], ...]
     grid: VelocityGrid | None
     said: dict[str, Any]
 
     def __call__(self, tile: Any) -> dict[str, np.ndarray]:
         """Write the point set of a burst; returns numbers for the report."""
-        totals = np.zeros(3)
-        write_points(self.targets[tile.index], self._calibrated(tile.index, totals))
-        points = max(totals[0], 1)
-        return {"mean_before": np.array(totals[1] / points), "mean_after": np.array(totals[2] / points)}
+        seen: list[np.ndarray] = [np.empty((0, 5))]
+        write_points(self.targets[tile.index], self._calibrated(tile.index, seen))
+        east, north, before, after, model = np.concatenate(seen).T
+        means = {"mean_before": before, "mean_after": after}
+        places = places_of(np.stack([east, north], 1), before - model, after - model)
+        return {name: np.array(np.nansum(each) / max(len(each), 1)) for name, each in means.items()} | places._asdict()
 
-    def _calibrated(self, burst: int, totals: np.ndarray) -> Iterator[pa.Table]:
+    def _calibrated(self, burst: int, seen: list[np.ndarray]) -> Iterator[pa.Table]:
         for table in read_any_batches(self.paths[burst]):
             places = np.column_stack([table["easting"].to_numpy(), table["northing"].to_numpy()])
-            after = apply_surface(
-                table, self.surfaces.at(burst, places, self.unknowns), _projected(table, places, self.grid), self.said
-            )
-            totals += [len(table), *(np.nansum(each["mean_velocity"].to_numpy()) for each in (table, after))]
+            model = _projected(table, places, self.grid)
+            surface, std = self.surfaces.at(burst, places, self.unknowns), interpolated(*self.sigmas[burst], places)
+            after = apply_surface(table, surface, model, self.said, std=std)
+            velocities = [each["mean_velocity"].to_numpy() for each in (table, after)]
+            seen.append(np.column_stack([places, *velocities, np.zeros(len(table)) if model is None else model]))
             yield after
 
 
 def apply_surface(
-    table: pa.Table, surface: np.ndarray, gnss_velocity: np.ndarray | None, said: dict[str, Any] | None = None
+    table: pa.Table,
+    surface: np.ndarray,
+    gnss_velocity: np.ndarray | None,
+    said: dict[str, Any] | None = None,
+    *,
+    std: np.ndarray | None = None,
 ) -> pa.Table:
     """A point set of level L2b: `surface`, as a rate, is taken off velocities and series.
 
@@ -174,24 +190,33 @@ def apply_surface(
         Of the model, toward the satellite, float (n,), mm/yr; NaN where there is none. No column is made if None.
     said
         Added to the provenance, as `calibration`.
+    std
+        Standard deviation of `surface`, float (n,), mm/yr: the column `calibration_std`, which is made only if given.
     """
     days = dates(table)
     years = ((days - days[0]).astype(float) / YEAR).astype(np.float32)
     moved = series(table) - surface.astype(np.float32)[:, None] * years
     record = json.loads(table.schema.metadata[b"groundshift"])
     record |= {"level": "L2b", "provenance": record["provenance"] | {"calibration": said or {}}}
-    out = table.drop_columns([name for name in ("cluster_label", "gnss_velocity") if name in table.column_names])
+    gone = ("cluster_label", "gnss_velocity", "calibration_std")
+    out = table.drop_columns([name for name in gone if name in table.column_names])
     velocity = table["mean_velocity"].to_numpy() - surface
     out = _with(out, "mean_velocity", pa.array(velocity, pa.float32()))
     out = _with(out, "displacement", pa.FixedSizeListArray.from_arrays(pa.array(moved.ravel()), len(years)))
-    if gnss_velocity is not None:
-        where = out.column_names.index("displacement")
-        out = out.add_column(where, "gnss_velocity", pa.array(gnss_velocity, pa.float32()))
+    for name, values in (("gnss_velocity", gnss_velocity), ("calibration_std", std)):
+        if values is not None:
+            out = out.add_column(out.column_names.index("displacement"), name, pa.array(values, pa.float32()))
     return out.replace_schema_metadata({**table.schema.metadata, b"groundshift": json.dumps(record).encode()})
 
 
 def _with(table: pa.Table, name: str, values: pa.Array) -> pa.Table:
     return table.set_column(table.column_names.index(name), name, values)
+
+
+def _sigma(solution: Solution, number: int, burst: BurstSummary, config: CalibrateConfig) -> tuple[Nodes, np.ndarray]:
+    """Nodes over a burst, and the sigma of its surface there."""
+    nodes = Nodes.over(burst.box, 1000 * config.cell * _SIGMA_SPACING)
+    return nodes, solution.sigma(number, node_places(nodes))
 
 
 def _projected(table: pa.Table, places: np.ndarray, grid: VelocityGrid | None) -> np.ndarray | None:

@@ -114,6 +114,11 @@ def bilinear(nodes: Nodes, places: np.ndarray) -> sparse.csr_array:
     return sparse.csr_array((values.ravel(), (rows, columns.ravel())), shape=(len(places), nodes.count))
 
 
+def interpolated(nodes: Nodes, values: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Values of the nodes (nodes,) between them, float64 (n,)."""
+    return bilinear(nodes, places) @ values
+
+
 def node_places(nodes: Nodes) -> np.ndarray:
     """Places of the nodes, float64 (n, 2), m: rows from the south, in each from the west."""
     east = nodes.left + np.arange(nodes.columns) * nodes.spacing
