@@ -2,21 +2,41 @@
 
 import hashlib
 import json
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
+import rasterio
 from distributed import LocalCluster
 
-from groundshift.engine import FolderStore, run
-from groundshift.errors import RunError
 from groundshift.io.points import read_points, write_points
 from groundshift.model.points import series
 from groundshift.products.ortho import OrthoConfig, make_ortho, ortho_tables
 from groundshift.products.ortho import plan as ortho_plan
 from groundshift.products.ortho.plan import plan_ortho
+from groundshift.products.ortho.tile import OrthoTile
 from tests.reference.tracks import track
 
 CONFIG = OrthoConfig(tile=2000)
+KILLED = """
+import os, signal, sys
+from groundshift.products.ortho import make_ortho
+from groundshift.products.ortho.tile import OrthoTile
+from tests.parity.test_ortho_parity import CONFIG
+
+whole, done = OrthoTile.__call__, []
+
+def dying(self, tile):
+    if len(done) == 4:
+        os.kill(os.getpid(), signal.SIGKILL)
+    done.append(tile)
+    return whole(self, tile)
+
+OrthoTile.__call__ = dying
+make_ortho(sys.argv[2:], sys.argv[1], CONFIG, north_removed=True, executor="serial")
+"""
 
 
 @pytest.fixture(scope="module")
@@ -48,32 +68,28 @@ def test_a_cluster_gives_the_same_bytes(sources, here, tmp_path):
     assert content(tmp_path) == content(here)
 
 
-def test_a_run_goes_on_where_it_was_stopped(sources, here, tmp_path):
-    plan = plan_ortho(sources, CONFIG, True, None)
-    store, done = FolderStore(tmp_path / ".tiles", plan.key, record=plan.record), []
-
-    def step(tile):
-        if len(done) == 4:
-            raise OSError("the machine goes down")
-        done.append(tile.index)
-        return plan.step(tile)
-
-    with pytest.raises(RunError, match="start the same command again"):
-        run(step, plan.tiles, store=store, executor="serial")
-    before = {path.name: path.stat().st_mtime_ns for path in store.path.glob("*.npz")}
-    assert len(before) == 4
-    computed = []
-
-    class Counted(type(plan.step)):
-        def __call__(self, tile):
-            computed.append(tile.index)
-            return super().__call__(tile)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ortho_plan, "OrthoTile", Counted)
-        make_ortho(sources, tmp_path, CONFIG, north_removed=True, executor="serial")
-    assert sorted(computed + done) == list(range(9))
+def test_a_run_that_was_killed_goes_on_where_it_was(sources, here, tmp_path, monkeypatch):
+    run = [sys.executable, "-c", KILLED, tmp_path, *sources]
+    ended = subprocess.run(run, check=False, capture_output=True, text=True)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    assert not list(tmp_path.glob("*.parquet"))
+    whole, again = OrthoTile.__call__, []
+    monkeypatch.setattr(OrthoTile, "__call__", lambda self, tile: again.append(tile.index) or whole(self, tile))
+    make_ortho(sources, tmp_path, CONFIG, north_removed=True, executor="serial")
+    assert again == [4, 5, 6, 7, 8]
     assert content(tmp_path) == content(here)
+
+
+def test_tiles_in_bands_are_the_same(sources, here, tmp_path, monkeypatch):
+    monkeypatch.setattr(ortho_plan, "_MEMORY", 200_000)
+    plan = plan_ortho(sources, CONFIG, True, None)
+    assert len(plan.tiles) > 2 * 9
+    make_ortho(sources, tmp_path, CONFIG, north_removed=True, executor="threads")
+    for path in here.glob("*.parquet"):
+        assert read_points(tmp_path / path.name).equals(read_points(path))
+    for path in [*here.glob("*.tiff"), here / "velocity.tif"]:
+        with rasterio.open(path) as one, rasterio.open(tmp_path / path.name) as other:
+            np.testing.assert_array_equal(one.read(), other.read())
 
 
 def test_tables_and_tiles_of_any_size_give_the_same_cells(sources, here):

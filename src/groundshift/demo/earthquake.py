@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import shapely
 import xarray as xr
+from pyproj import CRS
 
 from groundshift.figures.comparison import comparison_figure
 from groundshift.figures.profile import profile_figure
 from groundshift.figures.style import save_figure
-from groundshift.io import read_map, write_image, write_json, write_text
+from groundshift.io import read_map, write_image, write_json
+from groundshift.io.features import Features, write_features
 from groundshift.model.displacement import displacement_map
 from groundshift.optical.pair import MAP_NAME, measure_pair
 from groundshift.optical.profile import Offset, offset_curve, swath_profile, write_profiles
@@ -35,7 +38,7 @@ def run_earthquake(out: str | Path, *, method: str = "auto", seed: int = 1, size
     pair = demo_pair(seed=seed, size=size)
     write_image(out / "pre.tif", pair.pre, pair.grid, date=pair.date_pre)
     write_image(out / "post.tif", pair.post, pair.grid, date=pair.date_post)
-    write_text(out / "trace.geojson", _trace_geojson(pair))
+    write_features(out / "trace.geojson", _trace(pair))
     measure_pair(out / "pre.tif", out / "post.tif", method=method, out=out)
     dataset = read_map(out / MAP_NAME)
 
@@ -67,14 +70,10 @@ def run_earthquake(out: str | Path, *, method: str = "auto", seed: int = 1, size
     )
 
 
-def _trace_geojson(pair: SimulatedPair) -> str:
-    feature = {
-        "type": "Feature",
-        "properties": {"name": "simulated surface rupture"},
-        "geometry": {"type": "LineString", "coordinates": pair.trace.round(2).tolist()},
-    }
-    crs = {"type": "name", "properties": {"name": str(pair.grid.crs)}}
-    return json.dumps({"type": "FeatureCollection", "crs": crs, "features": [feature]}, indent=1)
+def _trace(pair: SimulatedPair) -> Features:
+    """The rupture at the surface, as a line."""
+    name = pa.table({"name": ["simulated surface rupture"]})
+    return Features(np.array([shapely.LineString(pair.trace)], object), name, CRS(str(pair.grid.crs)))
 
 
 def _true_map(pair: SimulatedPair, attributes: dict) -> xr.Dataset:

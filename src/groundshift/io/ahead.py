@@ -1,13 +1,15 @@
-"""Reading ahead: an iterator that works in a thread of its own while its items are used."""
+"""Working ahead: iterators that work in threads of their own while their items are used."""
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-_Item = TypeVar("_Item")
+_Item, _Result = TypeVar("_Item"), TypeVar("_Result")
 _END = object()
 _PATIENCE = 0.1  # seconds between looks whether the items are still wanted
 
@@ -54,3 +56,22 @@ def ahead(items: Iterable[_Item], *, depth: int = 2) -> Iterator[_Item]:
         thread.join()
         if hasattr(items, "close"):
             items.close()
+
+
+def mapped(function: Callable[[_Item], _Result], items: Iterable[_Item], *, workers: int = 2) -> Iterator[_Result]:
+    """`function` of each item in threads, several at a time; results in the order of the items.
+
+    At most `workers` and one more are made before they are asked for. What the function raises is raised where the
+    result is asked for.
+    """
+    waiting: deque[Future[_Result]] = deque()
+    pool = ThreadPoolExecutor(workers)
+    try:
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)

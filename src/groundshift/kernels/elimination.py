@@ -10,6 +10,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+_NEAREST = 4  # the value around another that has to be like it
 _RANK = 1e-10  # share of the square of a column that has to be new for it to count
 _jit = numba.njit(cache=True, nogil=True)
 
@@ -190,14 +191,16 @@ def cell_solutions(value, weight, look, column, factor, prior, shared, covarianc
 
 
 @_jit
-def median_residual(values, sigma):
-    """How far each value (y, x) lies from the median of the others in 5 × 5, in units of its sigma and their scatter.
+def lone_residual(values, sigma):
+    """How far each value (y, x) lies from the others around it in 5 × 5, in units of its sigma, 0 or more.
 
-    The scatter is the normalised median absolute deviation; NaN where fewer than six others are there.
+    The distance is that to the fourth nearest of the other values: beside a rupture, where there are two kinds of
+    values, each agrees with those on its side; a value that is wrong agrees with none. NaN where fewer than six others
+    are there.
     """
     height, width = values.shape
     out = np.full((height, width), np.nan)
-    near = np.empty(24)
+    apart = np.empty(24)
     for y in range(height):
         for x in range(width):
             if not np.isfinite(values[y, x]):
@@ -206,10 +209,8 @@ def median_residual(values, sigma):
             for i in range(max(0, y - 2), min(height, y + 3)):
                 for j in range(max(0, x - 2), min(width, x + 3)):
                     if (i != y or j != x) and np.isfinite(values[i, j]):
-                        near[count] = values[i, j]
+                        apart[count] = np.abs(values[i, j] - values[y, x])
                         count += 1
             if count >= 6:
-                middle = np.median(near[:count])
-                scatter = 1.4826 * np.median(np.abs(near[:count] - middle))
-                out[y, x] = (values[y, x] - middle) / np.sqrt(sigma[y, x] ** 2 + scatter**2)
+                out[y, x] = np.sort(apart[:count])[_NEAREST - 1] / sigma[y, x]
     return out

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from groundshift.errors import ContractError, InputError
+from groundshift.io.ahead import mapped
 from groundshift.io.egms.archive import MAX_BYTES, Opened, lines, open_product
 from groundshift.io.egms.dialect import Layout, Style, parse_columns, style_of
 from groundshift.io.egms.header import parse_header
@@ -57,18 +58,20 @@ def read_batches(
     with open_product(path, max_bytes=max_bytes) as product:
         parts = lines(product.table, product.title, batch_bytes)
         layout = parse_columns(_first_line(next(parts, b""), product.title), product.title)
-        text = next(parts, b"")
-        rows = _rows(text, layout, product.title, 2)
+        numbers = len(layout.columns) - 1, len(layout.dates)
+        read = mapped(lambda text: (text, *read_rows(np.frombuffer(text, np.uint8), *numbers)), parts)
+        text, *found = next(read, None) or (b"", *read_rows(np.empty(0, np.uint8), *numbers))
+        rows = _sound(text, *found, layout, product.title, 2)
         style = style_of(rows.decimals, text, layout)
         metadata = _metadata(path, product, layout, style, component)
         line = 2
         while True:
             yield _points(rows, layout, metadata, product.title, line)
             line += len(rows.values)
-            text = next(parts, None)
-            if text is None:
+            following = next(read, None)
+            if following is None:
                 return
-            rows = _rows(text, layout, product.title, line)
+            rows = _sound(*following, layout, product.title, line)
             if (rows.decimals[1] > style.counts(layout)).any():
                 log.warning("%s: after line %d are numbers of more decimals than before", product.title, line)
 
@@ -94,9 +97,8 @@ def _first_line(line: bytes, title: str) -> str:
     return text
 
 
-def _rows(text: bytes, layout: Layout, title: str, line: int) -> Rows:
-    """The rows of some text, whose first line has the number `line` in the file."""
-    rows, fault = read_rows(np.frombuffer(text, np.uint8), len(layout.columns) - 1, len(layout.dates))
+def _sound(text: bytes, rows: Rows, fault: Fault, layout: Layout, title: str, line: int) -> Rows:
+    """The rows of some text, whose first line has the number `line` in the file, if there is no fault."""
     if fault.kind != FINE:
         raise InputError(_explain(text, fault, layout, f"{title}: line {line + fault.row}"))
     return rows

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from groundshift.errors import InputError
+from groundshift.io.ahead import mapped
 from groundshift.io.egms.dialect import Layout, Style, documented_style, newer_style
 from groundshift.io.egms.header import header_of, write_header
 from groundshift.io.egms.names import name_of, parse_name
@@ -122,22 +123,30 @@ def _text(tables: Iterator[pa.Table], record: Header, style: Style) -> Iterator[
     layout = Layout(record.level, tuple(style.columns), record.dates)
     dates = [str(each).replace("-", "") for each in record.dates]
     yield (",".join([*style.columns, *dates]) + style.line_end).encode()
-    names, metadata = layout.names[1:], None
+    yield from mapped(lambda rows: _lines(rows, layout, style), _slices(tables))
+
+
+def _slices(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """A few rows at a time, of parts of one point set."""
+    metadata = None
     for table in tables:
         if (metadata := metadata or table.schema.metadata) != table.schema.metadata:
             raise InputError("the parts to be written differ in dates or provenance; expected parts of one point set")
         for start in range(0, len(table), _ROWS):
-            rows = table.slice(start, _ROWS)
-            values = [rows[name].to_numpy().astype(np.float64) for name in names]  # null is NaN
-            pid = pa.concat_arrays(rows["pid"].chunks)
-            if pid.type != pa.string():
-                pid = pid.cast(pa.string())
-            ends = np.frombuffer(pid.buffers()[1], np.int32)[pid.offset : pid.offset + len(pid) + 1]
-            letters = np.frombuffer(pid.buffers()[2], np.uint8) if ends[-1] else np.empty(0, np.uint8)
-            yield write_rows(
-                letters, ends, np.stack(values, axis=1), series(rows), style.counts(layout),
-                least=style.least, missing=style.missing.encode(), line_end=style.line_end.encode(),
-            ).tobytes()  # fmt: skip
+            yield table.slice(start, _ROWS)
+
+
+def _lines(rows: pa.Table, layout: Layout, style: Style) -> bytes:
+    values = [rows[name].to_numpy().astype(np.float64) for name in layout.names[1:]]  # null is NaN
+    pid = pa.concat_arrays(rows["pid"].chunks)
+    if pid.type != pa.string():
+        pid = pid.cast(pa.string())
+    ends = np.frombuffer(pid.buffers()[1], np.int32)[pid.offset : pid.offset + len(pid) + 1]
+    letters = np.frombuffer(pid.buffers()[2], np.uint8) if ends[-1] else np.empty(0, np.uint8)
+    return write_rows(
+        letters, ends, np.stack(values, axis=1), series(rows), style.counts(layout),
+        least=style.least, missing=style.missing.encode(), line_end=style.line_end.encode(),
+    ).tobytes()  # fmt: skip
 
 
 def _write_zip(path: Path, stem: str, text: Iterator[bytes], xml: bytes, level: int) -> None:

@@ -20,7 +20,7 @@ class SourceErrors(BaseModel):
     offset: float = Field(0.0, ge=0, description="of a constant, m")
     ramp: float = Field(0.0, ge=0, description="of a plane, at the border of the area and for each direction, m")
     correlated: float = Field(0.0, ge=0, description="of errors that are alike nearby, m")
-    length: float = Field(10_000.0, gt=0, description="over which these are alike (Matérn 3/2), m")
+    length: float = Field(10_000.0, gt=0, description="over which these are alike (exponential), m")
     noise: float = Field(0.0, ge=0, description="of white noise that is added to the declared, a cell, m")
 
 
@@ -48,9 +48,12 @@ class FuseConfig(BaseModel):
         0.3, gt=0, le=1, description="share of the prior sigma above which a component is left out"
     )
     outlier: float = Field(3.0, gt=1, description="standardised residual from which a measurement counts for less")
-    neighbours: float = Field(4.0, gt=1, description="the same, against the median of the neighbours")
+    neighbours: float = Field(4.0, gt=1, description="the same, against those around that are nearest to it")
     rounds: int = Field(3, ge=1, le=20, description="of estimating what the cells share, to find outliers")
     nodes: int = Field(
         400, ge=4, le=2500, description="most nodes of the correlated error of one component of a source"
+    )
+    sizes: bool = Field(
+        True, description="whether the sizes of correlated errors are estimated too; those given count as much as nodes"
     )
     tile: int = Field(256, ge=16, description="side of a tile, cells")

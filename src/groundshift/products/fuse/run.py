@@ -26,7 +26,9 @@ from groundshift.model.stations import StationVelocities
 from groundshift.products.fuse.channels import Fusible, Interval
 from groundshift.products.fuse.config import FuseConfig
 from groundshift.products.fuse.grid import fuse_grid
-from groundshift.products.fuse.solve import Problem, ReduceTile, Shared, SolveTile, make_groups, solve_shared
+from groundshift.products.fuse.groups import make_groups
+from groundshift.products.fuse.shared import Shared, solve_shared
+from groundshift.products.fuse.solve import Problem, ReduceTile, SolveTile
 from groundshift.products.fuse.sources import OpticalMap, RadarPoints
 from groundshift.products.fuse.stations import ModelField, Stations
 from groundshift.products.ortho.plan import model_record
@@ -110,7 +112,9 @@ def fuse(
     for number in range(config.rounds):
         reduced = store(f"shared-{number}")
         run(ReduceTile(problem, shared), tiles, store=reduced, label=f"shared errors, round {number + 1}", **how)
-        shared = solve_shared(problem, [reduced.read(tile.index) for tile in tiles])
+        shared = solve_shared(
+            shared.groups if shared else problem.groups, config, [reduced.read(tile.index) for tile in tiles]
+        )
     solved = store("solved")
     run(SolveTile(problem, shared), tiles, store=solved, label="fusing", **how)
     names = _components(solved, tiles)
@@ -271,13 +275,14 @@ def _report(problem: Problem, shared: Shared) -> list[dict[str, Any]]:
     """Offset and ramps of each group with their sigmas, and how large its field is."""
     sigma = np.sqrt(np.diag(shared.covariance))
     out = []
-    for group in problem.groups:
+    for group in shared.groups:
         part = slice(group.start, group.start + group.size)
         value, spread = shared.value[part], sigma[part]
         out.append(
             {
                 "source": problem.sources[group.source].name, "component": group.name,
                 "offset": value[0], "offset_sigma": spread[0], "ramp": value[1:3], "ramp_sigma": spread[1:3],
+                "correlated": group.correlated,
                 "correlated_rms": float(np.sqrt(np.mean(value[3:] ** 2))) if group.size > 3 else 0.0,
             }
         )  # fmt: skip

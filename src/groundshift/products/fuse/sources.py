@@ -16,7 +16,7 @@ from groundshift.errors import InputError
 from groundshift.grid.tiles import Box
 from groundshift.io.maps import read_map
 from groundshift.io.point_batches import PointParts, point_batches, point_parts
-from groundshift.kernels.elimination import median_residual
+from groundshift.kernels.elimination import lone_residual
 from groundshift.model.displacement import COMPONENTS
 from groundshift.model.points import series
 from groundshift.model.units import YEAR
@@ -35,7 +35,9 @@ class OpticalMap:
     alike: float = (
         1.0  # pixels whose noise is alike, as of overlapping windows: an average of n has the noise of n/alike
     )
-    outlier: float = 4.0  # standardised difference from the median of its neighbours from which a pixel counts for less
+    outlier: float = (
+        4.0  # standardised difference from those around that are nearest to it from which a pixel counts for less
+    )
 
     @property
     def name(self) -> str:
@@ -63,7 +65,7 @@ class OpticalMap:
             if component not in data:
                 continue
             value, sigma = (part[name].values.astype(float) for name in (component, f"{component}_sigma"))
-            apart = np.abs(np.nan_to_num(median_residual(value, sigma)))
+            apart = np.nan_to_num(lone_residual(value, sigma))
             sigma = sigma * np.where(apart > self.outlier, apart, 1)
             if cells is None:
                 mean, variance = _nearest(part, grid, box, value, sigma)
