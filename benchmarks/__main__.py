@@ -8,7 +8,8 @@
     python -m benchmarks samples FOLDER [METHOD...]  errors of the methods on training samples, class by class
     python -m benchmarks change FOLDER OUT [METHOD...]  errors as the ground changes, and as quality rises
     python -m benchmarks basic OUT [SEED...]         errors of `groundshift basic` on simulated cities
-    python -m benchmarks phase-linking               phase linking against the Cramér–Rao bound, and its speed
+    python -m benchmarks phase-linking [WORD...]     phase linking against the Cramér–Rao bound, and its speed
+    python -m benchmarks invert OUT [SEED...]        air in networks of interferograms, off and on
     python -m benchmarks ortho FOLDER [POINTS]       time and memory of Ortho on a million points
     python -m benchmarks ortho-strip FOLDER [SEED]   Ortho of a simulated strip of a continent, against its truth
     python -m benchmarks fuse [OUT]                  simulated earthquakes in three dimensions: tables, pictures
@@ -30,6 +31,7 @@ from benchmarks import (
     change,
     fuse,
     gallery,
+    invert,
     ortho,
     ortho_strip,
     phase_linking,
@@ -62,8 +64,10 @@ def main(arguments: list[str]) -> None:
             samples.main(Path(folder), tuple(methods) or samples.METHODS)
         case ["basic", out, *seeds]:
             basic.main(Path(out), [int(seed) for seed in seeds] or [1, 2])
-        case ["phase-linking"]:
-            phase_linking.main()
+        case ["phase-linking", *words]:
+            phase_linking.main(words)
+        case ["invert", out, *seeds]:
+            invert.main(Path(out), [int(seed) for seed in seeds] or [1, 2])
         case ["change", folder, out, *methods]:
             change.main(Path(folder), Path(out), tuple(methods) or change.METHODS)
         case ["ortho", folder, *points] if len(points) < 2:
