@@ -14,25 +14,16 @@ import numpy as np
 import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
-import rasterio
 import shapely
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from matplotlib.image import imread
-from odc.geo.geobox import GeoBox
-from reference.explorer import DATES, MIDDLE, village
+from reference.explorer import DATES, MIDDLE, SOURCES, village, write_sources
 
 from groundshift.errors import ConfigurationError, InputError
 from groundshift.explore.export import export_page
 from groundshift.explore.mercator import morton, tile_bounds, to_centimetres, to_degrees
 from groundshift.explore.serve import serve
 from groundshift.explore.server import MAX_BODY, PAGE, create_app
-from groundshift.grid.tiles import Box
-from groundshift.io.maps import write_map
 from groundshift.io.points import write_points
-from groundshift.io.store import commit, write_parts
-from groundshift.io.store.manifest import crs_name, set_name, set_record
-from groundshift.io.write import write_image
 from groundshift.kernels.series_fields import seasonal_design
 from groundshift.model.points import series
 
@@ -49,34 +40,14 @@ def table():
 def folder(tmp_path_factory, table):
     """A store, a displacement map, two images, a fault and stations."""
     root = tmp_path_factory.mktemp("sources")
-    record, parts = write_parts([table], root / "staged", key="a")
-    commit(root / "ground", root / "staged", {set_name(record): set_record(record)}, parts, crs=crs_name(record))
-    grid = GeoBox((40, 50), rasterio.Affine(30, 0, 600_000, 0, -30, 5_762_000), "EPSG:32632")
-    rng = np.random.default_rng(0)
-    layers = {"east": np.full((40, 50), 1.5), "north": np.full((40, 50), -2.0), "quality": np.ones((40, 50))}
-    layers |= {"east_sigma": np.full((40, 50), 0.1), "north_sigma": np.full((40, 50), 0.2)}
-    layers = {name: values.astype(np.float32) for name, values in layers.items()} | {
-        "reason": np.zeros((40, 50), np.uint8)
-    }
-    named = ("date_pre", "date_post", "method", "source_pre", "source_post", "software", "configuration_hash")
-    write_map(root / "quake.tif", grid, [(Box(0, 0, 40, 50), layers)], attributes=dict.fromkeys(named, "2020-01-01"))
-    for name in ("before", "after"):
-        write_image(root / f"{name}.tif", rng.integers(100, 200, (40, 50)).astype(np.uint16), grid)
-    fault = {"type": "LineString", "coordinates": [[10.0, 52.0], [10.1, 52.1]]}
-    feature = {"type": "Feature", "geometry": fault, "properties": {"name": "Fault"}}
-    (root / "faults.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
-    (root / "stations.csv").write_text(
-        "# frame: ETRF2000\nname,latitude,longitude,east,north,up,sigma_east,sigma_north,sigma_up\n"
-        "ABCD,52.0,10.0,1.0,2.0,3.0,0.1,0.1,0.3\n"
-    )
+    write_sources(root, table)
     return root
 
 
 @pytest.fixture(scope="module")
 def client(folder):
     """Asks the application without a network."""
-    names = ("ground", "quake.tif", "before.tif", "after.tif", "faults.geojson", "stations.csv")
-    return Client(create_app([folder / name for name in names]))
+    return Client(create_app([folder / name for name in SOURCES]))
 
 
 class Client:
@@ -321,47 +292,6 @@ def test_the_server_is_read_only_and_closed(client):
     for method in ("PUT", "DELETE", "PATCH", "POST"):
         assert client(method, "/api/catalog.json").status_code == 405
         assert client(method, "/index.html").status_code in (404, 405)
-
-
-@pytest.fixture(scope="module")
-def operations(client):
-    """Method and path of everything that the server describes."""
-    paths = client.get("/api/openapi.json").json()["paths"]
-    return [(method.upper(), path) for path, item in sorted(paths.items()) for method in item]
-
-
-ODD = st.one_of(
-    st.text(max_size=20),
-    st.integers(-(2**70), 2**70).map(str),
-    st.floats().map(str),
-    st.sampled_from([LAYER, "quake", "", "null"]),
-)
-BODY = st.recursive(
-    st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(st.sampled_from(["polygon", "line", "field", "width", "format", "least"]), inner, max_size=4)
-    ),
-    max_leaves=12,
-)
-
-
-@settings(
-    max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(data=st.data())
-def test_odd_questions_get_a_plain_no(client, operations, data):
-    method, path = data.draw(st.sampled_from(operations))
-    from urllib.parse import quote
-
-    while "{" in path:
-        head, _, rest = path.partition("{")
-        path = head + quote(data.draw(ODD), safe="") + rest.partition("}")[2]
-    query = data.draw(
-        st.dictionaries(st.sampled_from(["field", "part", "row", "longitude", "latitude", "radius", "low"]), ODD)
-    )
-    body = {"json": data.draw(BODY)} if method == "POST" else {}
-    assert client(method, path, params=query, **body).status_code in (200, 404, 405, 422)
 
 
 def test_sources_must_be_there_and_known(tmp_path):

@@ -82,6 +82,21 @@ class Tile(BaseModel):
     y: int
 
 
+class Refusal(BaseModel):
+    """Why there is no answer."""
+
+    detail: str | list[dict[str, Any]]
+
+
+_REFUSALS: dict[int | str, dict[str, Any]] = {
+    400: {"model": Refusal, "description": "the question is no JSON"},
+    404: {"model": Refusal, "description": "there is no such layer, tile or point"},
+    413: {"model": Refusal, "description": "the question is too long"},
+    422: {"model": Refusal, "description": "the question cannot be answered, and why"},
+}
+_GEOJSON: dict[int | str, dict[str, Any]] = {200: {"content": {"application/geo+json": {}}}}
+
+
 def create_app(
     sources: Iterable[str | Path],
     *,
@@ -119,6 +134,7 @@ def create_app(
     app = FastAPI(
         title="groundshift explorer", version=groundshift.__version__, docs_url=None, redoc_url=None,
         openapi_url="/api/openapi.json", description="Layers of ground motion: tiles, points, areas and profiles.",
+        responses=_REFUSALS,
     )  # fmt: skip
     app.state.catalog = catalog
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
@@ -193,18 +209,24 @@ At = Annotated[Tile, Depends(_tile)]
 def _add_tiles(app: FastAPI, catalog: Catalog) -> None:
     cached = {"Cache-Control": "private, max-age=3600"}
 
-    @app.get("/api/layers/{layer}/tiles/{z}/{x}/{y}.bin", summary="Points or cells of a tile", response_class=Response)
+    @app.get(
+        "/api/layers/{layer}/tiles/{z}/{x}/{y}.bin", summary="Points or cells of a tile", response_class=Response,
+        responses={200: {"content": {"application/octet-stream": {}}}},
+    )  # fmt: skip
     def points(layer: str, tile: At, field: FieldName = "mean_velocity") -> Response:
         found = _layer(catalog, layer, PointLayer)
         return Response(
             found.tile(tile.z, tile.x, tile.y, field), media_type="application/octet-stream", headers=cached
         )
 
-    @app.get("/api/layers/{layer}/tiles/{z}/{x}/{y}.png", summary="A picture of a tile", response_class=Response)
+    @app.get(
+        "/api/layers/{layer}/tiles/{z}/{x}/{y}.png", summary="A picture of a tile", response_class=Response,
+        responses={200: {"content": {"image/png": {}}}},
+    )  # fmt: skip
     def picture(
         layer: str,
         tile: At,
-        field: Annotated[str, Query(max_length=40)] = "mean_velocity",
+        field: FieldName | Literal["east", "north", "up", "magnitude"] = "mean_velocity",
         palette: Palette = "motion",
         low: Number = -10.0,
         high: Number = 10.0,
@@ -226,7 +248,10 @@ def _add_tiles(app: FastAPI, catalog: Catalog) -> None:
             made = found.picture(*at, field, palette=palette, limits=(low, high), keep=(least, largest))
         return Response(made, media_type="image/png", headers=cached)
 
-    @app.get("/api/layers/{layer}/features.geojson", summary="Features of a layer", response_class=Response)
+    @app.get(
+        "/api/layers/{layer}/features.geojson", summary="Features of a layer", response_class=Response,
+        responses=_GEOJSON,
+    )  # fmt: skip
     def features(layer: str) -> Response:
         made = _layer(catalog, layer, FeatureLayer, StationLayer).geojson()
         return Response(made, media_type="application/geo+json", headers=cached)
@@ -269,7 +294,10 @@ def _add_questions(app: FastAPI, catalog: Catalog) -> None:
             return found.profile(line.line)
         return found.profile(line.line, line.width, line.field, line.keep)
 
-    @app.post("/api/layers/{layer}/selection", summary="The points in an area as a file", response_class=Response)
+    @app.post(
+        "/api/layers/{layer}/selection", summary="The points in an area as a file", response_class=Response,
+        responses={200: {"content": {kind: {} for kind in FORMATS.values()}}},
+    )  # fmt: skip
     def selection(layer: str, asked: Selection) -> Response:
         found = _layer(catalog, layer, PointLayer)
         table = found.area(asked.polygon, asked.keep, found.columns())

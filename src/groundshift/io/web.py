@@ -51,11 +51,11 @@ class WebRaster:
     def sample(self, longitude: np.ndarray, latitude: np.ndarray, bands: tuple[str, ...]) -> np.ndarray:
         """Values of the pixels that places lie in: float32 (place, band), NaN outside and where there is no data."""
         with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE), open_raster(str(self.path)) as dataset:
-            places = pyproj.Transformer.from_crs(4326, dataset.crs.to_wkt(), always_xy=True).transform(
-                longitude, latitude
-            )
+            to_map = pyproj.Transformer.from_crs(4326, dataset.crs.to_wkt(), always_xy=True)
+            places = np.column_stack(to_map.transform(longitude, latitude))
+            places[~np.isfinite(places).all(axis=1)] = dataset.transform @ (-1, -1)  # where the CRS has no places
             numbers = [self.bands.index(name) + 1 for name in bands]
-            found = list(dataset.sample(np.column_stack(places), indexes=numbers, masked=True))
+            found = list(dataset.sample(places, indexes=numbers, masked=True))
         return np.ma.filled(np.ma.array(found, dtype=np.float32), np.nan).reshape(len(longitude), len(bands))
 
     def spread(self, band: str, percent: tuple[float, float] = (2, 98)) -> tuple[float, float]:
