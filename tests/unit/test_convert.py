@@ -17,7 +17,7 @@ from groundshift.errors import InputError
 from groundshift.io.ahead import ahead
 from groundshift.io.convert import FORMATS, convert, format_of, read_parts, write_parts
 from groundshift.io.convert.grid import from_grid, to_grid
-from groundshift.io.convert.raster import read_raster
+from groundshift.io.convert.raster import read_raster, write_egms_tile
 from groundshift.io.maps import read_map, write_dataset
 from groundshift.kernels.point_codes import cell_codes
 from groundshift.model.displacement import displacement_map
@@ -112,6 +112,17 @@ def test_the_geotiff_of_egms_is_a_tile(tmp_path):
     assert int(np.isfinite(read["mean_velocity"]).sum()) == 40
     convert(path, tmp_path / "again.tiff", to="egms-tiff")
     assert (tmp_path / "again.tiff").read_bytes() == path.read_bytes()
+
+
+def test_a_tile_may_have_other_cells_in_another_crs(tmp_path):
+    places = np.array([200_025.0, 209_975.0]), np.array([5_009_975.0, 5_000_025.0])
+    path = tmp_path / "tile.tiff"
+    write_egms_tile(path, *places, np.array([1.5, np.nan]), crs="EPSG:32633", cell=50.0, tile=10_000.0)
+    with rasterio.open(path) as file:
+        assert (file.shape, file.crs.to_epsg()) == ((200, 200), 32633)
+        assert file.transform == Affine(50, 0, 200_000, 0, -50, 5_010_000)
+        assert file.read(1)[0, 0] == 1.5
+        assert (file.read(1) == -9999).sum() == 200**2 - 1
 
 
 def test_grids_that_are_none_are_refused(tmp_path):
