@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from groundshift.errors import ContractError, InputError
-from groundshift.io.points import read_points, write_points
+from groundshift.io.points import read_point_batches, read_points, write_points
 from groundshift.model.points import header, point_set, series
 
 
@@ -73,3 +73,28 @@ def test_what_is_no_point_set_is_refused(tmp_path, points):
     with pytest.raises(ContractError):
         write_points(tmp_path / "bad", points.drop_columns(["pid"]))
     assert not (tmp_path / "bad").exists()
+
+
+def test_a_file_that_is_read_part_by_part_is_not_kept_in_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr("groundshift.io.points._ROWS", 2048)
+    random, size, dates = np.random.default_rng(0), 2048, np.arange("2020-01-01", "2021-08-23", dtype="datetime64[D]")
+
+    def parts():
+        for number in range(10):
+            yield point_set(
+                {
+                    "pid": [f"{number}-{k}" for k in range(size)], "easting": random.uniform(4e6, 5e6, size),
+                    "northing": random.uniform(2e6, 3e6, size), "los_east": np.full(size, -0.6),
+                    "los_north": np.zeros(size), "los_up": np.full(size, 0.8),
+                    "displacement": random.normal(size=(size, len(dates))),
+                },
+                level="L2a", dates=dates, crs="EPSG:3035",
+            )  # fmt: skip
+
+    write_points(tmp_path / "points.parquet", parts())
+    whole = (tmp_path / "points.parquet").stat().st_size
+    assert whole > 4e7
+    before = pa.total_allocated_bytes()
+    most = [pa.total_allocated_bytes() - before for _ in read_point_batches(tmp_path / "points.parquet", rows=1024)]
+    assert len(most) == 20
+    assert max(most) < whole / 2

@@ -92,7 +92,7 @@ def _opened(path: Path) -> pq.ParquetFile:
     if not path.is_file():
         raise InputError(f"{path} is no file; expected a point set as GeoParquet: check the path")
     try:
-        return pq.ParquetFile(path)
+        return pq.ParquetFile(path, pre_buffer=False)  # else all that was read stays in memory
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path} cannot be read as Parquet ({error}); it may be truncated: write it again") from error
 

@@ -71,7 +71,7 @@ def read_point_batches(path: str | Path, *, rows: int = _BATCH) -> Iterator[pa.T
         See :func:`read_points`.
     """
     try:
-        with pq.ParquetFile(_existing(path)) as file:
+        with pq.ParquetFile(_existing(path), pre_buffer=False) as file:  # else all that was read stays in memory
             empty = file.schema_arrow.empty_table()
             check(empty)
             if not file.metadata.num_rows:
