@@ -1,6 +1,10 @@
 """Calibration gives the same files here, on a cluster, from files of EGMS, and after it was stopped."""
 
 import hashlib
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -16,7 +20,9 @@ from groundshift.synth.points.stations import strip_stations
 from groundshift.synth.points.strip import frames, simulate_burst
 from groundshift.synth.points.write import point_file
 
-STRIP = StripOptions(tracks=1, bursts=2, density=0.3, dates=12, interval=60, stations=StationOptions(count=8))
+OPTIONS = {"tracks": 1, "bursts": 2, "density": 0.3, "dates": 12, "interval": 60}
+STRIP = StripOptions(stations=StationOptions(count=8), **OPTIONS)
+HELD = 2  # the burst with which a run is killed
 CONFIG = CalibrateConfig(folds=0)
 
 
@@ -98,3 +104,50 @@ def test_files_of_the_service_give_the_same_to_their_decimals(paths, here, tmp_p
         velocities = [table["mean_velocity"].to_numpy() for table in tables]
         np.testing.assert_allclose(*velocities, atol=0.15)
         assert tables[0].column_names == tables[1].column_names
+
+
+SCRIPT = f"""
+import os, sys, time
+from pathlib import Path
+from groundshift.products.calibrate import CalibrateConfig, calibrate_points
+from groundshift.products.calibrate import run
+from groundshift.synth.points.options import StationOptions, StripOptions
+from groundshift.synth.points.stations import strip_stations
+
+folder, *paths = map(Path, sys.argv[1:])
+whole = run.ApplySurface.__call__
+
+def holding(self, tile):
+    result = whole(self, tile)
+    (folder / f"{{tile.index}}.made").touch()
+    while tile.index == {HELD} and (folder / "hold").exists():
+        time.sleep(0.01)
+    return result
+
+run.ApplySurface.__call__ = holding
+stations = strip_stations(StripOptions(stations=StationOptions(count=8), **{OPTIONS!r})).stations
+calibrate_points(paths, folder / "out", gnss=stations, config=CalibrateConfig(folds=0), executor="serial")
+"""
+
+
+def test_a_run_that_is_killed_goes_on_and_gives_the_same_bytes(paths, here, tmp_path):
+    """Killed when two bursts are finished, and the third is written but not yet noted."""
+    (tmp_path / "script.py").write_text(SCRIPT)
+    (tmp_path / "hold").touch()
+    command = [sys.executable, tmp_path / "script.py", tmp_path, *paths]
+    with subprocess.Popen(command) as first:
+        deadline = time.monotonic() + 120
+        while not (tmp_path / f"{HELD}.made").exists():
+            assert first.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        first.kill()
+    assert first.returncode == -signal.SIGKILL
+    assert not (tmp_path / "out" / "report.json").exists()
+    for each in ("hold", *(f"{number}.made" for number in range(HELD + 1))):
+        (tmp_path / each).unlink()
+    subprocess.run(command, check=True)
+    assert sorted(path.name for path in tmp_path.glob("*.made")) == ["2.made", "3.made"]
+    made = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in (tmp_path / "out").glob("[!.]*.*")}
+    assert made == content(here)
+    assert not list((tmp_path / "out").glob(".L2b*"))

@@ -22,6 +22,7 @@ from pyproj import CRS
 
 from groundshift.engine import FolderStore, run, run_key, run_record
 from groundshift.engine.progress import reporting
+from groundshift.engine.task import one_thread
 from groundshift.errors import ConfigurationError, InputError
 from groundshift.figures.calibrate import calibrate_figure
 from groundshift.figures.style import save_figure
@@ -97,14 +98,15 @@ def calibrate_points(
     crs = point_parts(paths[0]).header.crs
     bursts = _summaries(paths, stations, crs, config)
     used, rest = _parted(stations, held_out)
-    field = _field(gnss if stations is None else stations.select(used), config)
-    solution = solve(bursts, field, crs, config)
-    grid = None if field is None else sample_field(field, crs, _box(bursts), 1000 * config.model_spacing)
-    report = summary_report(bursts, solution, field, config)
-    if stations is not None:
-        report["held_out_stations"] = compare_with_stations(bursts, solution, stations, rest)
-        report["cross_validation"] = cross_validate(bursts, stations, used, crs, config)
-    sigmas = tuple(_sigma(solution, number, burst, config) for number, burst in enumerate(bursts))
+    with one_thread():
+        field = _field(gnss if stations is None else stations.select(used), config)
+        solution = solve(bursts, field, crs, config)
+        grid = None if field is None else sample_field(field, crs, _box(bursts), 1000 * config.model_spacing)
+        report = summary_report(bursts, solution, field, config)
+        if stations is not None:
+            report["held_out_stations"] = compare_with_stations(bursts, solution, stations, rest)
+            report["cross_validation"] = cross_validate(bursts, stations, used, crs, config)
+        sigmas = tuple(_sigma(solution, number, burst, config) for number, burst in enumerate(bursts))
     given = {"inputs": [str(path) for path in paths], "solution": solution.unknowns, "config": config,
              "model": None if grid is None else grid.velocity, "sigmas": [each[1] for each in sigmas]}  # fmt: skip
     key = run_key(list(paths), given, version("groundshift"))
