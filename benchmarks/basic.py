@@ -20,6 +20,7 @@ from groundshift.insar.basic_config import BasicConfig
 from groundshift.insar.motion.atmosphere import AtmosphereConfig
 from groundshift.model.points import series
 from groundshift.synth.radar.options import AtmosphereOptions, StackOptions
+from groundshift.synth.radar.scatterers import response
 from groundshift.synth.radar.stack import Simulation, open_simulation, write_simulation
 
 CITY = {"lines": 1000, "pixels": 1000, "dates": 60, "missing": 0.6}
@@ -29,6 +30,8 @@ _COHERENT = 0.7
 _STRONG = 10.0  # dB
 _CYCLE = 55.465763 / 2  # mm: within half of it of the median of its errors, a value has the right cycle
 _REACH = 8  # pixels, of the simulated response to a scatterer
+_NEAR = 3  # pixels around a point in which its scatterer is looked for
+_MOST, _ALONE = 0.5, 10 / 11  # of the energy
 _BLUR = 3  # pixels, that land is seen in water
 
 
@@ -61,29 +64,67 @@ class Truth(NamedTuple):
     air: np.ndarray  # float32 (time, n), mm, as displacement
     velocity: np.ndarray
     height: np.ndarray
-    persistent: np.ndarray  # bool: the pixel holds a scatterer
-    alone: np.ndarray  # bool: and it is 10 dB above any other within a pixel
+    level: np.ndarray  # mean height error of the pixels around that have the same cover
+    persistent: np.ndarray  # bool: one scatterer gives most of the pixel's energy
+    alone: np.ndarray  # bool: and ten times that of all others and the clutter together
     ground: np.ndarray  # bool: no scatterer and no building
     years: np.ndarray  # float64 (time,)
 
 
 def truth_at(truth: xr.Dataset, rows: np.ndarray, columns: np.ndarray) -> Truth:
-    """The truth of a simulation at points."""
-    scr = np.nan_to_num(truth["scr"].values, nan=-np.inf)
-    ring = np.ones((3, 3), bool)
-    ring[1, 1] = False
-    persistent = np.isfinite(scr)[rows, columns]
-    alone = (scr > ndimage.maximum_filter(scr, footprint=ring) + _STRONG)[rows, columns]
+    """The truth of a simulation at points: of the scatterer that gives a pixel most of its energy, if one does.
+
+    Energies are those of the responses to all scatterers within three pixels, and of the clutter. Where none of them
+    gives more than half, it is the truth of the pixel's own place.
+    """
+    share, away = _dominant(truth, rows, columns)
+    persistent = share > _MOST
+    i, j = (here + np.where(persistent, each, 0) for here, each in zip((rows, columns), away, strict=True))
     return Truth(
-        _points(truth["displacement"].data, rows, columns),
+        _points(truth["displacement"].data, i, j),
         -sum(_points(truth[name].data, rows, columns) for name in ("turbulent", "stratified", "ramp")),
-        truth["velocity"].values[rows, columns],
-        truth["height_error"].values[rows, columns],
+        truth["velocity"].values[i, j],
+        truth["height_error"].values[i, j],
+        _level(truth, rows, columns),
         persistent,
-        persistent & alone,
-        ~persistent & (truth["building"].values[rows, columns] == 0),
+        share > _ALONE,
+        np.isnan(truth["scr"].values[rows, columns]) & (truth["building"].values[rows, columns] == 0),
         (truth["time"].values - truth["time"].values[0]) / np.timedelta64(1, "D") / 365.25,
     )
+
+
+def _level(truth: xr.Dataset, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Mean height error in the window of a distributed scatterer, of pixels with its cover, m."""
+    cover, window = truth["cover"].values, BasicConfig().distributed.link.window
+    out = np.empty(len(rows))
+    for code in np.unique(cover[rows, columns]):
+        same = (cover == code).astype(np.float64)
+        means = [ndimage.uniform_filter(each, window) for each in (truth["height_error"].values * same, same)]
+        here = cover[rows, columns] == code
+        out[here] = means[0][rows[here], columns[here]] / means[1][rows[here], columns[here]]
+    return out
+
+
+def _dominant(truth: xr.Dataset, rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Share of the energy of pixels that their brightest scatterer gives, and lines and pixels to it (2, n)."""
+    options = StackOptions.model_validate_json(truth.attrs["options"])
+    sensor, covers = options.sensor, options.scatterers.coherence
+    clutter = 10 ** (np.array([getattr(covers, name).power for name in truth.attrs["covers"]]) / 10)
+    clutter = clutter[truth["cover"].values]
+    energy = np.nan_to_num(clutter * 10 ** (truth["scr"].values / 10))
+    layers = [np.nan_to_num(truth[name].values) for name in ("offset_y", "offset_x")]
+    energy, down, right = (np.pad(each, _NEAR) for each in (energy, *layers))
+    total, best, away = clutter[rows, columns], np.zeros(len(rows)), np.zeros((2, len(rows)), int)
+    for y, x in np.ndindex(2 * _NEAR + 1, 2 * _NEAR + 1):
+        i, j = rows + y, columns + x
+        y, x = y - _NEAR, x - _NEAR
+        seen = energy[i, j] * (
+            response(y + down[i, j], sensor.azimuth_bandwidth, sensor.azimuth_window)
+            * response(x + right[i, j], sensor.range_bandwidth, sensor.range_window)
+        ) ** 2  # fmt: skip
+        total, more = total + seen, seen > best
+        best[more], away[:, more] = seen[more], np.array([[y], [x]])
+    return best / total, away
 
 
 def compare(result: BasicResult, truth: Truth) -> dict[str, Errors]:
@@ -92,6 +133,7 @@ def compare(result: BasicResult, truth: Truth) -> dict[str, Errors]:
     coherent = result.table["temporal_coherence"].to_numpy() > _COHERENT
     persistent = ~distributed & truth.persistent
     groups = {
+        "all persistent, coherence > 0.7": ~distributed & coherent,
         "persistent": persistent,
         "persistent, coherence > 0.7": persistent & coherent,
         "persistent, alone, coherence > 0.7": persistent & coherent & truth.alone,
@@ -102,7 +144,7 @@ def compare(result: BasicResult, truth: Truth) -> dict[str, Errors]:
     displacement = _less_mean(series(result.table).T - truth.motion, cluster)
     displacement -= _model_at_first(truth.years) @ displacement
     velocity = _less_mean(result.series.velocity - truth.velocity, cluster)
-    height = _less_mean(result.series.height - truth.height, cluster)
+    height = _less_mean(result.series.height - np.where(distributed, truth.level, truth.height), cluster)
     return {
         name: _errors(velocity[here], displacement[:, here], height[here], *(
             sigma[..., here] for sigma in

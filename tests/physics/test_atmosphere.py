@@ -65,6 +65,46 @@ def test_the_part_linear_in_height_is_found():
     assert above[:, 0] == pytest.approx(100 * found.slope, abs=1e-3)
 
 
+def test_a_season_that_goes_with_height_is_air(truth):
+    """Stratified air has a season; ground that breathes somewhere does not make it."""
+    g = truth.geometry
+    season = 0.03 * np.cos(2 * np.pi * g.years + 1)
+    bowl = np.exp(-(np.hypot(*(truth.positions - 1500).T) ** 2) / 2 / 500**2)
+    air = np.outer(season, truth.ground_height)
+    seen = truth.noise + air + np.outer(np.sin(2 * np.pi * g.years), 8 * bowl)
+    left = []
+    for on in (True, False):
+        config = AtmosphereConfig(stratified_season=on)
+        made = estimate_atmosphere(truth.positions, truth.ground_height, seen, g, config)
+        rest = air - made.at(truth.positions, truth.ground_height)
+        left.append(np.std(rest - rest.mean(axis=1, keepdims=True)))
+    assert left[0] < 0.35 * left[1]
+    assert left[1] > 0.5 * air.std()
+
+
+def test_dates_of_little_weight_do_not_matter_to_heights(truth):
+    g = truth.geometry
+    phase = apparent(truth)[:, :200] * g.phase_per_mm
+    storm = phase.copy()
+    storm[7] += 2.0
+    weights = np.where(np.arange(60) == 7, 1e-9, 1.0)
+    datum = np.zeros(60)
+    calm, wild = (displacement_series(each, g, weights=weights, reference=datum) for each in (phase, storm))
+    assert wild.height == pytest.approx(calm.height, abs=1e-3)
+    plain = (
+        displacement_series(storm, g, reference=datum).height - displacement_series(phase, g, reference=datum).height
+    )
+    assert np.abs(plain).max() > 0.1
+
+
+def test_heights_of_mixed_pixels_are_less_sure(truth):
+    g = truth.geometry
+    phase = apparent(truth)[:, :20] * g.phase_per_mm
+    alone, mixed = (displacement_series(phase, g, mixture=np.full(20, each)) for each in (0.0, 3.0))
+    assert mixed.height_sigma == pytest.approx(np.hypot(alone.height_sigma, 3.0))
+    np.testing.assert_array_equal(mixed.velocity_sigma, alone.velocity_sigma)
+
+
 def test_kriging_without_noise_honours_the_data_and_knows_its_error():
     random = np.random.default_rng(3)
     cells = random.uniform(0, 3000, (400, 2))

@@ -168,6 +168,23 @@ def test_turbulence_has_its_variance_at_its_distance():
     assert np.mean(found) == pytest.approx(4.0, rel=0.08)
 
 
+def test_turbulence_flattens_where_the_troposphere_is_thin():
+    """Structure function 5/3 of a few hundred metres, 2/3 of many kilometres; level beyond the outer scale."""
+    scales = (250.0, 1500.0, 20_000.0)
+    screens = turbulence(
+        np.random.default_rng(6), (300, 60), (100.0, 100.0), count=150, variance=4.0, distance=1000.0, scales=scales
+    )
+    at = np.array([2, 8, 10, 20, 60, 80, 290])
+    found = np.array([((screens[:, k:] - screens[:, :-k]) ** 2).mean() for k in at])
+    assert found[2] == pytest.approx(4.0, rel=0.08)
+    near, far = (np.log(found[j] / found[i]) / np.log(at[j] / at[i]) for i, j in ((0, 1), (3, 4)))
+    assert 1.0 < near < 5 / 3
+    assert far == pytest.approx(2 / 3, abs=0.15)
+    assert found[6] / found[5] < 1.35  # 2.4 by the power 2/3
+    with pytest.raises(ValueError, match="should ascend"):
+        StackOptions(atmosphere={"scales": (1500, 250, 20_000)})
+
+
 def test_side_lobes_are_where_the_response_has_them():
     """Around a single point: the windowed sinc, moved by the part of a pixel that the truth says."""
     simulation = simulate_stack(options(scatterers={**ALONE, "scr": 20, "scr_spread": 0}, dates=2))

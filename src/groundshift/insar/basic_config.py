@@ -37,6 +37,13 @@ class BasicConfig(BaseModel):
     candidates: CandidateConfig = Field(
         CandidateConfig(max_dispersion=0.45, steady_dispersion=0.45), description="pixels that are looked at"
     )
+    max_dispersion: float = Field(
+        0.3, gt=0, le=0.5, description="those of larger amplitude dispersion are no persistent scatterers"
+    )
+    max_mixture: float = Field(
+        5.0, gt=0,
+        description="nor are those whose height error changes by more to the pixels beside them, m: two in one",
+    )  # fmt: skip
     network_dispersion: float = Field(
         0.25, gt=0, le=0.5, description="those of smaller amplitude dispersion make the network"
     )

@@ -13,8 +13,10 @@ from scipy import ndimage
 from groundshift.engine import TileStore
 from groundshift.grid.tiles import Tile
 from groundshift.insar.basic_config import BasicConfig, DistributedConfig
+from groundshift.insar.motion.series import motion_projection
 from groundshift.insar.scatterers.candidates import Candidates, calibration_gains, find_candidates, halo
 from groundshift.insar.scatterers.link import link_phases
+from groundshift.insar.stack.geometry import StackGeometry
 from groundshift.insar.stack.places import layers_at, phasors
 
 _GAIN_PIXELS = 100_000  # that the gains are found from, about
@@ -31,6 +33,7 @@ class Pixels(NamedTuple):
     neighbours: np.ndarray  # int32 (n,): pixels of a distributed scatterer; 0 for a persistent one
     dispersion: np.ndarray  # float32 (n,): amplitude dispersion
     wander: np.ndarray  # float32 (n,): growth of the variance of linked phases with time, radians² a day
+    mixture: np.ndarray  # float32 (n,): of a persistent one, change of its height to pixels beside it, m; else 0
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class ScanTile:
         around, inner = self._boxes(tile)
         slc = self.stack["slc"][:, *around].values
         found = find_candidates(slc, self.gains, config=self.config.candidates)
-        parts = [self._persistent(slc, found, inner)]
+        parts = [self._persistent(slc, found, inner, self._geometry(tile))]
         if self.config.distributed is not None:
             parts.append(self._distributed(slc, found, inner, self.config.distributed))
         joined = Pixels(*(np.concatenate(each, axis=-1) for each in zip(*parts, strict=True)))
@@ -57,13 +60,27 @@ class ScanTile:
         known = np.isfinite(list(place.values())).all(axis=0)
         return {name: each[..., known] for name, each in joined._asdict().items()}
 
-    def _persistent(self, slc: np.ndarray, found: Candidates, inner: tuple[slice, slice]) -> Pixels:
-        ratio = np.where(found.chosen & np.isfinite(found.signal_to_clutter), found.signal_to_clutter, -np.inf)
-        highest = spread(ratio, self.config.apart, rounds=1) & (found.dispersion < self.config.network_dispersion)
-        rows, columns = _inside(spread(ratio, self.config.apart), inner)
+    def _geometry(self, tile: Tile) -> StackGeometry:
+        """The stack's, as in the middle of the tile."""
+        incidence = self.stack["incidence"][*tile.box.slices].values
+        middle = np.nanmedian(incidence) if np.isfinite(incidence).any() else 40.0
+        sine = float(self.stack.attrs["slant_range"] * np.sin(np.radians(middle)))
+        baselines = self.stack["perpendicular_baseline"].values.astype(np.float64)
+        return StackGeometry(self.days, baselines, sine, 1000 * self.stack.attrs["wavelength"])
+
+    def _persistent(
+        self, slc: np.ndarray, found: Candidates, inner: tuple[slice, slice], geometry: StackGeometry
+    ) -> Pixels:
+        steady = found.chosen & (found.dispersion < self.config.max_dispersion)
+        mixture = np.full(steady.shape, np.inf, np.float32)
+        mixture[steady] = height_change(slc, *np.nonzero(steady), geometry)
+        steadiness = np.where(mixture < self.config.max_mixture, -found.dispersion, -np.inf)
+        highest = spread(steadiness, self.config.apart, rounds=1) & (found.dispersion < self.config.network_dispersion)
+        rows, columns = _inside(spread(steadiness, self.config.apart), inner)
         return Pixels(
             rows, columns, phasors(slc[:, rows, columns], self.reference), highest[rows, columns],
             np.zeros(len(rows), np.int32), found.dispersion[rows, columns], np.zeros(len(rows), np.float32),
+            mixture[rows, columns],
         )  # fmt: skip
 
     def _distributed(
@@ -78,6 +95,7 @@ class ScanTile:
             rows, columns, linked.phase[:, i, j].conj(), sigma[i, j] < config.network_sigma,
             linked.neighbours[i, j], found.dispersion[rows, columns],
             _growth(linked.sigma[:, i, j], np.abs(self.days - self.days[self.reference])),
+            np.zeros(len(rows), np.float32),
         )  # fmt: skip
 
     def _boxes(self, tile: Tile) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
@@ -94,23 +112,55 @@ class ScanTile:
         return around, tuple(slice(c.start - a.start, c.stop - a.start) for c, a in zip(core, around, strict=True))
 
 
-def spread(ratio: np.ndarray, apart: tuple[int, int], *, rounds: int = _ROUNDS) -> np.ndarray:
-    """Pixels of which none are within `apart` of each other, the brightest first, bool (y, x).
+def height_change(slc: np.ndarray, rows: np.ndarray, columns: np.ndarray, geometry: StackGeometry) -> np.ndarray:
+    """How much the height error that phases show changes from pixels to those beside them, m; float32 (n,).
 
-    In each round those that are the highest around them stay, and drop their neighbours, so that a pixel beside one
+    A scatterer that is alone shows one height in all pixels that its main lobe covers. Where a second one of relative
+    amplitude r and relative phase φ stands h higher, the height that a pixel shows is off by r h exp iφ, whose
+    imaginary part are amplitudes that go with the baseline; and r is another one in the next pixel. So the root mean
+    square of the complex change to the four pixels around, weighted by their intensity, tells how far off a pixel is.
+
+    Parameters
+    ----------
+    slc
+        complex64 (time, y, x), calibrated or not.
+    rows, columns
+        Pixels, int (n,), with data on all dates.
+    geometry
+        The stack.
+    """
+    _, height = motion_projection(geometry, np.ones(len(geometry.days)))
+    row = (height / geometry.phase_per_mm).astype(np.float32)
+    middle = slc[:, rows, columns]
+    total, weight = np.zeros((2, len(rows)), np.float32)
+    for y, x in ((0, 1), (0, -1), (1, 0), (-1, 0)):
+        i, j = rows + y, columns + x
+        inside = (i >= 0) & (i < slc.shape[1]) & (j >= 0) & (j < slc.shape[2])
+        beside = np.where(inside, slc[:, np.where(inside, i, 0), np.where(inside, j, 0)], 0)
+        ratio = np.nan_to_num(beside / middle)
+        mean = ratio.mean(axis=0)
+        total += np.abs(row @ ratio) ** 2
+        weight += np.abs(mean) ** 2
+    return np.sqrt(total / np.maximum(weight, np.float32(1e-12)))
+
+
+def spread(quality: np.ndarray, apart: tuple[int, int], *, rounds: int = _ROUNDS) -> np.ndarray:
+    """Pixels of which none are within `apart` of each other, the best first, bool (y, x).
+
+    In each round those that are the best around them stay, and drop their neighbours, so that a pixel beside one
     that was dropped has its turn in the next. After four rounds 99.9 % of candidates stay, or are beside one that does.
 
     Parameters
     ----------
-    ratio
-        Signal-to-clutter ratio, float (y, x); -inf where there is no candidate.
+    quality
+        The larger the better, float (y, x); -inf where there is no candidate.
     apart
         Lines and pixels to each side.
     rounds
         How many; results of a tile depend on twice as many times `apart` around it.
     """
     window = [2 * each + 1 for each in apart]
-    left, kept = ratio.copy(), np.zeros(ratio.shape, bool)
+    left, kept = quality.copy(), np.zeros(quality.shape, bool)
     for _ in range(rounds):
         highest = np.isfinite(left) & (left == ndimage.maximum_filter(left, window, mode="nearest"))
         kept |= highest

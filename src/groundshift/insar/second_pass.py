@@ -12,6 +12,7 @@ from pyproj import Transformer
 from groundshift.engine import TileStore
 from groundshift.grid.tiles import Tile
 from groundshift.insar.motion.clusters import Frame, framed_series
+from groundshift.insar.motion.series import DisplacementSeries
 from groundshift.insar.network.arcs import Network, SearchConfig
 from groundshift.insar.network.attach import attach_points
 from groundshift.insar.network.unwrap import Unwrapped
@@ -20,6 +21,8 @@ from groundshift.insar.stack.geometry import StackGeometry
 from groundshift.insar.stack.places import layers_at, range_sine
 from groundshift.model.radar_stack import LAYERS
 
+_MIXED = 0.6  # of the change of height to the pixels beside: the standard deviation of a height by other scatterers
+_DOUBTFUL = 2.0  # mm of noise, from which on cycles of single dates of distributed scatterers may be wrong
 _MARGIN = 3  # times the reach: of the network around a tile that its points are held against
 
 
@@ -90,8 +93,12 @@ class PointTile:
         layers = {name: values[kept] for name, values in layers.items()}
         series = framed_series(
             places[kept], layers["height"], phase[:, kept], cluster[kept], self.geometry, self.frames,
-            wander=pixels.wander[kept] / self.geometry.phase_per_mm**2,
+            wander=pixels.wander[kept] / self.geometry.phase_per_mm**2, mixture=_MIXED * pixels.mixture[kept],
         )  # fmt: skip
+        sure = (pixels.neighbours[kept] == 0) | (series.noise < _DOUBTFUL)
+        kept = kept[sure]
+        layers = {name: values[sure] for name, values in layers.items()}
+        series = DisplacementSeries(*(each[..., sure] for each in series))
         ratio = range_sine(self.stack, pixels.columns[kept], layers["incidence"]) / self.geometry.range_sine
         series = series._replace(height=series.height * ratio, height_sigma=series.height_sigma * ratio)
         return {

@@ -12,8 +12,9 @@ from scipy.optimize import nnls
 from groundshift.errors import InputError
 from groundshift.insar.motion.heights import HeightAir, atmosphere_in_heights, drift_columns
 from groundshift.insar.motion.kriging import Interpolation, Variogram, estimate_variogram
-from groundshift.insar.motion.series import motion_projection
+from groundshift.insar.motion.series import motion_design, motion_projection
 from groundshift.insar.stack.geometry import StackGeometry
+from groundshift.kernels.robust import robust_fit
 
 _ROUNDS = 2
 _CALMEST = 0.5  # variance that is added to each date's, of the median, so that no date rules
@@ -37,6 +38,9 @@ class AtmosphereConfig(BaseModel):
         description="tell atmosphere from height errors by how both vary in space; if not, all stays in the heights",
     )
     stratified: bool = Field(True, description="a part of each date is linear in height")
+    stratified_season: bool = Field(
+        True, description="so is a yearly season of it; if not, a season that goes with height is motion"
+    )
     cell: float = Field(200.0, gt=0, description="side of the cells whose points are averaged first, m")
     method: Literal["kriging", "inverse-distance"] = Field("kriging", description="interpolation in space")
     neighbours: int = Field(24, ge=1, le=200, description="nearest cells that are interpolated from")
@@ -62,6 +66,8 @@ class Atmosphere:
         Of `values` divided by `scale`.
     scale
         Standard deviation of each date, mm; float64 (time,).
+    weights
+        Of the dates in height errors, by how calm their air was; float64 (time,).
     left
         Covariance between dates of the atmosphere that the filter takes for motion and leaves, mm²;
         float64 (time, time).
@@ -76,6 +82,7 @@ class Atmosphere:
     height: float
     variogram: Variogram
     scale: np.ndarray
+    weights: np.ndarray
     left: np.ndarray
     config: AtmosphereConfig
 
@@ -143,16 +150,17 @@ def estimate_atmosphere(
     heights = np.asarray(heights, float)
     displacement = displacement - np.median(displacement, axis=1, keepdims=True)
     per_metre, unit = geometry.height_to_mm, np.eye(len(displacement))
-    motion, _ = motion_projection(geometry, np.ones(len(unit)), degree=config.degree, seasonal=config.seasonal)
-    rough = motion - _time_mean(geometry.days, config.window) @ motion
-    noise = np.maximum((rough @ displacement).std(axis=0), 1e-6)
+    weights = np.ones(len(unit))
+    motion, _ = motion_projection(geometry, weights, degree=config.degree, seasonal=config.seasonal)
+    sudden = motion - _time_mean(geometry.days, config.window) @ motion
+    noise = np.maximum((sudden @ displacement).std(axis=0), 1e-6)
     cells, counts, means = _cell_means(positions, np.vstack([displacement, heights]), noise**-2, config.cell)
     if len(cells) < 4:
         raise InputError(f"points fill {len(cells)} cells of {config.cell} m; give four or more, or smaller cells")
     values, above = means[:-1], means[-1] - means[-1].mean()
-    weights = np.ones(len(unit))
     for _ in range(_ROUNDS):
-        _, height = motion_projection(geometry, weights, degree=config.degree, seasonal=config.seasonal)
+        used, (_, height) = weights, motion_projection(geometry, weights)  # as series have it
+        rough = sudden - np.outer(per_metre, height @ sudden)
         seen = rough + np.outer(per_metre, height) if config.split_heights else rough
         # the variances that the filter would turn into those that it shows
         variance = nnls(seen**2, (seen @ values).var(axis=1))[0]
@@ -168,14 +176,27 @@ def estimate_atmosphere(
     if config.stratified and above.std() > _LEVEL_GROUND:
         slope = taken @ above / (above @ above)
         taken -= np.outer(slope, above)
+        if config.seasonal and config.stratified_season:
+            slope += _seasonal_slope(geometry, cells, values, above)
     scale = np.maximum(taken.std(axis=1), 1e-9)
     variogram = estimate_variogram(cells, counts, taken / scale[:, None])
     kept = unit - seen
     share = variogram.sill / (variogram.sill + variogram.nugget * np.mean(1 / counts))  # that is not noise of cells
     left = kept * (share * variance) @ kept.T + doubt * np.outer(per_metre, per_metre)
     return Atmosphere(
-        cells, counts, taken, slope, float(means[-1].mean()), variogram, scale, left, config
+        cells, counts, taken, slope, float(means[-1].mean()), variogram, scale, used, left, config
     )  # fmt: skip
+
+
+def _seasonal_slope(geometry: StackGeometry, cells: np.ndarray, values: np.ndarray, above: np.ndarray) -> np.ndarray:
+    """Season of displacements (time, k) of cells that goes with height, mm per m, float64 (time,).
+
+    A robust fit beside a plane, for ground that moves with the seasons does so here and there.
+    """
+    model = motion_design(geometry, degree=1)
+    design = np.column_stack([above, np.ones(len(above)), cells - cells.mean(axis=0)])
+    slopes = [robust_fit(design, each).coefficients[0] for each in np.linalg.pinv(model)[-2:] @ values]
+    return model[:, -2:] @ slopes
 
 
 def _air_in_heights(

@@ -71,10 +71,11 @@ def framed_series(
     frames: list[Frame | None],
     *,
     wander: np.ndarray,
+    mixture: np.ndarray,
 ) -> DisplacementSeries:
     """Displacement series of any points of the clusters; parameters as of :func:`cluster_frames`, gaps are allowed.
 
-    `wander` is that of :func:`~groundshift.insar.motion.series.displacement_series`.
+    `wander` and `mixture` are those of :func:`~groundshift.insar.motion.series.displacement_series`.
     """
     dates, size = phase.shape
     fields = [np.full((dates, size), np.nan, np.float32) for _ in range(2)] + [np.full(size, np.nan) for _ in range(5)]
@@ -87,7 +88,9 @@ def framed_series(
             phase[:, inside], geometry,
             atmosphere=None if air is None else air.at(positions[inside], heights[inside]),
             left=None if air is None else air.left,
+            weights=None if air is None else air.weights,
             wander=wander[inside],
+            mixture=mixture[inside],
             reference=frame.datum,
         )  # fmt: skip
         for field, values in zip(fields, made, strict=True):

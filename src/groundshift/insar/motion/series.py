@@ -54,9 +54,13 @@ def motion_projection(
     float64 (time, time) and (time,).
     """
     design = motion_design(geometry, degree=degree, seasonal=seasonal)
-    root = np.sqrt(weights)
-    inverse = np.linalg.pinv(design * root[:, None]) * root
+    inverse = _weighted_inverse(design, weights)
     return np.eye(len(design)) - design @ inverse, inverse[0]
+
+
+def _weighted_inverse(design: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    root = np.sqrt(weights)
+    return np.linalg.pinv(design * root[:, None]) * root
 
 
 def virtual_reference(displacement: np.ndarray, method: Literal["mean", "mode"] = "mean") -> np.ndarray:
@@ -96,7 +100,9 @@ def displacement_series(
     *,
     atmosphere: np.ndarray | None = None,
     left: np.ndarray | None = None,
+    weights: np.ndarray | None = None,
     wander: np.ndarray | None = None,
+    mixture: np.ndarray | None = None,
     cluster: np.ndarray | None = None,
     reference: Literal["mean", "mode"] | np.ndarray = "mean",
 ) -> DisplacementSeries:
@@ -118,8 +124,12 @@ def displacement_series(
         What the atmosphere adds to displacement, mm; float (time, n).
     left
         Covariance between dates of the atmosphere that is left, mm²; float (time, time).
+    weights
+        Of the dates in the height error, float (time,); all one if not given.
     wander
         Rate at which each point's phase errors drift apart with time, as a random walk, mm² a day; float (n,).
+    mixture
+        Standard deviation of each point's height error by other scatterers in its pixel, m; float (n,).
     cluster
         Cluster of each point, int (n,); all one if not given. Points of cluster -1 are left out.
     reference
@@ -146,11 +156,13 @@ def displacement_series(
             if np.isfinite(values[:, inside]).any():
                 values[:, inside] -= virtual_reference(values[:, inside], reference)[:, None]
     wander = np.zeros(values.shape[1]) if wander is None else np.asarray(wander, np.float64)
+    mixture = np.zeros(values.shape[1]) if mixture is None else np.asarray(mixture, np.float64)
+    weights = np.ones(len(values)) if weights is None else weights
     walk = -0.5 * np.abs(geometry.days[:, None] - geometry.days)  # covariance of a random walk, but for a constant
     out, sigma = np.full((2, *values.shape), np.nan, np.float32)
     velocity, velocity_sigma, height, height_sigma, noise = np.full((5, values.shape[1]), np.nan)
     for dates, points in _by_gaps(values):
-        made = _operators(geometry, dates)
+        made = _operators(geometry, dates, weights)
         if made is None:
             continue
         part = values[np.ix_(dates, points)]
@@ -165,6 +177,7 @@ def displacement_series(
         every = np.vstack([made.series, made.velocity, made.height])
         variance = np.outer((every**2).sum(axis=1), noise[points] ** 2) + _quadratic(every, common)[:, None]
         variance += np.outer(_quadratic(every, own_walk), own_wander)
+        variance[-1] += mixture[points] ** 2
         spread = np.sqrt(np.maximum(variance, 0))
         sigma[np.ix_(dates, points)] = spread[:-2]
         velocity_sigma[points], height_sigma[points] = spread[-2:]
@@ -186,14 +199,14 @@ class _Operators(NamedTuple):
     free: int
 
 
-def _operators(geometry: StackGeometry, dates: np.ndarray) -> _Operators | None:
+def _operators(geometry: StackGeometry, dates: np.ndarray, weights: np.ndarray) -> _Operators | None:
     design = motion_design(geometry)[dates]
     free = len(design) - np.linalg.matrix_rank(design)
     if free < 1:
         return None
-    inverse = np.linalg.pinv(design)
+    height = _weighted_inverse(design, weights[dates])[0]
     unit = np.eye(len(design))
-    without_height = unit - np.outer(design[:, 0], inverse[0])
+    without_height = unit - np.outer(design[:, 0], height)
     years = (geometry.days - geometry.days[0]) / YEAR
     fields = seasonal_design(years)
     model_at_first = fields[0] @ np.linalg.pinv(fields[dates]) @ without_height
@@ -201,8 +214,8 @@ def _operators(geometry: StackGeometry, dates: np.ndarray) -> _Operators | None:
     return _Operators(
         without_height - model_at_first,
         np.linalg.pinv(linear)[1] @ without_height,
-        inverse[0],
-        unit - design @ inverse,
+        height,
+        unit - design @ np.linalg.pinv(design),
         free,
     )
 

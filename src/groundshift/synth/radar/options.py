@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, field_validator, model_validator
 
 from groundshift.synth.earthquakes import Weight
 
@@ -125,9 +125,21 @@ class AtmosphereOptions(_Options):
 
     turbulence: float = Field(3.0, ge=0, description="variance of the difference of two points, mm²")
     distance: float = Field(1000.0, gt=0, description="distance of these points, m")
+    scales: tuple[PositiveFloat, PositiveFloat, PositiveFloat] | None = Field(
+        (250.0, 1500.0, 50_000.0),
+        description="wavelengths at which the slope of the power spectrum along a line goes from -2/3 to -8/3, to -5/3 "
+        "and to 0, m; null is -8/3 at all",
+    )
     stratified: float = Field(0.03, ge=0, description="standard deviation of the delay that goes with height, mm/m")
     stratified_seasonal: float = Field(0.03, ge=0, description="amplitude of the part of it that is seasonal, mm/m")
     ramp: float = Field(3.0, ge=0, description="standard deviation of the orbital ramp across the image, mm")
+
+    @field_validator("scales")
+    @classmethod
+    def _ascending(cls, value: tuple[float, float, float] | None) -> tuple[float, float, float] | None:
+        if value is not None and sorted(value) != list(value):
+            raise ValueError(f"scales {value} should ascend, m: 250, 1500, 50000, for example")
+        return value
 
 
 class StackOptions(_Options):
