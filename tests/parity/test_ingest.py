@@ -57,7 +57,7 @@ def test_a_cluster_makes_the_same_store(folder, expected, tmp_path):
     from distributed import Client, LocalCluster
 
     with (
-        LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster,
+        LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0") as cluster,
         Client(cluster) as client,
     ):
         ingest([folder], tmp_path / "store", executor=client)

@@ -21,6 +21,7 @@ from pyproj import CRS
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
+from scipy.stats import norm
 
 from groundshift.errors import InputError
 from groundshift.figures.areas import areas_figure
@@ -28,6 +29,7 @@ from groundshift.figures.style import save_figure
 from groundshift.io.features import Features, write_features
 from groundshift.io.files import write_json
 from groundshift.io.point_batches import point_batches, point_parts
+from groundshift.kernels.empirical_null import empirical_null
 from groundshift.kernels.point_noise import PointNoise, estimate_noise, noise_field
 from groundshift.model.points import header
 
@@ -36,6 +38,7 @@ log = logging.getLogger(__name__)
 AREAS_NAME, REPORT_NAME, PICTURE_NAME = "active_areas.geojson", "active_areas.json", "active_areas.png"
 _COLUMNS = ("easting", "northing", "mean_velocity", "mean_velocity_std")
 _LEAST_POINTS = 50
+_BESIDE = 8
 
 
 class AreaConfig(BaseModel):
@@ -71,7 +74,8 @@ def find_active_areas(
     ones in the `radius` are cores; cores within the radius of each other, and active points within that of a core, are
     a cluster. Its weight is the number of its points plus the sum, in sigmas, of what their velocities have beyond the
     limit. An area is a cluster heavier than that which noise makes `false_areas` times: the mean over simulations where
-    it can be seen, continued with the exponential fall of their weights where not.
+    it can be seen, continued with the exponential fall of their weights where not. Simulated noise has the tails that
+    velocities have against those beside them, in its independent part and in the correlated part that pairs show.
 
     Parameters
     ----------
@@ -92,16 +96,24 @@ def find_active_areas(
     place, speed, spread = positions[good], velocity[good].astype(float), sigma[good].astype(float)
     reference = float(np.median(speed)) if config.median_reference else 0.0
     noise = estimate_noise(place, speed, spread)
-    limit = np.maximum(config.least_velocity, config.sigmas * noise.sigma(spread))
+    alone = np.hypot(spread, noise.scatter)
+    null = empirical_null(_beside(place, speed) / alone)
+    whole = np.hypot(alone * max(null.width, 1.0), noise.sill)
+    limit = np.maximum(config.least_velocity, config.sigmas * whole)
     random = np.random.default_rng(0)
-    whole = noise.sigma(spread)
+    common = noise._replace(scatter=0.0)
 
     def weigh(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         label = _clusters(place, values, limit, config)
         rows = np.flatnonzero(label >= 0)
         return label, np.bincount(label[rows], 1 + (np.abs(values[rows]) - limit[rows]) / whole[rows])
 
-    weights = [weigh(noise_field(place, spread, noise, random))[1] for _ in range(config.simulations)]
+    def drawn() -> np.ndarray:
+        own = null.width * random.standard_t(null.freedom, len(place))
+        normal = noise_field(place, np.zeros(len(place)), common, random) / max(noise.sill, 1e-9)
+        return alone * own + noise.sill * np.sign(normal) * null.score(2 * norm.sf(np.abs(normal)))
+
+    weights = [weigh(drawn())[1] for _ in range(config.simulations)]
     least = least_weight(weights, config.false_areas, config.neighbours)
     label, weight = weigh(speed - reference)
     kept = np.flatnonzero(weight > least)
@@ -112,7 +124,8 @@ def find_active_areas(
     member = np.full(len(velocity), -1)
     member[good] = number[label]
     report = {
-        "points": len(good), "reference": reference, "noise": noise._asdict(), "least_weight": least,
+        "points": len(good), "reference": reference, "noise": noise._asdict(), "null": null._asdict(),
+        "least_weight": least,
         "false_areas_expected": config.false_areas, "areas": len(areas), "points_in_areas": int((member >= 0).sum()),
         "clusters_in_noise": float(np.mean([len(each) for each in weights])), "configuration": config.model_dump(),
     }  # fmt: skip
@@ -192,6 +205,12 @@ def least_weight(weights: Sequence[np.ndarray], rate: float, smallest: float) ->
 
 
 _EVERYWHERE = (-np.inf, -np.inf, np.inf, np.inf)
+
+
+def _beside(place: np.ndarray, speed: np.ndarray) -> np.ndarray:
+    """Velocities less the median of the eight points beside each, brought to the variance of the point alone."""
+    near = cKDTree(place).query(place, _BESIDE + 1)[1][:, 1:]
+    return (speed - np.median(speed[near], axis=1)) / np.sqrt(1 + np.pi / 2 / _BESIDE)
 
 
 def _clusters(place: np.ndarray, speed: np.ndarray, limit: np.ndarray, config: AreaConfig) -> np.ndarray:
