@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import threading
 import uuid
 from collections.abc import Callable, Collection, Iterator
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from groundshift.engine.task import Indexed, Task
 from groundshift.engine.worker import Shipment, Worker, WorkerDiedError
 from groundshift.errors import ConfigurationError, RunError
+from groundshift.kernels.threads import available_cores
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -47,11 +47,6 @@ def open_pool(executor: str | Client, task: Task, workers: int | None) -> contex
                 "scheduler, such as tcp://localhost:8786"
             )
     return _dask(task, executor, workers)
-
-
-def available_cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextlib.contextmanager

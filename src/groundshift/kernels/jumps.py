@@ -6,6 +6,7 @@ import numba
 import numpy as np
 
 from groundshift.kernels.spline import value_at
+from groundshift.kernels.threads import over_bands
 
 _BLOCK = 48  # pixels: what is worked on at once
 
@@ -51,8 +52,17 @@ def _middle(values):
     return values[middle]
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
-def change_sides(first, second, u, v, near, offsets, taps, take_over, ceiling):
+def change_sides(
+    first: np.ndarray,
+    second: np.ndarray,
+    u: np.ndarray,
+    v: np.ndarray,
+    near: np.ndarray,
+    offsets: np.ndarray,
+    taps: np.ndarray,
+    take_over: float,
+    ceiling: float,
+) -> tuple[np.ndarray, np.ndarray]:
     """Let pixels take over the displacement of a place around them, where the images agree better under it.
 
     The displacement of the place is extended to the pixel with its smooth gradient. How well images agree is their
@@ -79,15 +89,23 @@ def change_sides(first, second, u, v, near, offsets, taps, take_over, ceiling):
     -------
     Displacement and gradient, float32.
     """
+    out_u, out_v = u.copy(), v.copy()
+    given = first, second, u, v, near, offsets, taps, np.float32(take_over), np.float32(ceiling)
+    over_bands(lambda top, bottom: _change(*given, top, bottom, out_u, out_v), len(first), multiple=_BLOCK, each=4)
+    return out_u, out_v
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def _change(first, second, u, v, near, offsets, taps, take_over, ceiling, start, stop, out_u, out_v):
+    """:func:`change_sides` in rows `start` to `stop`, blocks of them."""
     height, width = first.shape
     radius = len(taps) // 2
     side = _BLOCK + 2 * radius
-    out_u, out_v = u.copy(), v.copy()
     squared, along = np.empty((side, side), np.float32), np.empty((side, _BLOCK), np.float32)
     compared, summed = np.empty((side, side), np.bool_), np.empty((side, _BLOCK), np.bool_)
     least = np.empty((_BLOCK, _BLOCK), np.float32)
     wx, wy = np.empty(6, np.float32), np.empty(6, np.float32)
-    for top in range(0, height, _BLOCK):
+    for top in range(start, stop, _BLOCK):
         for left in range(0, width, _BLOCK):
             bottom, right = min(top + _BLOCK, height), min(left + _BLOCK, width)
             if not near[top:bottom, left:right].any():
@@ -128,7 +146,6 @@ def change_sides(first, second, u, v, near, offsets, taps, take_over, ceiling):
                             out_u[1, i, j] = u[1, y, x] - (v[2, y, x] * ox + v[3, y, x] * oy)
                             for c in range(4):
                                 out_v[c, i, j] = v[c, y, x]
-    return out_u, out_v
 
 
 @numba.njit(cache=True, nogil=True)

@@ -9,6 +9,8 @@ import numba
 import numpy as np
 from scipy import ndimage
 
+from groundshift.kernels.threads import over_bands
+
 REACH = 3
 """Pixels on either side of a sample that a quintic B-spline touches."""
 
@@ -152,8 +154,7 @@ def value_at(spline, y, x, wx, wy):
     return total
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
-def warp(spline, dx, dy):
+def warp(spline: np.ndarray, dx: np.ndarray, dy: np.ndarray) -> np.ndarray:
     """The image at (x + dx, y + dy) for every pixel (x, y).
 
     Parameters
@@ -167,10 +168,31 @@ def warp(spline, dx, dy):
     -------
     float32 (i, j).
     """
-    rows, cols = dx.shape
-    out = np.empty((rows, cols), np.float32)
+    out = np.empty(dx.shape, np.float32)
+    over_bands(lambda top, bottom: _warp(spline, dx, dy, top, bottom, out), len(out))
+    return out
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def _warp(spline, dx, dy, top, bottom, out):
     wx, wy = np.empty(6, np.float32), np.empty(6, np.float32)
-    for i in range(rows):
-        for j in range(cols):
+    for i in range(top, bottom):
+        for j in range(out.shape[1]):
             out[i, j] = value_at(spline, i + dy[i, j], j + dx[i, j], wx, wy)
+
+
+def nearest(image: np.ndarray, dx: np.ndarray, dy: np.ndarray) -> np.ndarray:
+    """The image at the pixel nearest to (x + dx, y + dy) for every pixel (x, y), 0 beyond it; (y, x) all."""
+    return np.concatenate(over_bands(lambda top, bottom: _nearest(image, dx, dy, top, bottom), len(dx)))
+
+
+@numba.njit(cache=True, nogil=True)
+def _nearest(image, dx, dy, top, bottom):
+    height, width = image.shape
+    out = np.zeros((bottom - top, dx.shape[1]), image.dtype)
+    for i in range(top, bottom):
+        for j in range(dx.shape[1]):
+            y, x = i + dy[i, j], j + dx[i, j]
+            if -0.5 <= y < height - 0.5 and -0.5 <= x < width - 0.5:
+                out[i - top, j] = image[int(np.floor(y + 0.5)), int(np.floor(x + 0.5))]
     return out

@@ -12,13 +12,18 @@ solved by the primal-dual method of Chambolle & Pock (2011), doi:10.1007/s10851-
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numba
 import numpy as np
 
+from groundshift.kernels.threads import side_by_side, thread_count
+
 _ABREAST = 5  # iterations that run abreast
+_APART = 10  # iterations after which bands of rows exchange their borders
 _LAG = 2  # rows between them: row i needs rows up to i + 1 of the iteration before it
 _STEP = 0.2887  # 1 / sqrt(12): the norm of the operator (u, v) -> (∇u − v, ∇v) is at most sqrt(12)
 
@@ -30,27 +35,95 @@ class Field(NamedTuple):
     v: np.ndarray  # float32 (4, y, x): ∂x dx, ∂y dx, ∂x dy, ∂y dy
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
-def _iterate(information, target, edge, curvature, iterations, balance, u, v):
-    """Primal-dual iterations in place; `target` is A h, and `balance` the ratio of dual to primal steps.
+class _Band(NamedTuple):
+    """Rows of a grid, and the state of the iteration there.
 
     Differences of u look right and down, those of v left and up, and are zero across the border: p has a row above
-    and a column to the left of zeros, q a row below and a column to the right. Every inner loop runs over one row
-    of a few arrays, which compiles to vector instructions. Some iterations run abreast, each a few rows behind the
-    one before it, so that rows are used again while they are still in the cache.
+    and a column to the left of zeros, q a row below and a column to the right.
+    """
+
+    information: np.ndarray
+    target: np.ndarray
+    edge: np.ndarray
+    u: np.ndarray
+    v: np.ndarray
+    p: np.ndarray
+    q: np.ndarray
+    u_bar: np.ndarray
+    v_bar: np.ndarray
+
+
+_BEFORE = {"u": 0, "v": 0, "p": 1, "q": 0, "u_bar": 0, "v_bar": 1}
+"""Rows that what changes in a band has before the first of the band."""
+
+
+def _band(information: np.ndarray, target: np.ndarray, edge: np.ndarray, start: Field, rows: slice) -> _Band:
+    """Rows of a grid, before the first iteration."""
+    u, v = start.u[:, rows].copy(), start.v[:, rows].copy()
+    shape = (u.shape[1] + 1, u.shape[2] + 1)
+    return _Band(
+        np.ascontiguousarray(information[:, rows]),
+        np.ascontiguousarray(target[:, rows]),
+        np.ascontiguousarray(edge[rows]),
+        u,
+        v,
+        np.zeros((4, *shape), np.float32),
+        np.zeros((8, *shape), np.float32),
+        np.pad(u, ((0, 0), (0, 1), (0, 1)), mode="edge"),
+        np.pad(v, ((0, 0), (1, 0), (1, 0)), mode="edge"),
+    )
+
+
+def _iterated(
+    information: np.ndarray, target: np.ndarray, edge: np.ndarray, start: Field, *, curvature: float, iterations: int,
+    balance: float,
+) -> Field:  # fmt: skip
+    """The field after some iterations, the same for any number of threads.
+
+    Each thread has a band of rows and some of the next ones on either side. At the border of these a band goes wrong
+    by one row an iteration, so that after as many iterations it takes them over from its neighbours.
+    """
+    height = len(edge)
+    count = max(1, min(thread_count(), height // (4 * _APART)))
+    edges = [height * band // count for band in range(count + 1)]
+    spans = [(max(top - _APART, 0), min(bottom + _APART, height)) for top, bottom in itertools.pairwise(edges)]
+    bands = [_band(information, target, edge, start, slice(*span)) for span in spans]
+    for done in range(0, iterations, _APART):
+        together = min(_APART, iterations - done)
+        side_by_side(partial(_advance, *band, np.float32(curvature), together, balance) for band in bands)
+        for middle, above, below in zip(edges[1:-1], range(count), range(1, count), strict=False):
+            _taken_over(bands, spans, below, above, spans[below][0], middle)
+            _taken_over(bands, spans, above, below, middle, spans[above][1])
+    inner = [
+        slice(top - span[0], bottom - span[0])
+        for (top, bottom), span in zip(itertools.pairwise(edges), spans, strict=True)
+    ]
+    return Field(
+        *(
+            np.concatenate([getattr(band, name)[:, rows] for band, rows in zip(bands, inner, strict=True)], axis=1)
+            for name in Field._fields
+        )
+    )
+
+
+def _taken_over(bands: list[_Band], spans: list[tuple[int, int]], to: int, source: int, top: int, bottom: int) -> None:
+    """Copy the state in rows `top` to `bottom` of the grid from one band to another."""
+    for name, before in _BEFORE.items():
+        there, here = (
+            getattr(bands[k], name)[:, top - spans[k][0] + before : bottom - spans[k][0] + before] for k in (to, source)
+        )
+        there[:] = here
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def _advance(information, target, edge, u, v, p, q, u_bar, v_bar, curvature, iterations, balance):
+    """Primal-dual iterations in place; `target` is A h, and `balance` the ratio of dual to primal steps.
+
+    Every inner loop runs over one row of a few arrays, which compiles to vector instructions. Some iterations run
+    abreast, each a few rows behind the one before it, so that rows are used again while they are still in the cache.
     """
     height, width = edge.shape
     tau, sigma = np.float32(_STEP / balance), np.float32(_STEP * balance)
-    p = np.zeros((4, height + 1, width + 1), np.float32)
-    q = np.zeros((8, height + 1, width + 1), np.float32)
-    u_bar = np.zeros((2, height + 1, width + 1), np.float32)
-    v_bar = np.zeros((4, height + 1, width + 1), np.float32)
-    u_bar[:, :-1, :-1] = u
-    u_bar[:, -1, :-1] = u[:, -1]
-    u_bar[:, :-1, -1] = u[:, :, -1]
-    v_bar[:, 1:, 1:] = v
-    v_bar[:, 0, 1:] = v[:, 0]
-    v_bar[:, 1:, 0] = v[:, :, 0]
     first, second = np.empty(width, np.float32), np.empty(width, np.float32)
     for done in range(0, iterations, _ABREAST):
         abreast = min(_ABREAST, iterations - done)
@@ -201,12 +274,11 @@ def piecewise_smooth(
             4 * _halved(information), 4 * _halved(target), 2 * _halved(edge),
             curvature=curvature, start=coarse_start, iterations=iterations[1:], balance=balance,
         )  # fmt: skip
-        u = start.u + _doubled(coarse.u - coarse_start.u, edge.shape)
-        v = start.v + _doubled(coarse.v - coarse_start.v, edge.shape) / 2
-    else:
-        u, v = start.u.copy(), start.v.copy()
-    _iterate(information, target, edge, np.float32(curvature), iterations[0], balance, u, v)
-    return Field(u, v)
+        start = Field(
+            start.u + _doubled(coarse.u - coarse_start.u, edge.shape),
+            start.v + _doubled(coarse.v - coarse_start.v, edge.shape) / 2,
+        )
+    return _iterated(information, target, edge, start, curvature=curvature, iterations=iterations[0], balance=balance)
 
 
 def _halved(values: np.ndarray) -> np.ndarray:

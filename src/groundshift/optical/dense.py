@@ -17,7 +17,7 @@ from groundshift.kernels.spline import scaled
 from groundshift.kernels.total_variation import Field
 from groundshift.model.reason import Reason
 from groundshift.optical.methods import Method, Nodes, PixelFlow, flow_where_valid
-from groundshift.optical.piecewise import Images, Measurement, improved, ready, seen, variance_of
+from groundshift.optical.piecewise import Images, Measurement, improved, ready, usable, variance_of
 
 if TYPE_CHECKING:
     from groundshift.optical.config import PairConfig
@@ -137,7 +137,7 @@ def _measure(pre: np.ndarray, post: np.ndarray, nodes: Nodes, config: PairConfig
     reason = np.zeros(dx.shape, np.uint8)
     reason[np.hypot(dx, dy) > config.max_displacement] = Reason.OUT_OF_RANGE
     reason[np.maximum(sigma_x, sigma_y) > _LARGEST_SIGMA] = Reason.NO_MATCH
-    reason[seen(images, field.u)[at] == 0] = Reason.NO_DATA
+    reason[usable(images.pre_weight, images.post_weight, field.u)[at] == 0] = Reason.NO_DATA
     layers = (dx, dy, sigma_x, sigma_y, measured.correlation[at])
     return flow_where_valid(layers, reason)
 

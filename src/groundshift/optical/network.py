@@ -19,15 +19,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from groundshift.engine.pools import available_cores
 from groundshift.errors import InputError
 from groundshift.kernels.spline import coefficients
+from groundshift.kernels.threads import available_cores
 from groundshift.kernels.total_variation import Field
 from groundshift.model.reason import Reason
 from groundshift.optical.frequency import FREQUENCY
 from groundshift.optical.methods import Method, Nodes, PixelFlow, flow_where_valid
-from groundshift.optical.piecewise import Images, Known, Pair, improved, variance_of
-from groundshift.optical.refinement import PreparedPair, Refine, prepared, refined, usable, variance
+from groundshift.optical.piecewise import Images, Known, Pair, improved, usable, variance_of
+from groundshift.optical.refinement import PreparedPair, Refine, prepared, refined, variance
 
 if TYPE_CHECKING:
     from groundshift.optical.config import PairConfig
@@ -123,7 +123,7 @@ def measured(
     pair = prepared(pre, post, max_displacement=max_displacement)
     answer = refined(pair, network.refine, iterations=network.iterations)
     flow, both = _sharp(pair, answer)
-    weight = usable(pair, flow)
+    weight = usable(pair.first_weight, pair.second_weight, flow)
     at = nodes.pixels()
     dx, dy = flow[0][at], flow[1][at]
     sigmas = [np.sqrt(network.variance_factor * each[at]) for each in both]

@@ -14,6 +14,7 @@ from around it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -21,9 +22,13 @@ from scipy import ndimage
 
 from groundshift.kernels.gaussian import locally_standardised, smoothed
 from groundshift.kernels.jumps import change_sides, median_where
-from groundshift.kernels.spline import coefficients, warp
+from groundshift.kernels.spline import coefficients, nearest, warp
+from groundshift.kernels.threads import side_by_side
 from groundshift.kernels.total_variation import Field, piecewise_smooth
 
+DERIVATIVE = (3 / 4, -3 / 20, 1 / 60)
+"""Of sixth order: times the differences of pixels 1, 2 and 3 to both sides."""
+_DERIVATIVE_TAPS = np.array([*(-each for each in reversed(DERIVATIVE)), 0, *DERIVATIVE])
 _LOCAL = 8.0  # Gaussian sigma over which brightness and contrast are made equal, pixels
 _EDGE, _CURVATURE = 2.0, 10.0
 _LEAST_EDGE = 0.05  # share of the penalty on jumps that always stays
@@ -89,55 +94,50 @@ class Measurement(NamedTuple):
     correlation: np.ndarray  # float32 (y, x): of the two images in the window, 0 to 1
 
 
-_DERIVATIVE = np.array([-1 / 60, 3 / 20, -3 / 4, 0, 3 / 4, -3 / 20, 1 / 60])  # sixth order
+def _derivative(image: np.ndarray, axis: int) -> np.ndarray:
+    return ndimage.correlate1d(image, _DERIVATIVE_TAPS, axis=axis, mode="mirror")
 
 
-def _gradient(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return tuple(ndimage.correlate1d(image, _DERIVATIVE, axis=axis, mode="mirror") for axis in (1, 0))
+def _smoothed(sigma: float, *images: np.ndarray) -> list[np.ndarray]:
+    return side_by_side(partial(smoothed, each, sigma) for each in images)
 
 
-def seen(images: Images, u: np.ndarray) -> np.ndarray:
-    """1 where a pixel can be used in both images, under the displacement u; else 0."""
-    rows, cols = np.indices(images.pre.shape, dtype=np.float32)
-    there = [rows + u[1], cols + u[0]]
-    return images.pre_weight * ndimage.map_coordinates(images.post_weight, there, order=0, mode="constant")
+def usable(first: np.ndarray, second: np.ndarray, u: np.ndarray) -> np.ndarray:
+    """1 where a pixel can be used in both images under the displacement u, else 0; from their weights (y, x)."""
+    return first * nearest(second, u[0], u[1])
 
 
 def _measured(pair: Pair, u: np.ndarray, window: float) -> Measurement:
-    weight = seen(pair.images, u)
+    weight = usable(pair.images.pre_weight, pair.images.post_weight, u)
     first, second = pair.first, locally_standardised(warp(pair.spline, u[0], u[1]), weight, _LOCAL)
-    gx, gy = ((a + b) / 2 for a, b in zip(_gradient(first), _gradient(second), strict=True))
+    gradients = side_by_side(partial(_derivative, image, axis) for image in (first, second) for axis in (1, 0))
+    gx, gy = (gradients[0] + gradients[2]) / 2, (gradients[1] + gradients[3]) / 2
     residual = first - second
 
-    scale = np.sqrt(smoothed(weight * residual**2, 2 * window) / np.maximum(smoothed(weight, 2 * window), 1e-3) + 1e-4)
+    spread, total = _smoothed(2 * window, weight * residual**2, weight)
+    scale = np.sqrt(spread / np.maximum(total, 1e-3) + 1e-4)
     weight = (weight / (1 + (residual / (_OUTLIER * scale)) ** 2) ** 2).astype(np.float32)
 
-    total = smoothed(weight, window) + 1e-6
-    mean_x, mean_y, mean_r = (smoothed(weight * each, window) / total for each in (gx, gy, residual))
-    energy = [
-        smoothed(weight * gx * gx, window) - total * mean_x * mean_x,
-        smoothed(weight * gx * gy, window) - total * mean_x * mean_y,
-        smoothed(weight * gy * gy, window) - total * mean_y * mean_y,
-    ]
-    pull = [
-        smoothed(weight * gx * residual, window) - total * mean_x * mean_r,
-        smoothed(weight * gy * residual, window) - total * mean_y * mean_r,
-    ]
+    wx, wy, wr = weight * gx, weight * gy, weight * residual
+    total, *sums = _smoothed(window, weight, wx, wy, wr, wx * gx, wx * gy, wy * gy, wx * residual, wy * residual)
+    total += 1e-6
+    mean_x, mean_y, mean_r = (each / total for each in sums[:3])
+    left = (mean_x, mean_x), (mean_x, mean_y), (mean_y, mean_y), (mean_x, mean_r), (mean_y, mean_r)
+    products = [each - total * one * other for each, (one, other) in zip(sums[3:], left, strict=True)]
 
-    wide = 2 * window
-    total = smoothed(weight, wide) + 1e-6
-    mean_1, mean_2 = (smoothed(weight * each, wide) for each in (first, second))
-    var_1, var_2 = (
-        smoothed(weight * each * each, wide) - mean * mean / total + 1e-4
-        for each, mean in ((first, mean_1), (second, mean_2))
+    w1, w2 = weight * first, weight * second
+    total, mean_1, mean_2, square_1, square_2, cross = _smoothed(
+        2 * window, weight, w1, w2, w1 * first, w2 * second, w1 * second
     )
-    covariance = smoothed(weight * first * second, wide) - mean_1 * mean_2 / total
+    total += 1e-6
+    var_1, var_2 = square_1 - mean_1 * mean_1 / total + 1e-4, square_2 - mean_2 * mean_2 / total + 1e-4
+    covariance = cross - mean_1 * mean_2 / total
     correlation = np.clip(covariance / np.sqrt(var_1 * var_2), 0, 0.9999)
     shared = np.maximum(correlation**2 - _CHANCE, 0) / (1 - _CHANCE)
     signal_to_noise = shared / (1 - shared) / (0.5 * (var_1 + var_2) / total)
     return Measurement(
-        np.stack([signal_to_noise * each for each in energy]).astype(np.float32),
-        np.stack([signal_to_noise * each for each in pull]).astype(np.float32),
+        np.stack([signal_to_noise * each for each in products[:3]]).astype(np.float32),
+        np.stack([signal_to_noise * each for each in products[3:]]).astype(np.float32),
         correlation.astype(np.float32),
     )
 
@@ -174,14 +174,10 @@ def _sharpened(first: np.ndarray, second: np.ndarray, field: Field) -> Field:
     first, second
         Both images with local mean 0 and variance 1, the second as spline coefficients.
     """
-    unclear = ndimage.binary_dilation(_jumps(field) > _SEEN_JUMP, np.ones((_SPECKLE, _SPECKLE)))
-    u = np.stack([median_where(c, unclear, _SPECKLE // 2) for c in field.u])
+    unclear = ndimage.maximum_filter(_jumps(field), _SPECKLE) > _SEEN_JUMP
+    u = np.stack(side_by_side(partial(median_where, c, unclear, _SPECKLE // 2) for c in field.u))
     near = ndimage.binary_dilation(_jumps(field._replace(u=u)) > _SEEN_JUMP, iterations=max(_REACHES))
-    return Field(
-        *change_sides(
-            first, second, u, field.v, near, _OFFSETS, _FIT_TAPS, np.float32(_TAKE_OVER), np.float32(_CEILING)
-        )
-    )
+    return Field(*change_sides(first, second, u, field.v, near, _OFFSETS, _FIT_TAPS, _TAKE_OVER, _CEILING))
 
 
 class Known(NamedTuple):
@@ -241,13 +237,15 @@ def variance_of(field: Field, measured: Measurement) -> np.ndarray:
     The bound of the information pooled around a pixel, plus what a misplaced jump does: a share of the squared
     spread of the field near by, and from further away the less the images agree.
     """
-    xx, xy, yy = (smoothed(each, _POOL) * (4 * np.pi * _POOL**2) for each in measured.information)
+    xx, xy, yy = (each * (4 * np.pi * _POOL**2) for each in _smoothed(_POOL, *measured.information))
     variance = np.stack([yy, xx]) / np.maximum(xx * yy - xy * xy, 1e-12)
+    sizes = [size for size, _ in (*_JUMP_FACTORS, *_UNSURE_JUMP_FACTORS)]
+    spreads = iter(side_by_side(partial(_squared_spread, field.u, size) for size in sizes))
     unshared = 1 - measured.correlation**2
-    for size, factor in _JUMP_FACTORS:
-        variance = variance + factor * _squared_spread(field.u, size)
-    for size, factor in _UNSURE_JUMP_FACTORS:
-        variance = variance + factor * unshared * _squared_spread(field.u, size)
+    for _, factor in _JUMP_FACTORS:
+        variance = variance + factor * next(spreads)
+    for _, factor in _UNSURE_JUMP_FACTORS:
+        variance = variance + factor * unshared * next(spreads)
     return variance
 
 

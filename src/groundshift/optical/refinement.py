@@ -7,6 +7,7 @@ with its uncertainty. What it is given and how its answers are read is here, the
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -15,14 +16,19 @@ from scipy import ndimage
 from groundshift.kernels.gaussian import locally_standardised
 from groundshift.kernels.median import normalised_residual
 from groundshift.kernels.spline import coefficients, scaled, warp
+from groundshift.kernels.threads import side_by_side
 from groundshift.model.reason import Reason
 from groundshift.optical.config import PairConfig
 from groundshift.optical.frequency import FREQUENCY
 from groundshift.optical.methods import Nodes
+from groundshift.optical.piecewise import usable
 
 _LOCAL = 8.0  # Gaussian sigma over which brightness and contrast are made equal, pixels
 _LIMIT = 6.0  # local standard deviations at which an image is cut off
 START_STEP, START_WINDOW = 16, 32  # pixels
+_MOST, _SETTLED = 0.9, 0.07
+"""A field is settled if a step moved this share of its pixels by less than so much, pixels. On 47 validation samples a
+third step gained nothing then, on half of them."""
 _SPACING, _LARGEST_RESIDUAL, _NOISE = 2, 4.0, 0.05  # of the test for outliers: nodes, deviations, pixels
 
 CHANNELS = 7
@@ -49,10 +55,16 @@ Refine = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 def prepared(pre: np.ndarray, post: np.ndarray, *, max_displacement: float) -> PreparedPair:
     """Images float32 (y, x), NaN without data, as the network is given them."""
-    images = (first_scaled, first_weight), (second_scaled, second_weight) = scaled(pre), scaled(post)
-    first, second = (np.clip(locally_standardised(*each, _LOCAL), -_LIMIT, _LIMIT) for each in images)
     start = first_field(pre, post, max_displacement=max_displacement)
+    (first, *first_given), (second, *second_given) = side_by_side(partial(_standardised, each) for each in (pre, post))
+    (first_scaled, first_weight), (second_scaled, second_weight) = first_given, second_given
     return PreparedPair(first, coefficients(second), first_weight, second_weight, start, first_scaled, second_scaled)
+
+
+def _standardised(image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """An image with local mean 0 and variance 1, the same scaled as a whole, and 1 where it has data."""
+    whole, weight = scaled(image)
+    return np.clip(locally_standardised(whole, weight, _LOCAL), -_LIMIT, _LIMIT), whole, weight
 
 
 def first_field(pre: np.ndarray, post: np.ndarray, *, max_displacement: float) -> np.ndarray:
@@ -66,7 +78,7 @@ def first_field(pre: np.ndarray, post: np.ndarray, *, max_displacement: float) -
     good &= ~(odd > _LARGEST_RESIDUAL)
     at = [(np.arange(side) - axis[0]) / START_STEP for side, axis in zip(pre.shape, lattice, strict=True)]
     weight = np.where(good, 1 / (flow.dx_sigma**2 + flow.dy_sigma**2 + _NOISE**2), 0)
-    return np.stack([_interpolated(each, good, weight, at) for each in (flow.dx, flow.dy)])
+    return np.stack(side_by_side(partial(_interpolated, each, good, weight, at) for each in (flow.dx, flow.dy)))
 
 
 def _interpolated(values: np.ndarray, good: np.ndarray, weight: np.ndarray, at: list[np.ndarray]) -> np.ndarray:
@@ -82,24 +94,22 @@ def _interpolated(values: np.ndarray, good: np.ndarray, weight: np.ndarray, at: 
 
 
 def refined(pair: PreparedPair, refine: Refine, *, iterations: int) -> np.ndarray:
-    """The answer of the network after some steps, float32 (7, y, x)."""
+    """The answer of the network after some steps, float32 (7, y, x).
+
+    The last of several steps is left out where the one before it hardly moved the field.
+    """
     flow = pair.start
-    for _ in range(iterations):
+    for step in range(1, iterations + 1):
         answer = refine(pair.first, *warped(pair, flow), flow)
-        flow = answer[:2]
+        moved, flow = np.hypot(*(answer[:2] - flow)), answer[:2]
+        if 1 < step == iterations - 1 and np.quantile(moved, _MOST) < _SETTLED:
+            break
     return answer
 
 
 def warped(pair: PreparedPair, flow: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The second image and its weight brought onto the first by a flow; float32 (y, x) each."""
-    return warp(pair.second, flow[0], flow[1]), usable(pair, flow)
-
-
-def usable(pair: PreparedPair, flow: np.ndarray) -> np.ndarray:
-    """1 where both images have data at a pixel under a flow, else 0; float32 (y, x)."""
-    rows, cols = np.indices(pair.first.shape, dtype=np.float32)
-    there = ndimage.map_coordinates(pair.second_weight, [rows + flow[1], cols + flow[0]], order=0, mode="grid-constant")
-    return (pair.first_weight * there).astype(np.float32)
+    return warp(pair.second, flow[0], flow[1]), usable(pair.first_weight, pair.second_weight, flow)
 
 
 def variance(answer: np.ndarray) -> np.ndarray:

@@ -20,9 +20,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from groundshift.errors import ConfigurationError
+from groundshift.optical.piecewise import DERIVATIVE
 from groundshift.train.recipe import ModelOptions
 
-DERIVATIVE = (3 / 4, -3 / 20, 1 / 60)  # of sixth order: times the differences of pixels 1, 2 and 3 to both sides
 _RIDGE = 0.02  # of the least squares, in units of the squared gradient of an image of variance 1
 _STEP = 2.0  # pixels: about the largest correction a window may ask for
 _FIT = 2.0  # pixels: Gaussian sigma of the window in which displacements of places around are compared

@@ -1,0 +1,181 @@
+"""The correlation of two windows of images by phase: their cross spectrum, and the highest peak of its transform.
+
+Windows are tapered, pixels that cannot be used weigh nothing, and frequencies count by their amplitude. Source: Kuglin
+& Hines (1975), "The phase correlation image alignment method", Proc. IEEE Cybernetics and Society.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+from groundshift.kernels.fourier import transform_columns, transpose
+
+TAPER_POWER = 1.0
+"""Power of the sine half-wave along each side of a window; 2 is the Hann taper.
+
+The Hann taper leaves only 14 % of a window's energy; this one leaves 25 %, and on images of different dates
+lets fewer windows fail, at the price of more leakage between frequencies, which the weights absorb.
+"""
+FLAT = 1e-10  # variance over squared mean below which a window has no texture
+
+
+@numba.njit(cache=True, nogil=True)
+def tapers(size, dx, dy):
+    """Weights along y and x of the first window, then of the second, float32 (4, size), for windows (dx, dy) apart.
+
+    Each is displaced by half, without resampling its image, so that both windows weigh the same ground alike.
+    Tapers that stay in place draw the estimate to whole pixels, by up to 0.05 px on smooth ground.
+    """
+    sides = np.empty((4, size), np.float32)
+    for part in range(4):
+        ahead = 0.5 * (dy if part % 2 == 0 else dx) * (1 if part < 2 else -1)
+        for i in range(size):
+            sides[part, i] = max(0.0, np.sin(np.pi * (i + 0.5 + ahead) / size)) ** TAPER_POWER
+    return sides
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def gather(images, corner, shift, sides, re, im):
+    """Both tapered windows with mean 0 and norm 1 in re and im; the share of weight used, and whether textured."""
+    size = sides.shape[1]
+    top, left = corner
+    below, right = top + shift[0], left + shift[1]
+    weigh_a, weigh_b = sides[1], sides[3]
+    total_a = total_b = sum_a = sum_b = 0.0
+    for i in range(size):
+        a, b = images[0][top + i, left : left + size], images[1][below + i, right : right + size]
+        a_ok, b_ok = images[2][top + i, left : left + size], images[3][below + i, right : right + size]
+        for j in range(size):
+            ok = a_ok[j] * b_ok[j]
+            w_a, w_b = sides[0, i] * weigh_a[j] * ok, sides[2, i] * weigh_b[j] * ok
+            re[i * size + j], im[i * size + j] = w_a, w_b
+            total_a += w_a
+            total_b += w_b
+            sum_a += w_a * a[j]
+            sum_b += w_b * b[j]
+    used = total_a / (sides[0].sum() * weigh_a.sum())
+    if total_a <= 0 or total_b <= 0:
+        return 0.0, False
+    mean_a, mean_b = np.float32(sum_a / total_a), np.float32(sum_b / total_b)
+    square_a = square_b = 0.0
+    for i in range(size):
+        a, b = images[0][top + i, left : left + size], images[1][below + i, right : right + size]
+        for j in range(size):
+            x, y = re[i * size + j] * (a[j] - mean_a), im[i * size + j] * (b[j] - mean_b)
+            re[i * size + j], im[i * size + j] = x, y
+            square_a += x * x
+            square_b += y * y
+    if square_a <= FLAT * total_a * (1 + mean_a**2) or square_b <= FLAT * total_b * (1 + mean_b**2):
+        return used, False
+    scale_a, scale_b = np.float32(1 / np.sqrt(square_a)), np.float32(1 / np.sqrt(square_b))
+    for q in range(size * size):
+        re[q] *= scale_a
+        im[q] *= scale_b
+    return used, True
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def cross_spectrum(re, im, spare_re, spare_im, twiddle, phase_re, phase_im, amplitude):
+    """Unit phase and amplitude of the cross spectrum of the windows in re and im; returns the mean amplitude.
+
+    Half of the frequencies, (kx, ky ≥ 0) flat, the others being their conjugates; ky at Nyquist is left out, and the
+    amplitude of the mean and of kx at Nyquist is 0. Both real windows go through one complex transform.
+    """
+    size = twiddle.shape[1]
+    half = size // 2
+    transform_columns(re, im, spare_re, spare_im, twiddle, size)
+    transpose(re, spare_re, size, size)
+    transpose(im, spare_im, size, size)
+    transform_columns(spare_re, spare_im, re, im, twiddle, size)
+    for u in range(size):
+        opposite = ((size - u) % size) * size
+        for v in range(half):
+            k = opposite + (size - v) % size
+            a, b = spare_re[u * size + v], spare_im[u * size + v]
+            c, d = spare_re[k], spare_im[k]
+            x = (a + c) * (b + d) - (b - d) * (a - c)
+            y = (a + c) * (a - c) + (b - d) * (b + d)
+            length = np.sqrt(x * x + y * y) + np.float32(1e-20)
+            q = u * half + v
+            phase_re[q], phase_im[q], amplitude[q] = x / length, y / length, length
+    amplitude[0] = 0
+    amplitude[half * half : half * half + half] = 0
+    mean = np.float32(0)
+    for q in range(size * half):
+        mean += amplitude[q]
+    return mean / (size * half)
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def _correlate(phase_re, phase_im, amplitude, knee, re, im, spare_re, spare_im, twiddle):
+    """Phase correlation, flat (y, x): x < size / 2 in re and the rest in im; the value at (dy, dx) is in its place.
+
+    Returns the sum of the weights, by which half of the correlation would reach at most.
+    """
+    size = twiddle.shape[1]
+    half = size // 2
+    total = np.float32(0)
+    for q in range(size * half):
+        weight = amplitude[q] / (amplitude[q] + knee)
+        re[q], im[q] = phase_re[q] * weight, phase_im[q] * weight
+        total += weight
+    transform_columns(re, im, spare_re, spare_im, twiddle, half)
+    transpose(re, spare_re, size, half)
+    transpose(im, spare_im, size, half)
+    for v in range(half):
+        for x in range(half):
+            a, b = spare_re[v * size + x], spare_im[v * size + x]
+            c, d = spare_re[v * size + x + half], spare_im[v * size + x + half]
+            re[v * half + x], im[v * half + x] = a - d, b + c
+            if v > 0:
+                k = (size - v) * half + x
+                re[k], im[k] = a + d, c - b
+    re[half * half : half * half + half] = 0
+    im[half * half : half * half + half] = 0
+    transform_columns(re, im, spare_re, spare_im, twiddle, half)
+    return total
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def correlation_at(re, im, y, x, size):
+    """The correlation of a displacement, as `window_peak` leaves it in the first two of `room`."""
+    half = size // 2
+    y, x = y % size, x % size
+    return re[y * half + x] if x < half else im[y * half + x - half]
+
+
+@numba.njit(cache=True, nogil=True)
+def _peak(re, im, size, radius):
+    """Place (y, x) of the highest correlation within `radius` of no displacement, and its value."""
+    best, at_y, at_x = np.float32(-1e30), 0, 0
+    for y in range(-radius, radius + 1):
+        for x in range(-radius, radius + 1):
+            value = correlation_at(re, im, y, x, size)
+            if value > best:
+                best, at_y, at_x = value, y, x
+    return (at_y, at_x), best
+
+
+@numba.njit(cache=True, nogil=True)
+def vertex(before, middle, after):
+    """Place of the top of the parabola through three values at −1, 0 and 1, the middle one highest."""
+    bend = before + after - 2 * middle
+    return 0.5 * (before - after) / bend if bend < 0 else 0.0
+
+
+@numba.njit(cache=True, nogil=True)
+def window_peak(images, corner, shift, sides, twiddle, knee, least_used, radius, room):
+    """Read one pair of windows, `shift` (y, x) apart, and find the peak of their correlation.
+
+    Returns the share of weight used, whether there is texture, the peak's place beyond the shift, its height (1 where
+    all phases agree) and the window's mean amplitude. The phases, amplitudes and correlation stay in `room`.
+    """
+    size = sides.shape[1]
+    used, textured = gather(images, corner, shift, sides, room[0], room[1])
+    if used < least_used or not textured:
+        return used, textured, (0, 0), -1.0, 0.0
+    mean = cross_spectrum(room[0], room[1], room[2], room[3], twiddle, room[4], room[5], room[6])
+    total = _correlate(room[4], room[5], room[6], knee * mean, room[0], room[1], room[2], room[3], twiddle)
+    place, height = _peak(room[0], room[1], size, min(radius, size // 2 - 1))
+    return used, textured, place, height / (2 * total), mean

@@ -1,0 +1,56 @@
+"""Compiled kernels side by side: they let go of the interpreter while they run.
+
+There are as many threads as `NUMBA_NUM_THREADS` says: one for each core if it says nothing, and one in worker
+processes, which share the cores among themselves. Results never depend on their number.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def thread_count() -> int:
+    """Threads that kernels may use."""
+    return int(os.environ.get("NUMBA_NUM_THREADS") or available_cores())
+
+
+def available_cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def side_by_side(calls: Iterable[Callable[[], T]]) -> list[T]:
+    """Results of independent calls, in order."""
+    calls = list(calls)
+    threads = min(len(calls), thread_count())
+    if threads < 2:
+        return [call() for call in calls]
+    with ThreadPoolExecutor(threads - 1) as pool:
+        waiting = [pool.submit(call) for call in calls]
+        own = {
+            k: calls[k]() for k in reversed(range(len(calls))) if waiting[k].cancel()
+        }  # this thread begins at the end
+        return [own[k] if k in own else each.result() for k, each in enumerate(waiting)]
+
+
+def over_bands(work: Callable[[int, int], T], rows: int, *, multiple: int = 1, each: int = 1) -> list[T]:
+    """Results of `work(top, bottom)` for bands of rows that together cover all of them.
+
+    Parameters
+    ----------
+    multiple
+        Bands begin at multiples of this.
+    each
+        Bands a thread; more than one where some take longer than others.
+    """
+    units = -(-rows // multiple)
+    bands = max(1, min(units, each * thread_count()))
+    edges = [units * band // bands * multiple for band in range(bands)] + [rows]
+    return side_by_side(partial(work, top, bottom) for top, bottom in itertools.pairwise(edges))
