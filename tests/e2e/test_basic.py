@@ -91,7 +91,7 @@ def test_series_are_the_true_motion(found):
     i, j = rows[on], columns[on]
     good = table["temporal_coherence"].to_numpy()[on] > 0.7
     velocity = table["mean_velocity"].to_numpy()[on] - truth["velocity"].values[i, j]
-    assert np.std(velocity[good]) < 1.0  # the air of 30 dates drifts by that much
+    assert np.std(velocity[good]) < 1.0  # the true air of these 30 dates drifts by 0.8
     error = series(table)[on].T - truth["displacement"].values[:, i, j]
     error = error - np.median(error, axis=1, keepdims=True)
     error -= np.median(error, axis=0)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import shutil
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -106,6 +107,8 @@ def make_basic(
     key, record = run_key([path], config, _software()), run_record([path], config, _software())
     stores = {name: FolderStore(out / ".tiles", f"{key}-{name}", record=record) for name in _STEPS}
     measured = _measure(stack, config, {"executor": executor, "workers": workers}, stores.__getitem__, model)
+    for half in (*out.glob(f".{POINTS_NAME}.*"), *out.glob(".EGMS_*.zip.*")):
+        shutil.rmtree(half)  # what a killed run was writing
     summary = Summary(stack.sizes["x"])
     write_points(out / POINTS_NAME, map(summary.seen, measured.parts()))
     if CRS(config.crs).to_epsg() == _EGMS_CRS:
