@@ -198,7 +198,7 @@ def air_trend(truth: Truth, cluster: np.ndarray) -> float:
 
 
 def filter_rows(folder: Path) -> list[tuple[str, float, float, float, float]]:
-    """Stacks with and without air, measured with and without the filter.
+    """Stacks with and without air, measured with and without the filter, without distributed scatterers.
 
     Rows of: air, error before and after (mm, beside a straight line of each point and the mean of each date), share of
     variance removed, share of the non-linear true motion that is lost.
@@ -207,11 +207,12 @@ def filter_rows(folder: Path) -> list[tuple[str, float, float, float, float]]:
     for name, air in (("none", AtmosphereOptions(turbulence=0, stratified=0, stratified_seasonal=0, ramp=0)),
                       ("as simulated", AtmosphereOptions())):  # fmt: skip
         simulation = write_simulation(folder / f"air-{name[:2]}", StackOptions(**TOWN, atmosphere=air))
-        off = measure_points(simulation.stack, BasicConfig(atmosphere=None))
+        off = measure_points(simulation.stack, BasicConfig(atmosphere=None, distributed=None))
         truth = truth_at(simulation.truth, off.rows, off.columns)
         here = truth.persistent & (off.table["mp_type"].to_numpy() == 0)
         for window in (365.0, 180.0, 730.0, 0.0):
-            on = measure_points(simulation.stack, BasicConfig(atmosphere=AtmosphereConfig(window=window)))
+            config = BasicConfig(atmosphere=AtmosphereConfig(window=window), distributed=None)
+            on = measure_points(simulation.stack, config)
             assert np.array_equal(on.rows, off.rows)
             before, after, signal = (
                 _beside_lines(each[:, here], truth.years)
