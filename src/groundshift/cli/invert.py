@@ -67,8 +67,8 @@ def invert(
     if (found := numbers["atmosphere"]) is not None:
         rmse = found["series_rmse_mm"]
         air = (
-            f"atmosphere: {found['scale_mm']:.1f} mm root mean square; series are {rmse['after']:.2f} mm off their model, "
-            f"before {rmse['before']:.2f} mm\n"
+            f"atmosphere: {found['scale_mm']:.1f} mm root mean square; series are {rmse['after']:.2f} mm off their "
+            f"model, before {rmse['before']:.2f} mm\n"
         )
     typer.echo(
         f"{numbers['points']} points of {numbers['interferograms']} interferograms and {numbers['dates']} dates\n"
