@@ -66,7 +66,7 @@ export class Scale {
 
 const painted = new WeakMap<TileData, { key: string; colours: Uint8Array }>();
 
-function parse(hex: string): Rgb {
+export function parse(hex: string): Rgb {
   const value = Number.parseInt(hex.slice(1), 16);
   return [value >> 16, (value >> 8) & 255, value & 255];
 }

@@ -1,6 +1,7 @@
 /** The map without WebGL: the first picture everywhere, and the only one where WebGL is missing. */
 
 import type { LayerInfo, TileData } from "./api";
+import { LEVELS } from "./color";
 import { SCHEME, read } from "./files";
 import { COLOURS, EMPTY, type World } from "./ground";
 import { t } from "./i18n";
@@ -30,7 +31,7 @@ export class FlatView implements View {
   private shown: Picture[] = [];
   private pinned: Mark[] = [];
   private drawnLine: { vertices: [number, number][]; closed: boolean } = { vertices: [], closed: false };
-  private readonly shapesShown = new Map<string, GeoJSON.FeatureCollection>();
+  private readonly shapesShown = new Map<string, { layer: LayerInfo; data: GeoJSON.FeatureCollection }>();
 
   constructor(parent: HTMLElement, credit: string | null) {
     this.container = sheet(parent, "flat");
@@ -123,7 +124,7 @@ export class FlatView implements View {
   }
 
   shapes(id: string, layer: LayerInfo | null, data: GeoJSON.FeatureCollection | null): void {
-    if (layer && data) this.shapesShown.set(id, data);
+    if (layer && data) this.shapesShown.set(id, { layer, data });
     else this.shapesShown.delete(id);
     this.draw();
   }
@@ -355,19 +356,28 @@ export class FlatView implements View {
   private drawLines(): void {
     const path = (places: number[][], closed: boolean): string =>
       places.map((place, i) => `${i ? "L" : "M"}${this.project(place[0], place[1]).map((v) => v.toFixed(1)).join(" ")}`).join("") + (closed ? "Z" : "");
-    const parts: string[] = [];
-    for (const collection of this.shapesShown.values()) {
-      for (const { geometry } of collection.features) {
-        if (geometry.type === "LineString") parts.push(path(geometry.coordinates, false));
-        else if (geometry.type === "MultiLineString") parts.push(...geometry.coordinates.map((line) => path(line, false)));
-        else if (geometry.type === "Polygon") parts.push(...geometry.coordinates.map((ring) => path(ring, true)));
-        else if (geometry.type === "MultiPolygon") parts.push(...geometry.coordinates.flat().map((ring) => path(ring, true)));
+    const stroke = (lines: string, colour: string, width: number): string =>
+      `<path d="${lines}" fill="none" stroke="#fffc" stroke-width="${width + 2.2}"/><path d="${lines}" fill="none" stroke="${colour}" stroke-width="${width}"/>`;
+    const drawn = new Map<string, string>();
+    for (const { layer, data } of this.shapesShown.values()) {
+      for (const { geometry, properties } of data.features) {
+        const colour = LEVELS[String(properties?.level)] ?? (layer.kind === "features" ? "#7a3b69" : "#1d2b33");
+        let lines = "";
+        if (geometry.type === "Point") lines = circle(...this.project(geometry.coordinates[0], geometry.coordinates[1]));
+        else if (geometry.type === "LineString") lines = path(geometry.coordinates, false);
+        else if (geometry.type === "MultiLineString") lines = geometry.coordinates.map((line) => path(line, false)).join("");
+        else if (geometry.type === "Polygon") lines = geometry.coordinates.map((ring) => path(ring, true)).join("");
+        else if (geometry.type === "MultiPolygon") lines = geometry.coordinates.flat().map((ring) => path(ring, true)).join("");
+        drawn.set(colour, (drawn.get(colour) ?? "") + lines);
       }
     }
     const own = path(this.drawnLine.vertices, this.drawnLine.closed);
-    this.lines.innerHTML = `<path d="${parts.join("")}" fill="none" stroke="#7a3b69" stroke-width="1.6"/><path d="${own}" fill="none" stroke="#0f5f73" stroke-width="2.4"/>`;
+    this.lines.innerHTML = [...drawn].map(([colour, lines]) => stroke(lines, colour, 1.6)).join("") + stroke(own, "#0f5f73", 2.2);
   }
 }
+
+/** A circle as a path. */
+const circle = (x: number, y: number): string => `M${(x - 4).toFixed(1)} ${y.toFixed(1)}a4 4 0 1 0 8 0a4 4 0 1 0 -8 0`;
 
 interface Stamp {
   left: number; // of a point at the corner of the tile

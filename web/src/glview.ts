@@ -1,10 +1,10 @@
 /** The map in WebGL: MapLibre draws ground, pictures and lines, deck.gl the points. */
 
-import { ScatterplotLayer } from "@deck.gl/layers";
+import { PathLayer, ScatterplotLayer } from "@deck.gl/layers";
 import { MapboxOverlay } from "@deck.gl/mapbox";
 import maplibregl from "maplibre-gl";
 import type { LayerInfo } from "./api";
-import { LEVELS } from "./color";
+import { LEVELS, type Rgb, parse } from "./color";
 import { COLOURS, EMPTY, type World } from "./ground";
 import { type Camera, type Drawn, type Mark, type Picture, type Style, type View, margin, pointRadius, sheet } from "./view";
 
@@ -24,6 +24,8 @@ export class GlView implements View {
   private readonly pins = document.createElement("div");
   private readonly lent = new Map<string, string>(); // addresses of data of the map, by source
   private readonly parent: HTMLElement;
+  private readonly above = new Map<string, (PathLayer | ScatterplotLayer)[]>(); // lines and places over the points
+  private dots: ScatterplotLayer[] = [];
   private pinned: Mark[] = [];
   private bottom = 0;
 
@@ -119,7 +121,7 @@ export class GlView implements View {
 
   points(drawn: Drawn[], style: Style): void {
     const zoom = this.map.getZoom();
-    const layers = drawn.flatMap(({ layer, tiles }) =>
+    this.dots = drawn.flatMap(({ layer, tiles }) =>
       tiles.map((tile) => {
         const cells = tile.kind === "cells";
         return new ScatterplotLayer({
@@ -144,7 +146,11 @@ export class GlView implements View {
         });
       }),
     );
-    this.overlay.setProps({ layers });
+    this.compose();
+  }
+
+  private compose(): void {
+    this.overlay.setProps({ layers: [...this.dots, ...[...this.above.values()].flat()] });
   }
 
   pictures(pictures: Picture[]): void {
@@ -156,7 +162,7 @@ export class GlView implements View {
       this.map.removeLayer(id);
       this.map.removeSource(id);
     }
-    const above = this.map.getStyle().layers.find(({ id }) => id.startsWith("shape-") || id.startsWith("outline"))?.id;
+    const above = this.map.getStyle().layers.find(({ id }) => id.startsWith("shape-"))?.id;
     for (const [id, { layer, url, size }] of wanted) {
       if (this.map.getSource(id)) {
         this.map.moveLayer(id, above);
@@ -169,31 +175,26 @@ export class GlView implements View {
 
   shapes(id: string, layer: LayerInfo | null, data: GeoJSON.FeatureCollection | null): void {
     const name = `shape-${id}`;
-    for (const suffix of ["", "-fill", "-circle"]) if (this.map.getLayer(name + suffix)) this.map.removeLayer(name + suffix);
+    if (this.map.getLayer(name)) this.map.removeLayer(name);
     if (this.map.getSource(name)) this.map.removeSource(name);
-    if (!layer || !data) return;
-    this.map.addSource(name, { type: "geojson", data });
-    const plainColour = layer.kind === "stations" ? "#1d2b33" : layer.kind === "map" ? "#ffffff" : "#7a3b69";
-    const colour = ["match", ["to-string", ["get", "level"]], ...Object.entries(LEVELS).flat(), plainColour] as unknown as maplibregl.ExpressionSpecification;
-    this.map.addLayer({ id: `${name}-fill`, type: "fill", source: name, filter: ["==", ["geometry-type"], "Polygon"], paint: { "fill-color": colour, "fill-opacity": 0.12 } });
-    this.map.addLayer({ id: name, type: "line", source: name, filter: ["!=", ["geometry-type"], "Point"], paint: { "line-color": colour, "line-width": ["case", ["has", "width"], ["get", "width"], 1.6] } });
-    this.map.addLayer({ id: `${name}-circle`, type: "circle", source: name, filter: ["==", ["geometry-type"], "Point"], paint: { "circle-radius": 3.2, "circle-color": "#ffffff", "circle-stroke-color": colour, "circle-stroke-width": 1.6 } });
+    this.above.delete(name);
+    if (layer && data) {
+      const [plain, edge] = layer.kind === "stations" ? ["#1d2b33", "#ffffff"] : layer.kind === "map" ? ["#ffffff", "#1d2b33"] : ["#7a3b69", "#ffffff"];
+      const colour = ["match", ["to-string", ["get", "level"]], ...Object.entries(LEVELS).flat(), plain] as unknown as maplibregl.ExpressionSpecification;
+      this.map.addSource(name, { type: "geojson", data });
+      this.map.addLayer({ id: name, type: "fill", source: name, filter: ["==", ["geometry-type"], "Polygon"], paint: { "fill-color": colour, "fill-opacity": 0.12 } });
+      this.above.set(name, strokes(name, data, (feature) => LEVELS[String(feature.properties?.level)] ?? plain, edge, 1.8));
+    }
+    this.compose();
   }
 
   outline(vertices: [number, number][], closed: boolean): void {
     const line = closed && vertices.length > 2 ? [...vertices, vertices[0]] : vertices;
     const features: GeoJSON.Feature[] = vertices.map((place) => ({ type: "Feature", properties: {}, geometry: { type: "Point", coordinates: place } }));
     if (line.length > 1) features.push({ type: "Feature", properties: {}, geometry: { type: "LineString", coordinates: line } });
-    const data: GeoJSON.FeatureCollection = { type: "FeatureCollection", features };
-    const source = this.map.getSource("outline") as maplibregl.GeoJSONSource | undefined;
-    if (source) {
-      source.setData(data);
-      return;
-    }
-    this.map.addSource("outline", { type: "geojson", data });
-    this.map.addLayer({ id: "outline-case", type: "line", source: "outline", paint: { "line-color": "#ffffff", "line-width": 5 } });
-    this.map.addLayer({ id: "outline", type: "line", source: "outline", paint: { "line-color": "#0f5f73", "line-width": 2.2 } });
-    this.map.addLayer({ id: "outline-dot", type: "circle", source: "outline", filter: ["==", ["geometry-type"], "Point"], paint: { "circle-radius": 4, "circle-color": "#0f5f73", "circle-stroke-color": "#fff", "circle-stroke-width": 1.5 } });
+    this.above.delete("outline");
+    this.above.set("outline", strokes("outline", { type: "FeatureCollection", features }, () => "#0f5f73", "#ffffff", 2.2));
+    this.compose();
   }
 
   marks(marks: Mark[]): void {
@@ -273,4 +274,29 @@ function plain(text: string): string {
   const element = document.createElement("span");
   element.textContent = text;
   return element.innerHTML;
+}
+
+/** Lines, the edges of areas, and places, each over an edge that sets it off from what is below. */
+function strokes(id: string, data: GeoJSON.FeatureCollection, colour: (feature: GeoJSON.Feature) => string, edge: string, width: number): (PathLayer | ScatterplotLayer)[] {
+  const found = data.features.map((feature) => ({ ...parts(feature.geometry), colour: parse(colour(feature)), width: Number(feature.properties?.width ?? width) }));
+  const paths = found.flatMap(({ lines, ...rest }) => lines.map((path) => ({ ...rest, path })));
+  const places = found.flatMap(({ places, ...rest }) => places.map((position) => ({ ...rest, position })));
+  const shared = { data: paths, getPath: (each: { path: number[][] }) => each.path as never, widthUnits: "pixels", jointRounded: true, capRounded: true, parameters: { depthCompare: "always" } } as const;
+  const below = new PathLayer({ ...shared, id: `${id}-edge`, getColor: [...parse(edge), 180], getWidth: (each: { width: number }) => each.width + 1.8 } as never);
+  const line = new PathLayer({ ...shared, id, getColor: (each: { colour: Rgb }) => each.colour, getWidth: (each: { width: number }) => each.width } as never);
+  const circles = new ScatterplotLayer({
+    id: `${id}-places`, data: places, getPosition: (each: { position: number[] }) => each.position as never, radiusUnits: "pixels", getRadius: 4, stroked: true,
+    lineWidthUnits: "pixels", getLineWidth: 1.8, getFillColor: [255, 255, 255], getLineColor: (each: { colour: Rgb }) => each.colour, parameters: { depthCompare: "always" },
+  } as never);
+  return [below, line, circles];
+}
+
+function parts(geometry: GeoJSON.Geometry): { lines: number[][][]; places: number[][] } {
+  if (geometry.type === "Point") return { lines: [], places: [geometry.coordinates] };
+  if (geometry.type === "MultiPoint") return { lines: [], places: geometry.coordinates };
+  if (geometry.type === "LineString") return { lines: [geometry.coordinates], places: [] };
+  if (geometry.type === "MultiLineString" || geometry.type === "Polygon") return { lines: geometry.coordinates, places: [] };
+  if (geometry.type === "MultiPolygon") return { lines: geometry.coordinates.flat(), places: [] };
+  const all = geometry.geometries.map(parts);
+  return { lines: all.flatMap(({ lines }) => lines), places: all.flatMap(({ places }) => places) };
 }

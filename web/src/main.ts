@@ -10,7 +10,8 @@ import { FlatView } from "./flatview";
 import type { GlView } from "./glview";
 import type { World } from "./ground";
 import { current, number, setLanguage, t, unit } from "./i18n";
-import { Panel, name } from "./panel";
+import { type ArrowKey, Panel, name } from "./panel";
+import { arrowScale, drawArrows, near, nice } from "./shapes";
 import { type State, initial, read, write } from "./state";
 import type { Swipe } from "./swipe";
 import { PointTiles, degrees, fraction } from "./tiles";
@@ -20,6 +21,8 @@ import { fineLand, world } from "./world";
 
 const MOST_COMPARED = 8;
 const ARROWS = "-arrows"; // end of the name of arrows over a map
+const LONGEST_KEY = 70; // pixels
+const METRES_PER_DEGREE = 40075016.686 / 360;
 const get = <T extends HTMLElement>(id: string): T => document.getElementById(id) as T;
 
 const hasWebgl = (): boolean => {
@@ -53,6 +56,7 @@ const failed = (error: Error): void => notice(`${t("failed")}: ${error.message}`
 class Explorer {
   private readonly tiles = new Map<string, PointTiles>();
   private readonly shapes = new Map<string, GeoJSON.FeatureCollection>();
+  private readonly arrows = new Map<string, number>(); // degrees of latitude that a unit is drawn as, by shape
   private readonly panel: Panel;
   private readonly pencil: Pencil;
   private swipe: Swipe | null = null;
@@ -176,7 +180,20 @@ class Explorer {
 
   private legend(): void {
     const levels = this.shown("features").some((layer) => this.shapes.get(layer.id)?.features.some(({ properties }) => String(properties?.level) in LEVELS));
-    this.panel.legend(this.shown("points").length ? this.scale : null, this.shown("map").at(-1) ?? null, levels);
+    this.panel.legend(this.shown("points").length ? this.scale : null, this.shown("map").at(-1) ?? null, levels, this.arrowKeys());
+  }
+
+  /** What the arrows in view stand for: a round value of each kind, and its length in pixels. */
+  private arrowKeys(): ArrowKey[] {
+    const camera = this.view.camera();
+    const degreesPerPixel = metresPerPixel(camera) / METRES_PER_DEGREE;
+    return this.shown("map", "stations").flatMap((layer) => {
+      const id = layer.kind === "map" ? layer.id + ARROWS : layer.id;
+      const scale = this.arrows.get(id);
+      if (!scale || !this.shapeShown(layer, id)) return [];
+      const value = nice((LONGEST_KEY * degreesPerPixel) / scale);
+      return [{ title: layer.kind === "map" ? t("arrows") : name(layer), value, unit: layer.kind === "map" ? (layer.unit ?? "m") : "mm/yr", pixels: (value * scale) / degreesPerPixel, pale: layer.kind === "map" }];
+    });
   }
 
   private pictures(): Picture[] {
@@ -198,9 +215,23 @@ class Explorer {
     for (const layer of this.catalog.layers.filter(({ kind }) => kind === "map")) {
       const id = layer.id + ARROWS;
       const wanted = (): boolean => this.shapeShown(layer, id);
-      if (wanted() && !this.shapes.has(id)) this.shapes.set(id, asArrows(await api.arrows(layer), layer.bounds));
+      if (wanted() && !this.shapes.has(id)) this.shapes.set(id, this.asArrows(id, await api.arrows(layer), layer.bounds));
       this.view.shapes(id, wanted() ? layer : null, this.shapes.get(id) ?? null);
+      this.legend();
     }
+  }
+
+  private asArrows(id: string, data: GeoJSON.FeatureCollection, bounds: number[]): GeoJSON.FeatureCollection {
+    const scale = arrowScale(data, bounds);
+    this.arrows.set(id, scale);
+    return drawArrows(data, bounds, scale);
+  }
+
+  /** Stations with arrows for their horizontal velocity. */
+  private withArrows(layer: api.LayerInfo, data: GeoJSON.FeatureCollection): GeoJSON.FeatureCollection {
+    const moving = data.features.filter(({ geometry, properties }) => geometry.type === "Point" && properties?.east != null && properties.north != null);
+    const arrows = this.asArrows(layer.id, { type: "FeatureCollection", features: moving }, layer.bounds);
+    return { type: "FeatureCollection", features: [...arrows.features, ...data.features] };
   }
 
   private async changeShapes(): Promise<void> {
@@ -214,7 +245,7 @@ class Explorer {
       try {
         if (!this.shapes.has(layer.id)) {
           const data = await api.features(layer);
-          this.shapes.set(layer.id, layer.kind === "stations" ? withArrows(data, layer.bounds) : data);
+          this.shapes.set(layer.id, layer.kind === "stations" ? this.withArrows(layer, data) : data);
         }
         if (this.state.visible.has(layer.id)) this.view.shapes(layer.id, layer, this.shapes.get(layer.id)!);
         this.legend();
@@ -234,6 +265,7 @@ class Explorer {
 
   private moved(): void {
     for (const tiles of this.tiles.values()) tiles.look(this.view);
+    if (this.arrows.size) this.legend();
     this.redraw();
     this.remember();
   }
@@ -526,55 +558,6 @@ class Explorer {
     }
     else if (tools[event.key]) this.toggle(tools[event.key]);
   }
-}
-
-/** Stations with arrows for their horizontal velocity. */
-function withArrows(data: GeoJSON.FeatureCollection, bounds: number[]): GeoJSON.FeatureCollection {
-  const moving = data.features.filter(({ geometry, properties }) => geometry.type === "Point" && properties?.east != null && properties.north != null);
-  return { type: "FeatureCollection", features: [...asArrows({ type: "FeatureCollection", features: moving }, bounds).features, ...data.features] };
-}
-
-/** Points with motion as arrows, the longest of which is a twentieth of the map. */
-function asArrows(data: GeoJSON.FeatureCollection, bounds: number[]): GeoJSON.FeatureCollection {
-  const lengths = data.features.map(({ properties }) => Math.hypot(properties!.east, properties!.north)).sort((a, b) => a - b);
-  const longest = lengths[Math.floor(0.98 * (lengths.length - 1))] || 1;
-  const squeeze = Math.cos((((bounds[1] + bounds[3]) / 2) * Math.PI) / 180);
-  const scale = (bounds[3] - bounds[1]) / 14 / longest;
-  const features = data.features.filter(({ properties }) => Math.hypot(properties!.east, properties!.north) > 0.08 * longest).map((feature): GeoJSON.Feature => {
-    const { east, north } = feature.properties as { east: number; north: number };
-    const [x, y] = (feature.geometry as GeoJSON.Point).coordinates;
-    const at = (along: number, across: number): number[] => [x + ((east * along - north * across) * scale) / squeeze, y + (north * along + east * across) * scale];
-    const coordinates = [[at(0, 0), at(1, 0)], [at(0.7, 0.14), at(1, 0), at(0.7, -0.14)]];
-    return { type: "Feature", properties: { ...feature.properties, width: 1.3 }, geometry: { type: "MultiLineString", coordinates } };
-  });
-  return { type: "FeatureCollection", features };
-}
-
-function near(geometry: GeoJSON.Geometry, x: number, y: number, reach: number): boolean {
-  if (geometry.type === "GeometryCollection") return geometry.geometries.some((each) => near(each, x, y, reach));
-  const lines = (value: unknown): number[][][] => {
-    const list = value as number[][];
-    if (typeof list[0] === "number") return [[list as unknown as number[]]];
-    return typeof list[0][0] === "number" ? [list] : (value as unknown[]).flatMap(lines);
-  };
-  const rings = geometry.type === "Polygon" ? [geometry.coordinates] : geometry.type === "MultiPolygon" ? geometry.coordinates : [];
-  if (rings.some((polygon) => polygon.filter((ring) => inside(ring, x, y)).length % 2 === 1)) return true;
-  return lines(geometry.coordinates).some((line) => line.some((place, i) => distance(place, line[i + 1] ?? place, x, y) < reach));
-}
-
-function inside(ring: number[][], x: number, y: number): boolean {
-  let crossed = false;
-  ring.forEach(([ax, ay], i) => {
-    const [bx, by] = ring[(i + 1) % ring.length];
-    if (ay > y !== by > y && x < ax + ((y - ay) / (by - ay)) * (bx - ax)) crossed = !crossed;
-  });
-  return crossed;
-}
-
-function distance(a: number[], b: number[], x: number, y: number): number {
-  const [dx, dy] = [b[0] - a[0], b[1] - a[1]];
-  const along = Math.max(0, Math.min(1, ((x - a[0]) * dx + (y - a[1]) * dy) / (dx * dx + dy * dy || 1)));
-  return Math.hypot(a[0] + along * dx - x, a[1] + along * dy - y);
 }
 
 function showHelp(): void {

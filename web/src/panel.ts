@@ -8,8 +8,16 @@ import { NO_LIMIT, type State, choose } from "./state";
 
 const get = <T extends HTMLElement>(id: string): T => document.getElementById(id) as T;
 
-export class Panel {
+/** An arrow in the legend. */
+export interface ArrowKey {
+  title: string;
+  value: number;
+  unit: string;
+  pixels: number;
+  pale: boolean; // on the map
+}
 
+export class Panel {
   constructor(
     private readonly catalog: Catalog,
     private readonly state: State,
@@ -71,7 +79,6 @@ export class Panel {
 
   private colours(): void {
     const points = this.catalog.layers.filter((layer) => layer.kind === "points");
-    get("colour").hidden = get("filter").hidden = !points.length;
     const fields = Object.keys(this.catalog.fields).filter((field) => points.some((layer) => layer.fields?.[field]));
     fill(get("field"), fields.map((field) => [field, this.catalog.fields[field].label[current()]]), this.state.field);
     fill(get("palette"), Object.keys(this.catalog.palettes).map((each) => [each, each]), this.state.palette);
@@ -177,9 +184,10 @@ export class Panel {
     canvas.setAttribute("aria-label", `${t("filter")}: ${whole(total)} ${t("points")}, ${number(low)} … ${number(high)} ${unit("mm/yr")}`);
   }
 
-  legend(scale: Scale | null, mapLayer: LayerInfo | null, levels: boolean): void {
+  legend(scale: Scale | null, mapLayer: LayerInfo | null, levels: boolean, arrows: ArrowKey[]): void {
+    get("colour").hidden = get("filter").hidden = !scale;
     const figure = get("legend");
-    figure.hidden = !scale && !mapLayer && !levels;
+    figure.hidden = !scale && !mapLayer && !levels && !arrows.length;
     const blocks: HTMLElement[] = [];
     if (scale) {
       const field = this.catalog.fields[this.state.field];
@@ -194,6 +202,11 @@ export class Panel {
       const stops = this.catalog.palettes[component === "magnitude" ? "viridis" : "motion"];
       blocks.push(...block(say(component), unit(mapLayer.unit ?? "m"), `linear-gradient(to right, ${stops.join(", ")})`, low, high, component === "magnitude" ? "" : say(`sign-${component}`)));
     }
+    for (const { title, value, unit: units, pixels, pale } of arrows) {
+      const shaft = element("span", { class: pale ? "arrow pale" : "arrow", html: ARROW });
+      shaft.querySelector("svg")!.style.width = `${pixels}px`;
+      blocks.push(element("div", { class: "arrows" }, shaft, element("span", { text: `${number(value, value < 1 ? Math.ceil(-Math.log10(value)) : 0)} ${unit(units)}` }), element("span", { class: "quiet", text: title })));
+    }
     if (levels) {
       const keys = Object.entries(LEVELS).map(([level, colour]) => {
         const key = element("span", { text: say(`level-${level}`) });
@@ -206,12 +219,14 @@ export class Panel {
   }
 }
 
+const ARROW = '<svg height="10" preserveAspectRatio="none" aria-hidden="true"><path d="M0 5h1000"/></svg><i></i>';
+
 function block(title: string, units: string, gradient: string, low: number, high: number, signs: string): HTMLElement[] {
   const bar = element("div", { class: "bar" });
   bar.style.background = gradient;
   const middle = (low + high) / 2;
-  const digits = Math.max(0, Math.min(3, 1 - Math.floor(Math.log10(high - low))));
-  const ends = element("div", { class: "ends" }, ...[low, middle, high].map((value) => element("span", { text: number(value, Number.isInteger(value) ? 0 : digits + 1) })));
+  const digits = Math.max(1, Math.min(4, 1 - Math.floor(Math.log10(high - low))));
+  const ends = element("div", { class: "ends" }, ...[low, middle, high].map((value) => element("span", { text: number(value, Number.isInteger(value) ? 0 : digits) })));
   const made: HTMLElement[] = [element("figcaption", { html: `<b></b> <span></span>` }), bar, ends];
   made[0].querySelector("b")!.textContent = title;
   made[0].querySelector("span")!.textContent = units;
@@ -240,5 +255,5 @@ function detail(layer: LayerInfo): string {
   if (layer.kind === "points") return [layer.track ? `${t("track")} ${layer.track}` : say(layer.level!), `${whole(layer.points!)} ${t("points")}`, years].filter(Boolean).join(" · ");
   if (layer.kind === "map") return [t("map-kind"), layer.first && layer.last ? `${layer.first} → ${layer.last}` : ""].filter(Boolean).join(" · ");
   if (layer.kind === "stations") return `${layer.count} ${t("stations-kind")} · ${layer.frame}`;
-  return layer.kind === "features" ? `${whole(layer.count!)} ${t("features-kind")}` : t("image-kind");
+  return layer.kind === "features" ? `${whole(layer.count!)} ${t(layer.count === 1 ? "feature-kind" : "features-kind")}` : t("image-kind");
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,6 +72,11 @@ def open_catalog(paths: Iterable[str | Path], *, frame: str | None = None) -> Ca
     def add(layer: Layer, title: str) -> None:
         layers[layer.name], titles[layer.name] = layer, title
 
+    stems = Counter(path.stem for _, path in found)
+
+    def titled(path: Path) -> str:
+        return path.stem if stems[path.stem] == 1 else f"{path.resolve().parent.name} {path.stem}"
+
     files = [path for kind, path in found if kind == "points"]
     scratch = tempfile.TemporaryDirectory(prefix="groundshift-", ignore_cleanup_errors=True) if files else None
     stores = [(path.resolve().name, path) for kind, path in found if kind == "store"]
@@ -81,9 +87,9 @@ def open_catalog(paths: Iterable[str | Path], *, frame: str | None = None) -> Ca
         name = _free(path.name.split(".")[0], layers)
         if kind == "raster":
             raster = open_web_raster(path)
-            add(MapLayer(name, raster) if raster.is_map else ImageLayer(name, raster), path.stem)
+            add(MapLayer(name, raster) if raster.is_map else ImageLayer(name, raster), titled(path))
         elif kind == "features":
-            add(FeatureLayer(name, path), path.stem)
+            add(FeatureLayer(name, path), titled(path))
         elif kind == "stations":
             add(StationLayer(name, path, frame), path.name.split(".")[0])
     for title, root in stores:

@@ -31,6 +31,7 @@ from groundshift.io.store.read import Point
 MAX_POINTS = 2_000_000
 CHUNK = 256  # points of a file of series
 _MAP_ZOOM = 16
+_PICTURE = 256  # pixels of a side
 
 
 def export_page(
@@ -149,11 +150,11 @@ def _series(layer: PointLayer, at: str, page: Writer) -> list[str]:
 
 
 def _pictures(layer: MapLayer | ImageLayer, entry: dict, at: str, page: Writer) -> int:
-    """Write pictures from the zoom at which the layer is a tile wide to five beyond; return the last."""
-    west, south, east, north = entry["bounds"]
-    widest = max((east - west) / 360, (north - south) / 360, 1e-9)
-    first = int(np.clip(np.floor(-np.log2(widest)), 0, _MAP_ZOOM))
-    last = min(first + 5, _MAP_ZOOM)
+    """Write pictures to the zoom at which they show every pixel, at most five beyond the layer as one; return it."""
+    west, _, east, _ = entry["bounds"]
+    whole = np.log2(360 / max(east - west, 1e-6))  # zoom of a tile as wide as the layer
+    sharp = whole + np.log2(layer.raster.shape[1] / _PICTURE)
+    last = int(np.clip(np.ceil(sharp), 0, min(_MAP_ZOOM, np.floor(whole) + 5)))
     for z in range(last + 1):
         for x, y in _covering(entry["bounds"], z):
             if isinstance(layer, ImageLayer):

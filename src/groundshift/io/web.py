@@ -27,6 +27,7 @@ class WebRaster:
     bands: tuple[str, ...]  # names, or their numbers from 1 where they have none
     units: tuple[str, ...]  # of the bands, "" where they have none
     bounds: tuple[float, float, float, float]  # west, south, east, north, degrees
+    shape: tuple[int, int]  # rows and columns
     tags: dict[str, Any]
 
     @property
@@ -81,7 +82,7 @@ def open_web_raster(path: str | Path) -> WebRaster:
         bounds = transform_bounds(dataset.crs, "EPSG:4326", *dataset.bounds)
         names = tuple(text or str(number) for number, text in enumerate(dataset.descriptions, start=1))
         units = tuple("" if unit in (None, "1") else unit for unit in dataset.units)
-        tags = dict(dataset.tags())
+        tags, shape = dict(dataset.tags()), tuple(dataset.shape)
     if not np.isfinite(bounds).all():
         raise InputError(f"{path} lies outside of what degrees can tell; check its CRS")
-    return WebRaster(Path(path), names, units, tuple(map(float, bounds)), tags)
+    return WebRaster(Path(path), names, units, tuple(map(float, bounds)), shape, tags)
