@@ -231,6 +231,18 @@ def test_stations_that_move_by_themselves_are_told_and_scores_are_normal():
     np.testing.assert_allclose(still[np.abs(still) < 5], (error / sigma)[np.abs(still) < 5], atol=1e-4)
 
 
+def test_a_station_in_a_sinking_town_does_not_pull_the_others():
+    random = np.random.default_rng(8)
+    latitude, longitude = 46 + random.uniform(-0.03, 0.03, 12), 8 + random.uniform(-0.04, 0.04, 12)
+    sigma = np.array([0.15, 0.15, 0.4])
+    velocity = np.array([1.5, 2.5, -1.0]) + sigma * random.standard_normal((12, 3))
+    velocity[4] += [5, 2, -9]
+    model = fit_velocity_model(stations_of(latitude, longitude, velocity, sigma))
+    assert (model.leave_one_out().weight[4] < 0.1).all()
+    found = model.at(latitude[[4]], longitude[[4]])
+    np.testing.assert_allclose(found.velocity[0], [1.5, 2.5, -1.0], atol=0.3)
+
+
 def test_a_grid_is_a_field():
     random = np.random.default_rng(6)
     latitude, longitude = random.uniform(44, 48, 40), random.uniform(8, 12, 40)

@@ -19,7 +19,7 @@ from scipy.stats import norm
 
 _LIKELY_SIZE = 5.0  # τ over the median sigma, beforehand
 _SIZE_SPREAD = 0.7  # of its logarithm
-_FACTOR_SPREAD = 0.2  # of the logarithm of f
+_FACTOR_SPREAD = 0.1  # of the logarithm of f
 _LIKELY_COUNT = 2.0  # the share beforehand is that of this many in as many stations as have so many on average
 _FEW = 1e-12  # a chance below which nothing is told
 
