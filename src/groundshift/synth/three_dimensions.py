@@ -27,6 +27,7 @@ from groundshift.model.reason import Reason
 from groundshift.model.stations import StationVelocities, build_velocities
 from groundshift.synth.faults import Fault
 from groundshift.synth.radar.atmosphere import turbulence
+from groundshift.synth.radar.options import AtmosphereOptions
 
 OPTICAL_NAME, TRUTH_NAME, STATIONS_NAME, RECORD_NAME = "optical.tif", "truth.tif", "stations.csv", "record.json"
 RADAR_NAMES = ("ascending.parquet", "descending.parquet")
@@ -62,6 +63,10 @@ class EarthquakeOptions(BaseModel):
     clouds: float = Field(0.08, ge=0, lt=1, description="share of optical pixels without a measurement")
     radar_noise: float = Field(0.005, ge=0, description="of points, 1 sigma, m")
     radar_air: float = Field(0.02, ge=0, description="difference of the delays of two places 20 km apart, 1 sigma, m")
+    radar_scales: tuple[float, float, float] | None = Field(
+        AtmosphereOptions().scales,
+        description="of the turbulence, m, see `groundshift.synth.radar.atmosphere.turbulence`",
+    )
     radar_offset: float = Field(0.06, ge=0, description="1 sigma, m")
     radar_ramp: float = Field(0.02, ge=0, description="ramps of the orbits at the border, 1 sigma, m")
     radar_density: float = Field(0.6, gt=0, le=1, description="share of pixels with a point of a track")
@@ -175,7 +180,10 @@ def _radar(
     look = np.array(_LOOKS[orbit]) / np.linalg.norm(_LOOKS[orbit])
     shape, spacing = tuple(grid.shape), (options.pixel, options.pixel)
     seen = np.tensordot(look, truth, 1)
-    air = turbulence(random, shape, spacing, count=2, variance=options.radar_air**2 / 2, distance=20_000.0)
+    air = turbulence(
+        random, shape, spacing, count=2, variance=options.radar_air**2 / 2, distance=20_000.0,
+        scales=options.radar_scales,
+    )  # fmt: skip
     steep = np.max([np.abs(np.gradient(seen, axis=axis)) for axis in (0, 1)], axis=0) > _UNWRAPPED
     rows, columns = np.mgrid[: shape[0], : shape[1]]
     x, y = grid.affine @ (columns + 0.5, rows + 0.5)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import cho_factor, cho_solve, lapack
 
 from groundshift.products.fuse.config import FuseConfig
 from groundshift.products.fuse.groups import Group
@@ -50,7 +50,7 @@ def solve_shared(groups: Sequence[Group], config: FuseConfig, parts: Sequence[Ma
     for _ in range(_TURNS if config.sizes else 0):
         groups = tuple(_resized(group, value, covariance) for group in groups)
         value, covariance = _solved(matrix, right, groups)
-    return Shared(value, (covariance + covariance.T) / 2, prior, groups)
+    return Shared(value, covariance, prior, groups)
 
 
 def _solved(matrix: np.ndarray, right: np.ndarray, groups: Sequence[Group]) -> tuple[np.ndarray, np.ndarray]:
@@ -62,7 +62,8 @@ def _solved(matrix: np.ndarray, right: np.ndarray, groups: Sequence[Group]) -> t
         if group.shape[0]:
             whole[group.nodes, group.nodes] += group.alike() / group.correlated**2
     factor = cho_factor(whole, lower=True)
-    return cho_solve(factor, right), cho_solve(factor, np.eye(len(right)))
+    inverse, _ = lapack.dpotri(factor[0], lower=True)  # of a matrix that has a Cholesky factor: it cannot fail
+    return cho_solve(factor, right), np.tril(inverse) + np.tril(inverse, -1).T
 
 
 def _resized(group: Group, value: np.ndarray, covariance: np.ndarray) -> Group:
