@@ -271,13 +271,12 @@ export class FlatView implements View {
 
   /** Lay a path along the lines that may be in view. */
   private trace(pen: CanvasRenderingContext2D, lines: number[][][], closed: boolean): void {
-    const [west, south, east, north] = this.bounds();
+    const view = this.bounds();
     const [width, height] = this.size();
     const world = 512 * 2 ** this.at.zoom;
     const [cx, cy] = fraction(this.at.longitude, this.at.latitude);
-    const seen = (line: number[][]): boolean => line.some(([x]) => x > west) && line.some(([x]) => x < east) && line.some(([, y]) => y > south) && line.some(([, y]) => y < north);
     pen.beginPath();
-    for (const line of lines.filter(seen)) {
+    for (const line of lines.filter((each) => touches(each, view))) {
       line.forEach(([longitude, latitude], i) => {
         const [x, y] = fraction(longitude, latitude);
         pen[i ? "lineTo" : "moveTo"]((x - cx) * world + width / 2, (y - cy) * world + height / 2);
@@ -354,11 +353,12 @@ export class FlatView implements View {
   }
 
   private drawLines(): void {
+    const view = this.bounds();
     const path = (places: number[][], closed: boolean): string =>
-      places.map((place, i) => `${i ? "L" : "M"}${this.project(place[0], place[1]).map((v) => v.toFixed(1)).join(" ")}`).join("") + (closed ? "Z" : "");
+      !touches(places, view) ? "" : places.map((place, i) => `${i ? "L" : "M"}${this.project(place[0], place[1]).map((v) => v.toFixed(1)).join(" ")}`).join("") + (closed ? "Z" : "");
     const stroke = (lines: string, colour: string, width: number): string =>
       `<path d="${lines}" fill="none" stroke="#fffc" stroke-width="${width + 2.2}"/><path d="${lines}" fill="none" stroke="${colour}" stroke-width="${width}"/>`;
-    const drawn = new Map<string, string>();
+    const drawn = new Map<string, string[]>();
     for (const { layer, data } of this.shapesShown.values()) {
       for (const { geometry, properties } of data.features) {
         const colour = LEVELS[String(properties?.level)] ?? (layer.kind === "features" ? "#7a3b69" : "#1d2b33");
@@ -368,12 +368,18 @@ export class FlatView implements View {
         else if (geometry.type === "MultiLineString") lines = geometry.coordinates.map((line) => path(line, false)).join("");
         else if (geometry.type === "Polygon") lines = geometry.coordinates.map((ring) => path(ring, true)).join("");
         else if (geometry.type === "MultiPolygon") lines = geometry.coordinates.flat().map((ring) => path(ring, true)).join("");
-        drawn.set(colour, (drawn.get(colour) ?? "") + lines);
+        if (!drawn.has(colour)) drawn.set(colour, []);
+        if (lines) drawn.get(colour)!.push(lines);
       }
     }
     const own = path(this.drawnLine.vertices, this.drawnLine.closed);
-    this.lines.innerHTML = [...drawn].map(([colour, lines]) => stroke(lines, colour, 1.6)).join("") + stroke(own, "#0f5f73", 2.2);
+    this.lines.innerHTML = [...drawn].map(([colour, lines]) => stroke(lines.join(""), colour, 1.6)).join("") + stroke(own, "#0f5f73", 2.2);
   }
+}
+
+/** Whether a line may be in view. */
+function touches(line: number[][], [west, south, east, north]: [number, number, number, number]): boolean {
+  return line.some(([x]) => x > west) && line.some(([x]) => x < east) && line.some(([, y]) => y > south) && line.some(([, y]) => y < north);
 }
 
 /** A circle as a path. */

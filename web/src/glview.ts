@@ -8,6 +8,9 @@ import { LEVELS, type Rgb, parse } from "./color";
 import { COLOURS, EMPTY, type World } from "./ground";
 import { type Camera, type Drawn, type Mark, type Picture, type Style, type View, margin, pointRadius, sheet } from "./view";
 
+/** Vertices of lines that are drawn over the points; where there are more, the map draws them below, cut into tiles. */
+const MOST_ABOVE = 30_000;
+
 /** What the map takes from the page. */
 export interface Surroundings {
   basemap: string | null;
@@ -175,7 +178,7 @@ export class GlView implements View {
 
   shapes(id: string, layer: LayerInfo | null, data: GeoJSON.FeatureCollection | null): void {
     const name = `shape-${id}`;
-    if (this.map.getLayer(name)) this.map.removeLayer(name);
+    for (const each of [name, `${name}-line`]) if (this.map.getLayer(each)) this.map.removeLayer(each);
     if (this.map.getSource(name)) this.map.removeSource(name);
     this.above.delete(name);
     if (layer && data) {
@@ -183,7 +186,8 @@ export class GlView implements View {
       const colour = ["match", ["to-string", ["get", "level"]], ...Object.entries(LEVELS).flat(), plain] as unknown as maplibregl.ExpressionSpecification;
       this.map.addSource(name, { type: "geojson", data });
       this.map.addLayer({ id: name, type: "fill", source: name, filter: ["==", ["geometry-type"], "Polygon"], paint: { "fill-color": colour, "fill-opacity": 0.12 } });
-      this.above.set(name, strokes(name, data, (feature) => LEVELS[String(feature.properties?.level)] ?? plain, edge, 1.8));
+      if (vertices(data) > MOST_ABOVE) this.map.addLayer({ id: `${name}-line`, type: "line", source: name, paint: { "line-color": colour, "line-width": 1.8 } });
+      else this.above.set(name, strokes(name, data, (feature) => LEVELS[String(feature.properties?.level)] ?? plain, edge, 1.8));
     }
     this.compose();
   }
@@ -274,6 +278,10 @@ function plain(text: string): string {
   const element = document.createElement("span");
   element.textContent = text;
   return element.innerHTML;
+}
+
+function vertices(data: GeoJSON.FeatureCollection): number {
+  return data.features.reduce((sum, { geometry }) => sum + parts(geometry).lines.reduce((count, line) => count + line.length, 0), 0);
 }
 
 /** Lines, the edges of areas, and places, each over an edge that sets it off from what is below. */
