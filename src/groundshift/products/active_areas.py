@@ -21,7 +21,6 @@ from pyproj import CRS
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
-from scipy.stats import norm
 
 from groundshift.errors import InputError
 from groundshift.figures.areas import areas_figure
@@ -38,7 +37,10 @@ log = logging.getLogger(__name__)
 AREAS_NAME, REPORT_NAME, PICTURE_NAME = "active_areas.geojson", "active_areas.json", "active_areas.png"
 _COLUMNS = ("easting", "northing", "mean_velocity", "mean_velocity_std")
 _LEAST_POINTS = 50
-_BESIDE = 8
+_BESIDE = 7  # points whose median velocity stands for that of a place
+_OF_MEDIAN = np.sqrt(np.pi / 2 / _BESIDE)  # standard deviation of a median of so many, over that of one
+_OF_DIFFERENCE = np.sqrt(1 + np.pi / 2 / (_BESIDE - 1))
+_MOST_BEYOND = 3.0  # sigmas beyond the limit that count of one point, so that a wild one makes no area
 
 
 class AreaConfig(BaseModel):
@@ -69,13 +71,14 @@ def find_active_areas(
 ) -> ActiveAreas:
     """Find areas that move.
 
-    A point is active if |v − reference| exceeds both `least_velocity` and `sigmas` times the square root of its
-    variance, that of its scatter, and that of the correlated noise. Active points of one sign with `neighbours` active
-    ones in the `radius` are cores; cores within the radius of each other, and active points within that of a core, are
-    a cluster. Its weight is the number of its points plus the sum, in sigmas, of what their velocities have beyond the
-    limit. An area is a cluster heavier than that which noise makes `false_areas` times: the mean over simulations where
-    it can be seen, continued with the exponential fall of their weights where not. Simulated noise has the tails that
-    velocities have against those beside them, in its independent part and in the correlated part that pairs show.
+    The velocity of a place is the median of the seven points nearest to it, so that wild ones make no area. A point is
+    active if |v − reference| of its place exceeds both `least_velocity` and `sigmas` times the square root of the
+    variance of that median and of the correlated noise. Active points of one sign with `neighbours` active ones in the
+    `radius` are cores; cores within the radius of each other, and active points within that of a core, are a cluster.
+    Its weight is the number of its points plus the sum, in sigmas, of what their velocities have beyond the limit,
+    three at most each. An area is a cluster heavier than that which noise makes `false_areas` times: the mean over
+    simulations where it can be seen, continued with the exponential fall of their weights where not. Simulated noise
+    has the tails that velocities have against those beside them, and the correlated part that pairs of points show.
 
     Parameters
     ----------
@@ -96,25 +99,30 @@ def find_active_areas(
     place, speed, spread = positions[good], velocity[good].astype(float), sigma[good].astype(float)
     reference = float(np.median(speed)) if config.median_reference else 0.0
     noise = estimate_noise(place, speed, spread)
+    near = cKDTree(place).query(place, _BESIDE)[1]
     alone = np.hypot(spread, noise.scatter)
-    null = empirical_null(_beside(place, speed) / alone)
-    whole = np.hypot(alone * max(null.width, 1.0), noise.sill)
+    null = empirical_null((speed - np.median(speed[near[:, 1:]], axis=1)) / _OF_DIFFERENCE / alone)
+    whole = np.hypot(alone * max(null.width, 1.0) * _OF_MEDIAN, noise.sill)
     limit = np.maximum(config.least_velocity, config.sigmas * whole)
     random = np.random.default_rng(0)
     common = noise._replace(scatter=0.0)
 
+    def beyond(values: np.ndarray) -> np.ndarray:
+        return np.minimum((np.abs(values) - limit) / whole, _MOST_BEYOND)
+
     def weigh(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         label = _clusters(place, values, limit, config)
         rows = np.flatnonzero(label >= 0)
-        return label, np.bincount(label[rows], 1 + (np.abs(values[rows]) - limit[rows]) / whole[rows])
+        return label, np.bincount(label[rows], 1 + beyond(values)[rows])
 
     def drawn() -> np.ndarray:
         own = null.width * random.standard_t(null.freedom, len(place))
-        normal = noise_field(place, np.zeros(len(place)), common, random) / max(noise.sill, 1e-9)
-        return alone * own + noise.sill * np.sign(normal) * null.score(2 * norm.sf(np.abs(normal)))
+        values = alone * own + noise_field(place, np.zeros(len(place)), common, random)
+        return np.median(values[near], axis=1)
 
     weights = [weigh(drawn())[1] for _ in range(config.simulations)]
     least = least_weight(weights, config.false_areas, config.neighbours)
+    speed = np.median(speed[near], axis=1)
     label, weight = weigh(speed - reference)
     kept = np.flatnonzero(weight > least)
     kept = kept[np.argsort(-weight[kept], kind="stable")]
@@ -205,12 +213,6 @@ def least_weight(weights: Sequence[np.ndarray], rate: float, smallest: float) ->
 
 
 _EVERYWHERE = (-np.inf, -np.inf, np.inf, np.inf)
-
-
-def _beside(place: np.ndarray, speed: np.ndarray) -> np.ndarray:
-    """Velocities less the median of the eight points beside each, brought to the variance of the point alone."""
-    near = cKDTree(place).query(place, _BESIDE + 1)[1][:, 1:]
-    return (speed - np.median(speed[near], axis=1)) / np.sqrt(1 + np.pi / 2 / _BESIDE)
 
 
 def _clusters(place: np.ndarray, speed: np.ndarray, limit: np.ndarray, config: AreaConfig) -> np.ndarray:

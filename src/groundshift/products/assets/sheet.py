@@ -75,7 +75,7 @@ def _facts(row: dict[str, Any], years: float) -> list[tuple[str, str, str, str]]
     facts = [
         (
             "velocity",
-            f"beside {row['reference']:+.1f}; {row['velocity_detectable']:.1f} is found".replace("-", "−"),
+            f"at rest {row['reference']:.1f}, found from ±{row['velocity_detectable']:.1f}".replace("-", "−"),
             _value(row["velocity"], row["velocity_sigma"], "mm/yr"),
             _chance(row["velocity_chance"]),
         ),
@@ -152,8 +152,7 @@ def _note(assessment: Assessment, row: dict[str, Any]) -> list[str]:
         f"{row['false_share']:.2g}.",
         "Angular distortion is the difference of velocity of neighbouring segments over their distance, times the time "
         f"of the series; 1 mrad is 1 mm in 1 m. Sigmas hold {noise.scatter:.2f} mm/yr of scatter between points and "
-        f"{noise.slow:.2f} mm/yr common to places. Velocities are held against that of an asset at rest; "
-        "a difference from it that is found is so in nine of ten cases.",
+        f"{noise.slow:.2f} mm/yr common to places.",
         f"Points count by their chance of being on the asset, given {assessment.config.location_sigma:g} m of error of "
         "place. A radar does not see motion across its line of sight. Chances are corrected for the number of tests.",
     ]
