@@ -159,7 +159,7 @@ def combine_looks(series, east, up, weight, gain, least, out):
             out[1, i, t] = u
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, inline="always")  # linked code differs in last digits if it was cached
 def _solved(series, east, up, weight, least, i, t):
     a, b, c, x, y, apart = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     for k in range(series.shape[0]):

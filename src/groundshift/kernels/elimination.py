@@ -13,9 +13,10 @@ import numpy as np
 _NEAREST = 4  # the value around another that has to be like it
 _RANK = 1e-10  # share of the square of a column that has to be new for it to count
 _jit = numba.njit(cache=True, nogil=True)
+_inlined = numba.njit(cache=True, nogil=True, inline="always")  # linked code differs in last digits if it was cached
 
 
-@_jit
+@_inlined
 def _inverse(look, weight, prior, out):
     """Inverse of the 3 × 3 matrix Σ weight look lookᵀ + diag(prior), for one cell; `look` is (m, 3)."""
     a, b, c, d, e, f = prior[0], 0.0, 0.0, prior[1], 0.0, prior[2]
@@ -37,7 +38,7 @@ def _inverse(look, weight, prior, out):
     out[2, 2] = (a * d - b * b) * scale
 
 
-@_jit
+@_inlined
 def _gather(cell, value, weight, look, column, factor, y, w, a, at, b):
     """What one cell measured: returns how many measurements; fills y, w, a (m, 3), columns and factors (m, k)."""
     count = 0
@@ -52,7 +53,7 @@ def _gather(cell, value, weight, look, column, factor, y, w, a, at, b):
     return count
 
 
-@_jit
+@_inlined
 def _basis(a, w, free, out):
     """Orthonormal basis of the columns of diag(√w) a that are free, float64 (m, 3) in `out`; returns its rank."""
     rank = 0
