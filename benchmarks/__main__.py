@@ -7,6 +7,7 @@
     python -m benchmarks synth [IMAGES]              training samples a second, of procedural scenes or real images
     python -m benchmarks samples FOLDER [METHOD...]  errors of the methods on training samples, class by class
     python -m benchmarks change FOLDER OUT [METHOD...]  errors as the ground changes, and as quality rises
+    python -m benchmarks dates DATA OUT [METHOD...]  errors by the time between the images: tables and plot
     python -m benchmarks basic OUT [SEED...]         errors of `groundshift basic` on simulated cities
     python -m benchmarks phase-linking [WORD...]     phase linking against the Cramér–Rao bound, and its speed
     python -m benchmarks invert OUT [SEED...]        air in networks of interferograms, off and on
@@ -29,6 +30,7 @@ from benchmarks import (
     basic,
     bias,
     change,
+    dates,
     fuse,
     gallery,
     invert,
@@ -70,6 +72,8 @@ def main(arguments: list[str]) -> None:
             invert.main(Path(out), [int(seed) for seed in seeds] or [1, 2])
         case ["change", folder, out, *methods]:
             change.main(Path(folder), Path(out), tuple(methods) or change.METHODS)
+        case ["dates", data, out, *methods]:
+            dates.main(Path(data), Path(out), tuple(methods) or dates.METHODS)
         case ["ortho", folder, *points] if len(points) < 2:
             ortho.main(Path(folder), *map(int, points))
         case ["ortho-strip", folder, *seed] if len(seed) < 2:
