@@ -201,7 +201,7 @@ def filter_rows(folder: Path) -> list[tuple[str, float, float, float, float]]:
     """Stacks with and without air, measured with and without the filter, without distributed scatterers.
 
     Rows of: air, error before and after (mm, beside a straight line of each point and the mean of each date), share of
-    variance removed, share of the non-linear true motion that is lost.
+    variance removed, share of the non-linear true motion that the result lacks.
     """
     rows = []
     for name, air in (("none", AtmosphereOptions(turbulence=0, stratified=0, stratified_seasonal=0, ramp=0)),
@@ -218,7 +218,7 @@ def filter_rows(folder: Path) -> list[tuple[str, float, float, float, float]]:
                 _beside_lines(each[:, here], truth.years)
                 for each in (series(off.table).T - truth.motion, series(on.table).T - truth.motion, truth.motion)
             )
-            lost = -float(np.sum((after - before) * signal) / np.sum(signal**2))
+            lost = -float(np.sum(after * signal) / np.sum(signal**2))
             label = f"{name} | {window:.0f} days"
             rows.append((label, _rms(before), _rms(after), 1 - (_rms(after) / _rms(before)) ** 2, lost))
     return rows
