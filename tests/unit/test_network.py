@@ -13,6 +13,7 @@ from groundshift.errors import InputError  # noqa: E402
 from groundshift.model.reason import Reason  # noqa: E402
 from groundshift.optical.methods import Nodes  # noqa: E402
 from groundshift.optical.network import CARD, WEIGHTS, Network, load, measured, runner  # noqa: E402
+from groundshift.optical.refinement import PreparedPair, refined  # noqa: E402
 from groundshift.synth.textures import shifted_pair  # noqa: E402
 from groundshift.train import export  # noqa: E402
 from groundshift.train.loop import load_state  # noqa: E402
@@ -114,3 +115,24 @@ def test_a_file_that_is_no_state_is_refused(tmp_path):
     (tmp_path / "state.pt").write_bytes(b"nothing")
     with pytest.raises(InputError, match="no state of a training run"):
         load_state(tmp_path / "state.pt")
+
+
+def test_a_third_step_counts_where_the_second_moved_much():
+    moves = []
+
+    def refine(first, second, weight, flow):
+        answer = np.zeros((7, *first.shape), np.float32)
+        answer[:2] = flow
+        answer[0, :, :100] += moves[-1]
+        calls.append(first.shape)
+        return answer
+
+    flat = np.zeros((64, 320), np.float32)
+    pair = PreparedPair(flat, flat, flat, flat, np.zeros((2, 64, 320), np.float32), flat, flat)
+    for move, steps in ((1.0, 3), (0.1, 2)):
+        calls = []
+        moves.append(move)
+        answer = refined(pair, refine, iterations=3)
+        assert len(calls) == steps
+        np.testing.assert_allclose(answer[0, :, :40], steps * move, rtol=1e-5)
+        assert not answer[0, :, 160:].any()
