@@ -14,18 +14,12 @@ leave-one-out error is that of a distribution with heavy tails.
 from __future__ import annotations
 
 import logging
-import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 from scipy.linalg import cho_factor, cho_solve
-from scipy.optimize import minimize
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
 from groundshift.errors import InputError
 from groundshift.geodesy.frames import Pole, estimate_pole, to_frame
@@ -36,17 +30,15 @@ from groundshift.geodesy.own_motion import (
     normal_score,
     own_variance,
 )
-from groundshift.kernels.rotation import geocentric, rotation_design
+from groundshift.geodesy.smooth_field import Field3, estimate_fields, smooth_covariance
+from groundshift.kernels.rotation import rotation_design
 from groundshift.model.stations import COMPONENTS, StationVelocities
 
 log = logging.getLogger(__name__)
 
 _VAGUE = 30.0  # standard deviation of rotation (mas/yr) and of the common velocity upward (mm/yr) beforehand
 _ROUNDS = 5
-_LENGTH = 120.0  # km: likely length of a field
-_LOCAL = 0.15  # likely variance of local motion, as a share of that of stations
 _NONE = OwnMotion(0.0, 0.0)
-_SPREAD = np.array([1.0, 0.6, 2.0])  # of the logarithms of its variance, its length, and the local variance
 LEAST_STATIONS = 5
 """Below which there is no model."""
 
@@ -83,14 +75,6 @@ class VelocityModelConfig(BaseModel):
     outliers: float = Field(
         0.05, gt=0, lt=0.5, description="share of stations that move by themselves, as expected before any is seen"
     )
-
-
-class Field3(NamedTuple):
-    """The smooth field of one component."""
-
-    size: float  # mm/yr, standard deviation
-    length: float  # km, of the Matérn covariance
-    local: float  # mm/yr, standard deviation of what each station has for itself
 
 
 class LeaveOneOut(NamedTuple):
@@ -130,7 +114,7 @@ class VelocityModel:
     def joint_covariance(self, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
         """See :class:`VelocityField`."""
         near = self._towards(latitude, longitude)
-        prior = _smooth(self.fields, latitude, longitude, latitude, longitude)
+        prior = smooth_covariance(self.fields, latitude, longitude, latitude, longitude)
         basis = _basis(latitude, longitude)
         out = prior + _VAGUE**2 * basis @ basis.T - near @ cho_solve(self._factor, near.T)
         return (out + out.T) / 2
@@ -159,7 +143,7 @@ class VelocityModel:
         there = np.isfinite(self.stations.velocity).ravel()
         latitude, longitude = self.stations.latitude, self.stations.longitude
         basis = _basis(latitude, longitude)
-        total = _smooth(self.fields, latitude, longitude, latitude, longitude) + _VAGUE**2 * basis @ basis.T
+        total = smooth_covariance(self.fields, latitude, longitude, latitude, longitude) + _VAGUE**2 * basis @ basis.T
         local = np.array([each.local**2 for each in self.fields])
         for row, (covariance, more) in enumerate(zip(self.stations.covariance, self.inflation, strict=True)):
             part = slice(3 * row, 3 * row + 3)
@@ -172,7 +156,7 @@ class VelocityModel:
     def _towards(self, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
         """Covariance of places with what stations measured, float64 (3m, k)."""
         stations = self.stations
-        out = _smooth(self.fields, latitude, longitude, stations.latitude, stations.longitude)
+        out = smooth_covariance(self.fields, latitude, longitude, stations.latitude, stations.longitude)
         out += _VAGUE**2 * _basis(latitude, longitude) @ _basis(stations.latitude, stations.longitude).T
         return out[:, self._there]
 
@@ -219,7 +203,9 @@ def fit_velocity_model(
     pole = estimate_pole(stations)
     fields = None
     for number in range(_ROUNDS):
-        fields = _estimate(stations, pole, scale * stations.sigma, inflation, config, fields)
+        fields = estimate_fields(
+            stations, pole, scale * stations.sigma, inflation, (config.shortest, config.longest), fields
+        )
         model = VelocityModel(stations, fields, pole, inflation, own, scale, stations.frame, stations.source)
         if number < _ROUNDS - 1:
             own, inflation, scale = _moving(model, config)
@@ -247,73 +233,6 @@ def _moving(
         more[:, number] = np.nan_to_num(own_variance(chance, noise, found))
         own.append(found)
     return (own[0], own[1], own[2]), more, scale
-
-
-def _estimate(
-    stations: StationVelocities,
-    pole: Pole,
-    sigma: np.ndarray,
-    inflation: np.ndarray,
-    config: VelocityModelConfig,
-    before: tuple[Field3, Field3, Field3] | None,
-) -> tuple[Field3, Field3, Field3]:
-    """Size, length and local motion of each component, of the greatest likelihood; near those before, if given."""
-    rest = stations.velocity - rotation_design(stations.latitude, stations.longitude) @ pole.rotation
-    places = geocentric(stations.latitude, stations.longitude) / 1000
-    out = []
-    for number in range(3):
-        there = np.isfinite(rest[:, number])
-        noise = sigma[there, number] ** 2 + inflation[there, number]
-        values = rest[there, number] - np.average(rest[there, number], weights=1 / (noise + np.median(noise)))
-        usual = float(np.median(noise))
-        spread = max(float(np.var(values)) - usual, 0.25 * usual)
-        likely = np.log([spread, _LENGTH, _LOCAL * usual])
-        start = before[number] if before else Field3(*np.exp(likely / [2, 1, 2]))
-        kernel = ConstantKernel(start.size**2, (1e-3 * spread, 1e3 * spread)) * Matern(
-            np.clip(start.length, config.shortest, config.longest), (config.shortest, config.longest), nu=1.5
-        ) + WhiteKernel(start.local**2, (1e-5 * usual, 1e3 * spread))
-        process = GaussianProcessRegressor(
-            kernel, alpha=noise, optimizer=_with_prior(likely), n_restarts_optimizer=0 if before else 1, random_state=0
-        )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # a length at its limit is an answer
-            process.fit(places[there], values)
-        found = process.kernel_
-        size, local = np.sqrt(found.k1.k1.constant_value), np.sqrt(found.k2.noise_level)
-        out.append(Field3(float(size), float(found.k1.k2.length_scale), float(local)))
-    return out[0], out[1], out[2]
-
-
-def _with_prior(likely: np.ndarray) -> Callable:
-    """An optimiser for scikit-learn that adds a normal prior on the logarithms of variance, length and variance."""
-
-    def optimise(badness: Callable, start: np.ndarray, bounds: np.ndarray) -> tuple[np.ndarray, float]:
-        def posterior(logs: np.ndarray) -> tuple[float, np.ndarray]:
-            value, slope = badness(logs)
-            away = (logs - likely) / _SPREAD
-            return value + 0.5 * float(away @ away), slope + away / _SPREAD
-
-        found = minimize(
-            posterior, start, jac=True, bounds=bounds, method="L-BFGS-B", options={"ftol": 1e-5, "gtol": 1e-2}
-        )
-        return found.x, float(found.fun)
-
-    return optimise
-
-
-def _smooth(
-    fields: tuple[Field3, Field3, Field3],
-    latitude: np.ndarray,
-    longitude: np.ndarray,
-    other_latitude: np.ndarray,
-    other_longitude: np.ndarray,
-) -> np.ndarray:
-    """Covariance of the smooth fields between places, float64 (3n, 3m)."""
-    one, two = geocentric(latitude, longitude) / 1000, geocentric(other_latitude, other_longitude) / 1000
-    out = np.zeros((len(one), 3, len(two), 3))
-    for number, field in enumerate(fields):
-        out[:, number, :, number] = field.size**2 * Matern(field.length, nu=1.5)(one, two)
-    return out.reshape(3 * len(one), 3 * len(two))
 
 
 def _basis(latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
