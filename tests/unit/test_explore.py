@@ -338,11 +338,13 @@ def test_an_export_is_what_the_server_says(folder, tmp_path, client):
     block = json.loads(handed(api / f"layers/{LAYER}/points/0-1.json.js"))
     asked = client.get(f"/api/layers/{LAYER}/point?part={entry['parts'][0]}&row=256").json()
     assert block["points"][0] | {"dates": block["dates"]} == asked
-    x, y = tile_of(13, 10.465, 51.995)
-    north = handed(api / f"layers/quake/tiles/north/13/{x}/{y}.png.js")
-    limits = next(each for each in record["layers"] if each["id"] == "quake")["fields"]["north"]
-    query = f"field=north&palette=motion&low={limits[0]}&high={limits[1]}"
-    assert north == client.get(f"/api/layers/quake/tiles/13/{x}/{y}.png?{query}").content
+    quake = next(each for each in record["layers"] if each["id"] == "quake")
+    z, (low, high) = quake["max_zoom"], quake["fields"]["north"]
+    assert 30 / 2 < 40_075_017 * np.cos(np.radians(52)) / 256 / 2**z < 30  # metres of a pixel of a picture
+    x, y = tile_of(z, 10.465, 51.995)
+    query = f"field=north&palette=motion&low={low}&high={high}"
+    north = client.get(f"/api/layers/quake/tiles/{z}/{x}/{y}.png?{query}").content
+    assert handed(api / f"layers/quake/tiles/north/{z}/{x}/{y}.png.js") == north
     page = (tmp_path / "page/index.html").read_text()
     assert page.replace(" data-exported", "") == (PAGE / "index.html").read_text()
     assert handed(tmp_path / "page/assets/land-10m.bin.js") == (PAGE / "assets/land-10m.bin").read_bytes()

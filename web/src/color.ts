@@ -75,4 +75,4 @@ export function parse(hex: string): Rgb {
 export const SERIES = ["#0f5f73", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a6a00", "#444444"];
 
 /** Of the levels of alert of assets. */
-export const LEVELS: Record<string, string> = { alert: "#a50026", watch: "#e07b28", notice: "#d6b000", none: "#4f7f52", "not seen": "#8b979d" };
+export const LEVELS: Record<string, string> = { alert: "#a50026", watch: "#e07b28", notice: "#d6b000", none: "#4a7fa8", "not seen": "#a9b2b7" };
