@@ -104,7 +104,7 @@ def _figure(found: dict[str, dict[str, Pixels]], inside: dict[str, list[Pixels]]
     for name, (days, *_) in PAIRS.items():
         top = max(_mean(pairs[name].length) for pairs in found.values())
         left.annotate(
-            name, (days, top), xytext=(0, 6), textcoords="offset points", rotation=90, ha="center", fontsize=7
+            name, (days, top), xytext=(-5, 3), textcoords="offset points", rotation=90, ha="right", fontsize=7
         )
     left.set(xlabel="days between the images", ylabel="mean end-point error, pixels", yscale="log", xscale="log")
     right.set(xlabel="local correlation of the images, motion undone", xlim=(1, 0))
