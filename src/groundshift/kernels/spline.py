@@ -33,21 +33,29 @@ def _mirrored(index, size):
 
 
 @numba.njit(cache=True, nogil=True)
-def _filtered(image):
+def _filtered(image):  # loops, not slices: those take numba seconds to compile
     height, width = image.shape
     out = np.empty((height, width), np.float32)
     strip = np.zeros((height, _STRIP))
     for left in range(0, width, _STRIP):
         count = min(_STRIP, width - left)
-        strip[:, :count] = image[:, left : left + count]
+        for i in range(height):
+            for k in range(count):
+                strip[i, k] = image[i, left + k]
         _filter_columns(strip)
-        out[:, left : left + count] = strip[:, :count]
+        for i in range(height):
+            for k in range(count):
+                out[i, left + k] = strip[i, k]
     strip = np.zeros((width, _STRIP))
     for top in range(0, height, _STRIP):
         count = min(_STRIP, height - top)
-        strip[:, :count] = out[top : top + count].T
+        for k in range(count):
+            for i in range(width):
+                strip[i, k] = out[top + k, i]
         _filter_columns(strip)
-        out[top : top + count] = strip[:, :count].T
+        for k in range(count):
+            for i in range(width):
+                out[top + k, i] = strip[i, k]
     return out
 
 
@@ -69,7 +77,8 @@ def _filter_columns(lines):
             for k in range(count):
                 start[k] += power * lines[mirrored, k]
             power *= pole
-        lines[0] = start
+        for k in range(count):
+            lines[0, k] = start[k]
         for i in range(1, size):
             for k in range(count):
                 lines[i, k] += pole * lines[i - 1, k]
