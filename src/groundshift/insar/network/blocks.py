@@ -132,7 +132,9 @@ def tie_blocks(
         values[:, inside] -= values[:, inside].mean(axis=1, keepdims=True)
     dropped = cluster < 0
     values[:, dropped] = sigma[:, dropped] = phase[:, dropped] = coherence[dropped] = np.nan
-    residual = (phase - geometry.rates.T @ values).astype(np.float32)
+    residual = np.empty_like(phase)
+    for date, rate in enumerate(geometry.rates.T):
+        residual[date] = phase[date] - rate @ values
     weight = np.array([len(each["ends"]) for each in solved], float)
     shares = [np.average(np.stack([each[name] for each in solved]), axis=0, weights=weight)
               for name in ("open_triangles", "corrected")]  # fmt: skip
