@@ -22,7 +22,7 @@ demo: $(VENV)/installed
 	$(BIN)/groundshift demo -o demo-output
 
 test: lint
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

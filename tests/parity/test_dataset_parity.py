@@ -32,7 +32,7 @@ def test_two_workers_give_the_same_bytes_as_one(alone, executor, tmp_path):
 
 
 def test_dask_gives_the_same_bytes_and_goes_on_where_another_ended(alone, tmp_path):
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster:
         build_dataset(tmp_path, OPTIONS, executor=cluster.scheduler_address)
         assert files(tmp_path) == alone
         gone = tmp_path / "train" / "small" / "00001.tar"

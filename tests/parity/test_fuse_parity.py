@@ -63,7 +63,7 @@ def here(made, tmp_path_factory):
 
 
 def test_a_cluster_gives_the_same_bytes(made, here, tmp_path):
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster:
         assert fused(made, tmp_path, cluster.scheduler_address) == here
 
 

@@ -66,5 +66,5 @@ def test_processes_and_dask_give_the_same_bytes_as_one(method, tmp_path, small_b
 
     alone = measured_bytes("alone", executor="serial")
     assert measured_bytes("processes", executor="processes", workers=2) == alone
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster:
         assert measured_bytes("dask", executor=cluster.scheduler_address) == alone

@@ -22,6 +22,7 @@ import xarray as xr
 from pyproj import CRS, Transformer
 
 from groundshift.engine import FolderStore, MemoryStore, TileStore, run, run_key, run_record
+from groundshift.engine.task import one_thread
 from groundshift.errors import InputError, RunError
 from groundshift.figures.points import points_figure
 from groundshift.figures.style import save_figure
@@ -106,7 +107,8 @@ def make_basic(
     model = _geoid(stack, geoid)
     key, record = run_key([path], config, _software()), run_record([path], config, _software())
     stores = {name: FolderStore(out / ".tiles", f"{key}-{name}", record=record) for name in _STEPS}
-    measured = _measure(stack, config, {"executor": executor, "workers": workers}, stores.__getitem__, model)
+    with one_thread():
+        measured = _measure(stack, config, {"executor": executor, "workers": workers}, stores.__getitem__, model)
     for half in (*out.glob(f".{POINTS_NAME}.*"), *out.glob(".EGMS_*.zip.*")):
         shutil.rmtree(half)  # what a killed run was writing
     summary = Summary(stack.sizes["x"])
@@ -153,7 +155,8 @@ def measure_points(
     """
     stores = {name: MemoryStore() for name in _STEPS}
     where = {"executor": executor, "workers": workers}
-    measured = _measure(stack, config or BasicConfig(), where, stores.__getitem__, None)
+    with one_thread():
+        measured = _measure(stack, config or BasicConfig(), where, stores.__getitem__, None)
     summary = Summary(stack.sizes["x"])
     parts = list(measured.parts())
     table = pa.concat_tables([summary.seen(part) for part in parts]).combine_chunks()

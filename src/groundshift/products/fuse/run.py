@@ -14,6 +14,7 @@ from odc.geo.geobox import GeoBox
 
 from groundshift import __version__
 from groundshift.engine import FolderStore, MemoryStore, TileStore, run, run_key, run_record
+from groundshift.engine.task import one_thread
 from groundshift.errors import ConfigurationError, InputError
 from groundshift.figures.fusion import fusion_figure
 from groundshift.figures.style import save_figure
@@ -112,9 +113,9 @@ def fuse(
     for number in range(config.rounds):
         reduced = store(f"shared-{number}")
         run(ReduceTile(problem, shared), tiles, store=reduced, label=f"shared errors, round {number + 1}", **how)
-        shared = solve_shared(
-            shared.groups if shared else problem.groups, config, [reduced.read(tile.index) for tile in tiles]
-        )
+        parts = [reduced.read(tile.index) for tile in tiles]
+        with one_thread():
+            shared = solve_shared(shared.groups if shared else problem.groups, config, parts)
     solved = store("solved")
     run(SolveTile(problem, shared), tiles, store=solved, label="fusing", **how)
     names = _components(solved, tiles)
