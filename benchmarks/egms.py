@@ -122,7 +122,9 @@ def main() -> None:
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--keep", action="store_true")
     parser.add_argument("--peers", action="store_true")
-    parser.add_argument("--only", nargs="*", help="Steps by a part of their names.")
+    parser.add_argument(
+        "--only", nargs="*", help="Steps by a part of their names; name those too that write what they read."
+    )
     parser.add_argument("--step", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.step:
