@@ -89,7 +89,7 @@ def test_killed_and_started_again_gives_the_same_bytes(files, tmp_path):
 
     subprocess.run(command("whole"), check=True)
     process = subprocess.Popen(command("killed"))
-    for _ in range(600):
+    for _ in range(6000):
         time.sleep(0.05)
         if len(list((tmp_path / "killed").glob(".tiles/*/*.npz"))) >= 5:
             break

@@ -55,7 +55,7 @@ class Script:
                 run.kill()
             else:
                 os.killpg(run.pid, number)
-            _, messages = run.communicate(timeout=60)
+            _, messages = run.communicate(timeout=300)
         processes = {int(mark.name.split("-")[1]) for mark in (self.folder / "marks").iterdir()}
         wait_until(lambda: all(map(ended, processes)))
         (self.folder / "hold").unlink()
