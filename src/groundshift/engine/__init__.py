@@ -9,5 +9,6 @@ from groundshift.engine.key import run_key, run_record
 from groundshift.engine.mosaic import read_box
 from groundshift.engine.run import run
 from groundshift.engine.store import FolderStore, MemoryStore, TileStore
+from groundshift.engine.task import one_thread
 
-__all__ = ["FolderStore", "MemoryStore", "TileStore", "read_box", "run", "run_key", "run_record"]
+__all__ = ["FolderStore", "MemoryStore", "TileStore", "one_thread", "read_box", "run", "run_key", "run_record"]

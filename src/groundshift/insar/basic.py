@@ -21,8 +21,7 @@ import pyarrow as pa
 import xarray as xr
 from pyproj import CRS, Transformer
 
-from groundshift.engine import FolderStore, MemoryStore, TileStore, run, run_key, run_record
-from groundshift.engine.task import one_thread
+from groundshift.engine import FolderStore, MemoryStore, TileStore, one_thread, run, run_key, run_record
 from groundshift.errors import InputError, RunError
 from groundshift.figures.points import points_figure
 from groundshift.figures.style import save_figure
@@ -107,8 +106,7 @@ def make_basic(
     model = _geoid(stack, geoid)
     key, record = run_key([path], config, _software()), run_record([path], config, _software())
     stores = {name: FolderStore(out / ".tiles", f"{key}-{name}", record=record) for name in _STEPS}
-    with one_thread():
-        measured = _measure(stack, config, {"executor": executor, "workers": workers}, stores.__getitem__, model)
+    measured = _measure(stack, config, {"executor": executor, "workers": workers}, stores.__getitem__, model)
     for half in (*out.glob(f".{POINTS_NAME}.*"), *out.glob(".EGMS_*.zip.*")):
         shutil.rmtree(half)  # what a killed run was writing
     summary = Summary(stack.sizes["x"])
@@ -155,8 +153,7 @@ def measure_points(
     """
     stores = {name: MemoryStore() for name in _STEPS}
     where = {"executor": executor, "workers": workers}
-    with one_thread():
-        measured = _measure(stack, config or BasicConfig(), where, stores.__getitem__, None)
+    measured = _measure(stack, config or BasicConfig(), where, stores.__getitem__, None)
     summary = Summary(stack.sizes["x"])
     parts = list(measured.parts())
     table = pa.concat_tables([summary.seen(part) for part in parts]).combine_chunks()
@@ -180,7 +177,8 @@ def _measure(
     pixels, points = stores("pixels"), stores("points")
     gains, plane = stack_gains(stack), local_plane(stack)
     run(ScanTile(stack, gains, geometry.days, reference, config), tiles, store=pixels, label="scanning", **where)
-    frame = _framed(stack, gather_network(pixels, tiles), plane, geometry, config, stores("blocks"), where)
+    with one_thread():
+        frame = _framed(stack, gather_network(pixels, tiles), plane, geometry, config, stores("blocks"), where)
     run(PointTile(stack, pixels, plane, geometry, frame.solved, frame.frames, config.network.search, frame.threshold,
                   config.network.max_length), tiles, store=points, label="measuring", **where)  # fmt: skip
     report = {

@@ -20,9 +20,8 @@ import numpy as np
 import pyarrow as pa
 from pyproj import CRS
 
-from groundshift.engine import FolderStore, run, run_key, run_record
+from groundshift.engine import FolderStore, one_thread, run, run_key, run_record
 from groundshift.engine.progress import reporting
-from groundshift.engine.task import one_thread
 from groundshift.errors import ConfigurationError, InputError
 from groundshift.figures.calibrate import calibrate_figure
 from groundshift.figures.style import save_figure

@@ -13,8 +13,7 @@ import xarray as xr
 from odc.geo.geobox import GeoBox
 
 from groundshift import __version__
-from groundshift.engine import FolderStore, MemoryStore, TileStore, run, run_key, run_record
-from groundshift.engine.task import one_thread
+from groundshift.engine import FolderStore, MemoryStore, TileStore, one_thread, run, run_key, run_record
 from groundshift.errors import ConfigurationError, InputError
 from groundshift.figures.fusion import fusion_figure
 from groundshift.figures.style import save_figure
