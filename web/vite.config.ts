@@ -43,13 +43,17 @@ function outlines(): Plugin {
   };
 }
 
+/** Files below a folder, with its name. */
+const files = (folder: string): string[] =>
+  readdirSync(join(import.meta.dirname, folder), { withFileTypes: true }).flatMap((each) => (each.isDirectory() ? files(`${folder}/${each.name}`) : [`${folder}/${each.name}`]));
+
 /** source.sha256: of the files that the page was built from, so that a test sees a page that was not built again. */
 function source(): Plugin {
   return {
     name: "source",
     generateBundle() {
       const hash = createHash("sha256");
-      const names = [...readdirSync(join(import.meta.dirname, "src")).map((name) => `src/${name}`), "index.html", "package-lock.json", "vite.config.ts"];
+      const names = [...files("src"), "index.html", "package-lock.json", "vite.config.ts"];
       for (const name of names.sort()) hash.update(name).update(readFileSync(join(import.meta.dirname, name)));
       this.emitFile({ type: "asset", fileName: "source.sha256", source: hash.digest("hex") + "\n" });
     },

@@ -355,11 +355,8 @@ def test_an_export_is_what_the_server_says(folder, tmp_path, client):
 def test_the_page_was_built_from_its_source():
     """If this fails: cd web && npm ci && npm run build."""
     web = Path(__file__).parents[2] / "web"
-    names = [f"src/{path.name}" for path in (web / "src").iterdir()] + [
-        "index.html",
-        "package-lock.json",
-        "vite.config.ts",
-    ]
+    sources = [path.relative_to(web).as_posix() for path in (web / "src").rglob("*") if path.is_file()]
+    names = [*sources, "index.html", "package-lock.json", "vite.config.ts"]
     digest = hashlib.sha256(b"".join(name.encode() + (web / name).read_bytes() for name in sorted(names))).hexdigest()
     assert (PAGE / "source.sha256").read_text().strip() == digest
 

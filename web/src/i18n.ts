@@ -24,6 +24,19 @@ const words = {
   compare: ["Compare", "Comparer"],
   swipe: ["Before / after", "Avant / après"],
   map: ["Map. Arrow keys move it, plus and minus zoom, Enter asks the point in the middle.", "Carte. Les flèches la déplacent, plus et moins zooment, Entrée interroge le point du milieu."],
+  "zoom-in": ["Zoom in", "Zoomer"],
+  "zoom-out": ["Zoom out", "Dézoomer"],
+  "zoom-to": ["Zoom to the layer", "Zoomer sur la couche"],
+  licences: ["licences", "licences"],
+  histogram: ["Counts of velocities; heights go with the square root.", "Effectifs des vitesses ; hauteurs selon la racine carrée."],
+  "no-layer": ["Show a layer of points first", "Affichez d’abord une couche de points"],
+  "nothing": ["There is nothing to show: no layer has data.", "Rien à afficher : aucune couche ne contient de données."],
+  "no-value": ["No value here", "Pas de valeur ici"],
+  "asking": ["Asking …", "Recherche …"],
+  "take-values": ["Values (CSV)", "Valeurs (CSV)"],
+  "take-picture": ["Chart (PNG)", "Graphique (PNG)"],
+  done: ["Done", "Terminer"],
+  cancel: ["Cancel", "Annuler"],
   divider: ["Divider between the image before and the image after", "Séparation entre l’image avant et l’image après"],
   close: ["Close", "Fermer"],
   points: ["points", "points"],
@@ -71,10 +84,10 @@ const words = {
   middle: ["5 % to 95 %", "5 % à 95 %"],
   extremes: ["Least to largest", "Minimum à maximum"],
   count: ["Points", "Points"],
-  download: ["Download", "Télécharger"],
+  download: ["Points:", "Points :"],
   "mean-series": ["Mean series of the area", "Série moyenne de la zone"],
   distribution: ["Distribution", "Distribution"],
-  distance: ["Distance, m", "Distance, m"],
+  distance: ["Distance from A, m", "Distance depuis A, m"],
   "no-webgl": ["This browser has no WebGL: the map is drawn as pictures by the server.", "Ce navigateur n’a pas WebGL : la carte est dessinée en images par le serveur."],
   "no-webgl-static": ["This browser has no WebGL: the map is drawn more plainly.", "Ce navigateur n’a pas WebGL : la carte est dessinée plus simplement."],
   "static-only": ["An exported map has no server: areas, profiles and downloads are not there.", "Une carte exportée n’a pas de serveur : zones, profils et téléchargements sont absents."],
@@ -108,8 +121,9 @@ export function setLanguage(wanted: Language): void {
   document.documentElement.lang = wanted;
   for (const element of document.querySelectorAll<HTMLElement>("[data-t]")) element.textContent = say(element.dataset.t!);
   for (const element of document.querySelectorAll<HTMLElement>("[data-l]")) {
-    element.setAttribute("aria-label", say(element.dataset.l!));
-    if (element instanceof HTMLButtonElement) element.title = say(element.dataset.l!);
+    const text = say(element.dataset.l!);
+    element.setAttribute("aria-label", text);
+    if (element instanceof HTMLButtonElement) element.title = text;
   }
 }
 
@@ -119,6 +133,9 @@ export function number(value: number | null | undefined, digits = 1): string {
   const text = new Intl.NumberFormat(language, { maximumFractionDigits: digits, minimumFractionDigits: digits }).format(value);
   return text.replace("-", "−");
 }
+
+/** Numbers of an axis. */
+export const plain = (value: number): string => new Intl.NumberFormat(language, { maximumFractionDigits: 6 }).format(value).replace("-", "−");
 
 export const whole = (value: number): string => new Intl.NumberFormat(language).format(value);
 

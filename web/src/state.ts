@@ -1,8 +1,8 @@
 /** What the page shows, and the link that brings it back. */
 
-import type { Catalog, LayerInfo, PointRecord } from "./api";
+import type { Catalog, LayerInfo, PointRecord } from "./data/types";
 import { type Language, current } from "./i18n";
-import type { Camera } from "./view";
+import type { Camera } from "./map/view";
 
 export const NO_LIMIT = 1e6;
 
@@ -16,6 +16,7 @@ export interface State {
   largest: number;
   components: Map<string, string>; // of displacement maps
   picked: { layer: LayerInfo; record: PointRecord }[];
+  drawn: { kind: "area" | "profile"; vertices: [number, number][] } | null;
 }
 
 export interface Link {
@@ -29,13 +30,19 @@ export interface Link {
   language: Language | null;
 }
 
-export function initial(catalog: Catalog): State {
+/** What is shown at first: what the link says, and else the first layer of points with features and stations. */
+export function initial(catalog: Catalog, link: Link): State {
   const points = catalog.layers.filter((layer) => layer.kind === "points");
   const first = points[0] ?? catalog.layers.find((layer) => layer.kind === "map") ?? catalog.layers[0];
   const visible = new Set([first.id, ...catalog.layers.filter((layer) => layer.kind === "features" || layer.kind === "stations").map((layer) => layer.id)]);
-  const state: State = { visible, field: "mean_velocity", palette: "motion", low: -10, high: 10, least: -NO_LIMIT, largest: NO_LIMIT, components: new Map(), picked: [] };
+  const state: State = { visible, field: "mean_velocity", palette: "motion", low: -10, high: 10, least: -NO_LIMIT, largest: NO_LIMIT, components: new Map(), picked: [], drawn: null };
   for (const layer of catalog.layers) if (layer.components) state.components.set(layer.id, layer.components.includes("up") ? "up" : "magnitude");
-  choose(state, catalog, state.field);
+  const known = new Set(catalog.layers.map((layer) => layer.id));
+  if (link.visible) state.visible = new Set(link.visible.filter((id) => known.has(id)));
+  choose(state, catalog, link.field && catalog.fields[link.field] ? link.field : state.field);
+  if (link.palette && catalog.palettes[link.palette]) state.palette = link.palette;
+  if (link.range) [state.low, state.high] = link.range;
+  if (link.keep) [state.least, state.largest] = link.keep;
   return state;
 }
 

@@ -2,9 +2,8 @@
 
 import { feature, mesh } from "topojson-client";
 import type { Topology } from "topojson-specification";
+import type { Land, World } from "../map/ground";
 import { read } from "./files";
-import type { Land, World } from "./ground";
-
 
 async function outlines(name: string): Promise<Topology> {
   const packed = new Blob([await read(`assets/${name}.bin`)]);

@@ -1,7 +1,7 @@
 /** What the rest of the page needs of a map, whoever draws it. */
 
-import type { LayerInfo, TileData } from "./api";
-import type { Scale } from "./color";
+import type { LayerInfo, TileData } from "../data/types";
+import { LEVELS, type Scale } from "./color";
 import type { World } from "./ground";
 
 export interface Camera {
@@ -37,6 +37,18 @@ export interface Picture {
   size: number;
 }
 
+/** Shapes of a layer. */
+export interface Shown {
+  layer: LayerInfo;
+  data: GeoJSON.FeatureCollection;
+}
+
+/** What is being drawn, or was. */
+export interface Outline {
+  vertices: [number, number][];
+  closed: boolean;
+}
+
 export interface View {
   readonly gl: boolean;
   camera(): Camera;
@@ -52,7 +64,7 @@ export interface View {
   points(drawn: Drawn[], style: Style): void;
   pictures(pictures: Picture[]): void;
   shapes(id: string, layer: LayerInfo | null, data: GeoJSON.FeatureCollection | null): void;
-  outline(vertices: [number, number][], closed: boolean): void;
+  outline(outline: Outline): void;
   marks(marks: Mark[]): void;
   ground(world: World): void;
   cursor(name: string): void;
@@ -69,18 +81,28 @@ export function sheet(container: HTMLElement, name: string): HTMLElement {
   return made;
 }
 
+/** The pin of a point. */
+export function markElement({ label, colour }: Mark): HTMLElement {
+  const pin = document.createElement("div");
+  pin.className = "mark";
+  pin.style.setProperty("--mark", colour);
+  pin.textContent = label;
+  return pin;
+}
+
 /** Pixels left free around what the map is fitted to. */
 export function margin(container: HTMLElement): number {
   return Math.max(8, Math.min(56, Math.min(container.clientWidth, container.clientHeight) / 8));
-}
-
-/** Length of a pixel on the ground, metres. */
-export function metresPerPixel(camera: Camera): number {
-  return (40075016.686 * Math.cos((camera.latitude * Math.PI) / 180)) / (512 * 2 ** camera.zoom);
 }
 
 /** Radius of a point, pixels. */
 export function pointRadius(zoom: number, grid: boolean): number {
   const radius = Math.max(1.6, Math.min(7, 1.6 + (zoom - 9.5) * 0.6));
   return grid ? radius * 1.5 : radius;
+}
+
+/** Colours of the shapes of a layer, and of the edge that sets them off from what is below. */
+export function shapeColours({ kind }: LayerInfo): { plain: string; edge: string; colour: (feature: GeoJSON.Feature) => string } {
+  const [plain, edge] = kind === "stations" ? ["#1d2b33", "#ffffff"] : kind === "map" ? ["#ffffff", "#1d2b33"] : ["#7a3b69", "#ffffff"];
+  return { plain, edge, colour: (feature) => LEVELS[String(feature.properties?.level)] ?? plain };
 }

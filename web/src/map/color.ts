@@ -1,6 +1,6 @@
 /** Colours of values, from the palettes of the server. */
 
-import type { TileData } from "./api";
+import type { TileData } from "../data/types";
 
 export type Rgb = [number, number, number];
 

@@ -2,14 +2,14 @@
 
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import type { AreaRecord, PointRecord, ProfileRecord } from "./api";
-import { SERIES } from "./color";
-import { current, number, t, unit } from "./i18n";
+import type { AreaRecord, PointRecord, ProfileRecord } from "../data/types";
+import { current, number, plain, t, unit } from "../i18n";
+import { SERIES } from "../map/color";
 
 const FONT = "11px system-ui, sans-serif";
 const GRID = { stroke: "#e4e8ea", width: 1 };
 const TICKS = { stroke: "#c9d1d5", width: 1, size: 4 };
-const axis = (label?: string, size = 46): uPlot.Axis => ({ stroke: "#52626b", font: FONT, grid: GRID, ticks: TICKS, label, labelFont: FONT, labelSize: 16, size });
+const axis = (label?: string, size = 46): uPlot.Axis => ({ stroke: "#52626b", font: FONT, grid: GRID, ticks: TICKS, label, labelFont: FONT, labelSize: 16, size, values: (_, splits) => splits.map(plain) });
 
 const seconds = (date: string): number => Date.parse(date) / 1000;
 const YEAR = 365 * 86400;
@@ -128,8 +128,8 @@ export function distributionChart(host: HTMLElement, area: AreaRecord, label: st
 }
 
 export function profileChart(host: HTMLElement, record: ProfileRecord, label: string): void {
-  const axes = [axis(t("distance"), 30), axis(`${label}, ${unit(record.unit)}`, 46)];
-  const scales = { x: { time: false } };
+  const axes = [axis(t("distance"), 30), axis([label, unit(record.unit)].filter(Boolean).join(", "), 46)];
+  const scales = { x: { time: false, range: [0, record.length] as uPlot.Range.MinMax } };
   if (record.value) {
     const dots: uPlot.Series = { stroke: SERIES[0], width: 0, paths: () => null, points: { show: true, size: 4, fill: `${SERIES[0]}aa`, stroke: "transparent", width: 0 } };
     place(host, { scales, axes, series: [{}, dots] }, [record.distance, record.value as number[]]);

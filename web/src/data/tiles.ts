@@ -1,13 +1,16 @@
 /** Tiles of points: those in view are fetched, and until they are there coarser ones stand in. */
 
-import { type LayerInfo, type TileData, tile as fetchTile } from "./api";
-import type { Camera, View } from "./view";
+import { fraction } from "../map/mercator";
+import type { Camera, View } from "../map/view";
+import { tile as fetchTile } from "./api";
+import type { LayerInfo, TileData } from "./types";
 
 const KEPT = 160;
 const MAX_ZOOM = 16;
 
 interface Entry {
   data: TileData | null;
+  broken: boolean; // asked for, and not to be had
   abort: AbortController;
   used: number;
 }
@@ -29,7 +32,8 @@ export class PointTiles {
     this.needed = covering(view.bounds(), view.camera(), this.layer);
     const wanted = new Set(this.needed.map(name));
     for (const [key, entry] of this.entries) {
-      if (entry.data === null && !wanted.has(key)) {
+      if (entry.broken) this.entries.delete(key); // asked for again
+      else if (entry.data === null && !wanted.has(key)) {
         entry.abort.abort();
         this.entries.delete(key);
       }
@@ -56,7 +60,10 @@ export class PointTiles {
   }
 
   get waiting(): boolean {
-    return this.needed.some((place) => !this.entries.get(name(place))?.data);
+    return this.needed.some((place) => {
+      const entry = this.entries.get(name(place));
+      return !entry?.data && !entry?.broken;
+    });
   }
 
   stop(): void {
@@ -65,14 +72,15 @@ export class PointTiles {
   }
 
   private async fetch(place: [number, number, number]): Promise<void> {
-    const entry: Entry = { data: null, abort: new AbortController(), used: ++this.clock };
+    const entry: Entry = { data: null, broken: false, abort: new AbortController(), used: ++this.clock };
     this.entries.set(name(place), entry);
     try {
       entry.data = await fetchTile(this.layer, ...place, this.field, entry.abort.signal);
       this.changed();
     } catch (error) {
       if (entry.abort.signal.aborted) return;
-      this.entries.delete(name(place));
+      entry.broken = true;
+      this.changed();
       this.failed(error as Error);
     }
   }
@@ -98,14 +106,4 @@ export function covering(view: [number, number, number, number], camera: Camera,
   const tiles: [number, number, number][] = [];
   for (let x = left; x <= right; x++) for (let y = top; y <= bottom; y++) tiles.push([z, x, y]);
   return tiles.slice(0, 64);
-}
-
-/** Parts of the world from its north-west corner. */
-export function fraction(longitude: number, latitude: number): [number, number] {
-  const sine = Math.sin((Math.max(-85.05, Math.min(85.05, latitude)) * Math.PI) / 180);
-  return [(longitude + 180) / 360, 0.5 - Math.log((1 + sine) / (1 - sine)) / (4 * Math.PI)];
-}
-
-export function degrees(x: number, y: number): [number, number] {
-  return [x * 360 - 180, (Math.atan(Math.sinh(Math.PI * (1 - 2 * y))) * 180) / Math.PI];
 }

@@ -1,8 +1,9 @@
 /** Two images of the same ground, the one after uncovered by a divider. */
 
 import maplibregl from "maplibre-gl";
-import type { LayerInfo } from "./api";
-import { GlView, baseStyle } from "./glview";
+import type { LayerInfo } from "../data/types";
+import { baseStyle } from "../map/gl/style";
+import type { GlView } from "../map/gl/view";
 
 const cover = document.getElementById("after")!;
 const divider = document.getElementById("divider") as HTMLInputElement;

@@ -1,0 +1,46 @@
+/** Tiles of points as the server packs them: see explore/tiles.py. */
+
+import { degrees } from "../map/mercator";
+import type { TileData } from "./types";
+
+const kinds = { uint16: Uint16Array, uint32: Uint32Array, float32: Float32Array } as const;
+
+/** A tile; without points if there is nothing in it. */
+export function decode(buffer: ArrayBuffer, z: number, x: number, y: number): TileData {
+  const id = `${z}/${x}/${y}`;
+  const none = new Uint16Array(0);
+  const empty = { kind: "points", id, z, x, y, side: 0, length: 0, x16: none, y16: none, places: new Float64Array(0), count: null, row: null, part: null } as const;
+  if (buffer.byteLength < 4) return { ...empty, parts: [], value: new Float32Array(0), velocity: new Float32Array(0) };
+  const size = new DataView(buffer).getUint32(0, true);
+  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, size)));
+  let offset = 4 + Math.ceil(size / 4) * 4;
+  const arrays: Record<string, Uint16Array | Uint32Array | Float32Array> = {};
+  for (const [name, kind] of header.arrays as [string, keyof typeof kinds][]) {
+    const made = new kinds[kind](buffer, offset, header.count);
+    arrays[name] = made;
+    offset += Math.ceil(made.byteLength / 4) * 4;
+  }
+  const places = new Float64Array(2 * header.count);
+  const world = 2 ** z;
+  for (let i = 0; i < header.count; i++) {
+    [places[2 * i], places[2 * i + 1]] = degrees((x + arrays.x[i] / 65536) / world, (y + arrays.y[i] / 65536) / world);
+  }
+  return {
+    kind: header.kind,
+    id,
+    z,
+    x,
+    y,
+    x16: arrays.x as Uint16Array,
+    y16: arrays.y as Uint16Array,
+    side: header.side ?? 0,
+    length: header.count,
+    places,
+    value: arrays.value as Float32Array,
+    velocity: (arrays.velocity ?? arrays.value) as Float32Array,
+    count: (arrays.count as Uint32Array) ?? null,
+    row: (arrays.row as Uint32Array) ?? null,
+    part: (arrays.part as Uint16Array) ?? null,
+    parts: header.parts,
+  };
+}

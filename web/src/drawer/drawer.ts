@@ -1,0 +1,127 @@
+/** What is below the map: series of points, statistics of an area, a profile, values of a place. */
+
+import type { AreaRecord, PointRecord, ProfileRecord } from "../data/types";
+import { element, get } from "../dom";
+import { number, say, t, unit, whole } from "../i18n";
+import { SERIES } from "../map/color";
+import { distributionChart, meanChart, profileChart, seriesChart } from "./charts";
+import { comparison, facts } from "./facts";
+import { type Table, areaTable, picture, pointTable, profileTable, takeTable } from "./take";
+
+const FORMATS: Record<string, string> = { csv: "CSV", geojson: "GeoJSON", parquet: "GeoParquet" };
+
+let changed: (height: number) => void = () => {};
+
+/** Be told of the pixels that the drawer takes from the map's foot. */
+export function watch(told: (height: number) => void): void {
+  changed = told;
+}
+
+export const isOpen = (): boolean => !get("drawer").hidden;
+
+export function close(): void {
+  get("drawer").hidden = true;
+  get("drawer-body").replaceChildren();
+  get("drawer-actions").replaceChildren();
+  changed(0);
+}
+
+function open(heading: string, ...nodes: Node[]): void {
+  get("drawer-title").textContent = get("drawer-title").title = heading;
+  get("drawer-actions").replaceChildren();
+  get("drawer-body").replaceChildren(...nodes);
+  get("drawer").hidden = false;
+  changed(get("drawer").offsetHeight);
+}
+
+export function showPoints(records: PointRecord[], remove: (index: number) => void): void {
+  const chart = element("div", { class: "chart" });
+  chart.id = "series";
+  const readout = element("output", { class: "readout" });
+  const side = element("div", { class: "facts" }, records.length === 1 ? facts(records[0]) : comparison(records, remove));
+  const heading = records.length === 1 ? String(records[0].attributes.pid) : `${records.length} ${t("points")}`;
+  open(heading, element("div", { class: "plot" }, readout, chart), side);
+  seriesChart(chart, records, (text) => (readout.textContent = text));
+  const first = records[0];
+  describe(chart, `${t("displacement")}: ${records.map((r) => `${r.attributes.pid}, ${number(r.attributes.mean_velocity as number)} ${unit("mm/yr")}`).join("; ")}; ${first.dates[0]} – ${first.dates[first.dates.length - 1]}`);
+  offer(heading, () => pointTable(records));
+}
+
+export function showArea(area: AreaRecord, label: string, layer: string, take: (format: string) => void): void {
+  if (!area.points) return open(t("area"), element("p", { class: "empty", text: t("no-points") }));
+  const series = element("div", { class: "chart" });
+  const bars = element("div", { class: "chart" });
+  const u = unit(area.unit);
+  const p = area.percentiles;
+  const list = definitions([
+    [t("count"), whole(area.points)],
+    [t("mean"), `${number(area.mean, 2)} ${u}`],
+    [t("median"), `${number(p["50"], 2)} ${u}`],
+    [t("spread"), `${number(area.std, 2)} ${u}`],
+    [t("middle"), `${number(p["5"], 1)} … ${number(p["95"], 1)} ${u}`],
+    [t("extremes"), `${number(area.minimum, 1)} … ${number(area.maximum, 1)} ${u}`],
+  ]);
+  open(
+    `${t("area")} · ${label}`,
+    element("div", { class: "plot" }, element("h3", { text: t("mean-series") }), series),
+    element("div", { class: "plot small" }, element("h3", { text: t("distribution") }), bars),
+    element("div", { class: "facts" }, element("p", { class: "quiet", text: layer }), list, element("p", { class: "quiet", text: t("uncertain") })),
+  );
+  meanChart(series, area);
+  distributionChart(bars, area, label);
+  describe(series, t("mean-series"));
+  describe(bars, `${t("distribution")}: ${label}, ${t("middle")} ${number(p["5"], 1)} … ${number(p["95"], 1)} ${u}`);
+  get("drawer-actions").append(element("span", { class: "quiet", text: t("download") }));
+  for (const [format, text] of Object.entries(FORMATS)) action(`take-${format}`, text, () => take(format));
+  if (area.series) offer(`${t("area")} ${layer}`, () => areaTable(area));
+}
+
+export function showProfile(record: ProfileRecord, label: string, layer: string): void {
+  if (!record.distance.length) return open(t("profile"), element("p", { class: "empty", text: t("no-points") }));
+  const chart = element("div", { class: "chart" });
+  const keys = record.values ? Object.keys(record.values).filter((each) => !each.endsWith("_sigma")) : [];
+  const legend = element("p", { class: "keys" });
+  keys.forEach((key, i) => {
+    const entry = element("span", { text: say(key) });
+    entry.style.setProperty("--key", SERIES[i]);
+    legend.append(entry);
+  });
+  const heading = `${t("profile")} · ${layer}`;
+  open(heading, element("div", { class: "plot" }, legend, chart));
+  profileChart(chart, record, label);
+  const extent = `${number(record.length, 0)} m${record.points ? ` · ${whole(record.points)} ${t("points")}` : ""}`;
+  describe(chart, `${heading}: ${label}, ${extent}`);
+  get("drawer-actions").append(element("span", { class: "quiet", text: extent }));
+  offer(heading, () => profileTable(record, label));
+}
+
+export function showValues(heading: string, values: Record<string, { value: number | string | null; unit: string }>): void {
+  const known = Object.entries(values).filter(([, { value }]) => value !== null);
+  const list = definitions(known.map(([name, { value, unit: units }]) => [name, typeof value === "number" ? `${number(value, digits(value))} ${unit(units)}` : String(value)]));
+  open(heading, element("div", { class: "facts alone" }, known.length ? list : element("p", { class: "empty", text: t("no-value") })));
+}
+
+/** Four that count, and no more than six behind the point. */
+const digits = (value: number): number => (Number.isInteger(value) ? 0 : Math.max(0, Math.min(6, 3 - Math.floor(Math.log10(Math.abs(value) || 1)))));
+
+function definitions(rows: string[][]): HTMLElement {
+  return element("dl", { class: "wide" }, ...rows.flatMap(([key, text]) => [element("dt", { text: key }), element("dd", { text })]));
+}
+
+function describe(chart: HTMLElement, text: string): void {
+  chart.setAttribute("role", "img");
+  chart.setAttribute("aria-label", text);
+}
+
+function action(id: string, text: string, act: () => void): void {
+  const button = element("button", { class: "small", text });
+  button.id = id;
+  button.addEventListener("click", act);
+  get("drawer-actions").append(button);
+}
+
+/** Buttons for what the chart shows, as numbers and as a picture. */
+function offer(heading: string, table: () => Table): void {
+  action("take-values", t("take-values"), () => takeTable(heading, table()));
+  action("take-picture", t("take-picture"), () => picture(heading, get("drawer-body")));
+}

@@ -1,0 +1,61 @@
+/** What is known of points, beside their series. */
+
+import type { PointRecord } from "../data/types";
+import { element } from "../dom";
+import { number, say, t, unit } from "../i18n";
+import { SERIES } from "../map/color";
+import { letter } from "./charts";
+
+const UNITS: Record<string, string> = {
+  mean_velocity: "mm/yr", mean_velocity_std: "mm/yr", calibration_std: "mm/yr", acceleration: "mm/yr²", acceleration_std: "mm/yr²",
+  seasonality: "mm", seasonality_std: "mm", rmse: "mm", height: "m", height_wgs84: "m", easting: "m", northing: "m",
+  latitude: "°", longitude: "°", incidence_angle: "°", track_angle: "°", mp_type: "m²", gnss_velocity: "mm/yr",
+  gnss_velocity_n: "mm/yr", gnss_velocity_e: "mm/yr", gnss_velocity_u: "mm/yr",
+};
+const DIGITS: Record<string, number> = { latitude: 6, longitude: 6, acceleration: 2, acceleration_std: 2, temporal_coherence: 2, amplitude_dispersion: 2, los_east: 3, los_north: 3, los_up: 3, incidence_angle: 2, track_angle: 2, line: 0, pixel: 0, mp_type: 0, cluster_label: 0 };
+
+const FIRST = ["acceleration", "acceleration_std", "seasonality", "seasonality_std", "rmse", "temporal_coherence", "height"];
+
+/** Level, direction and track of a point. */
+function describe(record: { level?: string; component?: string; track?: number | null }): string {
+  const track = record.track === null || record.track === undefined ? "" : ` · ${t("track")} ${record.track}`;
+  return `${record.level} ${say(record.component ?? "")}${track}`;
+}
+
+/** Velocity, uncertainty and all fields of a point. */
+export function facts(record: PointRecord): HTMLElement {
+  const a = record.attributes as Record<string, number | null>;
+  const big = element("p", { class: "big" });
+  big.append(
+    element("strong", { text: number(a.mean_velocity) }),
+    element("span", { text: ` ± ${number(a.mean_velocity_std)} ${unit("mm/yr")}` }),
+  );
+  const list = element("dl");
+  const names = [...FIRST, ...Object.keys(record.attributes).filter((each) => !FIRST.includes(each))];
+  for (const name of names) {
+    const value = record.attributes[name];
+    if (value === null || value === undefined || name === "pid") continue;
+    const text = typeof value === "number" ? `${number(value, DIGITS[name] ?? 1)} ${unit(UNITS[name] ?? "")}` : value;
+    list.append(element("dt", { text: name }), element("dd", { text }));
+  }
+  return element("div", {}, big, element("p", { class: "quiet", text: describe(record) }), list);
+}
+
+/** A row for each point. */
+export function comparison(records: PointRecord[], remove: (index: number) => void): HTMLElement {
+  const head = element("tr", {}, ...["", "pid", "", unit("mm/yr"), "±", "rmse", ""].map((text) => element("th", { text })));
+  const rows = records.map((record, i) => {
+    const a = record.attributes as Record<string, number>;
+    const button = element("button", { class: "ghost", text: "✕" });
+    button.setAttribute("aria-label", `${t("close")} ${letter(i)}`);
+    button.addEventListener("click", () => remove(i));
+    const badge = element("span", { class: "badge", text: letter(i) });
+    badge.style.background = SERIES[i % SERIES.length];
+    return element(
+      "tr", {}, element("td", {}, badge), element("td", { text: String(record.attributes.pid) }), element("td", { class: "quiet", text: describe(record) }),
+      element("td", { class: "figure", text: number(a.mean_velocity) }), element("td", { class: "figure", text: number(a.mean_velocity_std) }),
+      element("td", { class: "figure", text: number(a.rmse) }), element("td", {}, button),
+    );
+  });
+  return element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows));
+}

@@ -1,0 +1,172 @@
+/** The page at work: what changes the state, and what is drawn anew then. */
+
+import { fineLand, world } from "./data/world";
+import { get } from "./dom";
+import * as drawer from "./drawer/drawer";
+import { current, setLanguage, t } from "./i18n";
+import { FlatView } from "./map/flat/view";
+import type { GlView } from "./map/gl/view";
+import { Scene } from "./map/scene";
+import { failed, notice } from "./notice";
+import type { Page } from "./page";
+import { showHelp } from "./panel/help";
+import { drawLegend } from "./panel/legend";
+import { Panel } from "./panel/panel";
+import { write } from "./state";
+import { Pencil } from "./tools/pencil";
+import { Picking } from "./tools/picking";
+import { Regions } from "./tools/regions";
+import type { Swipe } from "./tools/swipe";
+import { Toolbox } from "./tools/toolbox";
+
+const REACH = 9; // pixels of a click
+const FINE = 5; // zoom from which on finer outlines are worth it
+const outlines = world();
+
+export class Explorer {
+  readonly picking: Picking;
+  private readonly scene: Scene;
+  private readonly panel: Panel;
+  private readonly pencil: Pencil;
+  private readonly regions: Regions;
+  private readonly toolbox: Toolbox;
+  private shownFirst = (): void => {};
+  private readonly pointsShown = new Promise<void>((resolve) => (this.shownFirst = resolve));
+  private refined = false;
+  private timer = 0;
+  private counting = 0;
+
+  constructor(private readonly page: Page) {
+    this.scene = new Scene(page, () => this.drawn(), () => this.legend(), failed);
+    this.panel = new Panel(page.catalog, page.state, (what) => this.change(what), (layer) => page.view.fit(layer.bounds));
+    this.regions = new Regions(page, this.scene);
+    this.picking = new Picking(page, this.scene, () => this.remember());
+    this.pencil = new Pencil(page, this.scene, (kind, vertices) => void this.regions.ask(kind, vertices), () => this.toolbox.press());
+    this.toolbox = new Toolbox(page, this.pencil, this.picking, () => this.layersChanged());
+    drawer.watch((height) => {
+      page.view.padding(height);
+      document.body.classList.toggle("open", height > 0);
+    });
+    this.buttons();
+    this.listen();
+    this.change("layers");
+    outlines.then((ground) => this.scene.lay(ground), failed);
+  }
+
+  /** When all points in view, and the land below them, are on the screen for the first time. */
+  async seen(): Promise<void> {
+    await Promise.allSettled([outlines, this.pointsShown]);
+    await new Promise((resolve) => requestAnimationFrame(() => window.setTimeout(resolve)));
+    performance.mark("first-picture");
+  }
+
+  /** Go over to the map in WebGL once it has drawn what is seen; until then the other one stays. */
+  async goOver(gl: GlView, swipe: Swipe): Promise<void> {
+    const { page, scene } = this;
+    await gl.ready();
+    scene.fill(gl);
+    await gl.drawn();
+    while (page.view instanceof FlatView && page.view.held) await new Promise((resolve) => window.setTimeout(resolve, 100));
+    const [former, focused] = [page.view, get("map").contains(document.activeElement)];
+    gl.go(former.camera());
+    page.view = gl;
+    scene.fill(gl);
+    gl.padding(drawer.isOpen() ? get("drawer").offsetHeight : 0);
+    if (this.pencil.active) gl.cursor("crosshair");
+    this.toolbox.take(swipe);
+    this.listen();
+    this.moved();
+    former.remove();
+    setLanguage(current()); // of the buttons of the map
+    if (focused) gl.map.getCanvas().focus();
+  }
+
+  private change(what: "layers" | "colour" | "filter"): void {
+    this.scene.change(what === "layers");
+    this.legend();
+    this.remember();
+  }
+
+  private layersChanged(): void {
+    this.panel.render();
+    this.change("layers");
+  }
+
+  private moved(): void {
+    this.scene.look();
+    this.legend();
+    this.remember();
+  }
+
+  private legend(): void {
+    drawLegend(this.page, this.scene.shapes);
+  }
+
+  /** Points are on the map. */
+  private drawn(): void {
+    const { scene, page } = this;
+    const drawn = scene.points();
+    window.setTimeout(() => this.refine(), 500);
+    window.clearTimeout(this.counting);
+    this.counting = window.setTimeout(() => this.panel.histogram(drawn, page.style), 80);
+    document.body.dataset.waiting = String(scene.waiting);
+    document.body.dataset.drawn = String(drawn.flatMap(({ tiles }) => tiles).reduce((sum, tile) => sum + tile.length, 0));
+    if (!scene.waiting) this.shownFirst();
+  }
+
+  /** Finer outlines of land, when the points are there. */
+  private refine(): void {
+    const { view } = this.page;
+    if (!view.gl || this.refined || this.scene.waiting || view.camera().zoom < FINE) return;
+    this.refined = true;
+    Promise.all([fineLand(), outlines]).then(([land, { borders }]) => this.scene.lay({ land, borders }), () => (this.refined = false));
+  }
+
+  /** Put what is shown into the address, when it has been still for a moment. */
+  private remember(): void {
+    window.clearTimeout(this.timer);
+    this.timer = window.setTimeout(() => this.address(), 250);
+  }
+
+  private address(): void {
+    history.replaceState(null, "", write(this.page.state, this.page.view.camera()));
+  }
+
+  private listen(): void {
+    const { view } = this.page;
+    view.onMove(() => this.moved());
+    view.onClick((longitude, latitude, event) => {
+      if (this.pencil.active) this.pencil.add(longitude, latitude);
+      else void this.picking.click(longitude, latitude, event.shiftKey, REACH);
+    });
+    view.onDoubleClick(() => this.pencil.finish());
+    view.onHover((longitude, latitude, x, y) => {
+      if (this.pencil.active) get("tip").hidden = true;
+      else view.cursor(this.picking.hover([longitude, latitude], x, y) ? "pointer" : "");
+    });
+  }
+
+  private buttons(): void {
+    get("close").addEventListener("click", () => this.picking.clear());
+    get("help").addEventListener("click", showHelp);
+    get("language").addEventListener("click", () => this.translate(current() === "en" ? "fr" : "en"));
+    get("fold").addEventListener("click", () => {
+      const folded = document.body.classList.toggle("folded");
+      get("fold").setAttribute("aria-expanded", String(!folded));
+    });
+    get("share").addEventListener("click", () => {
+      this.address();
+      const written = navigator.clipboard?.writeText(location.href) ?? Promise.reject(new Error("no clipboard"));
+      written.then(() => notice(t("copied")), () => notice(location.href, true));
+    });
+  }
+
+  private translate(language: "en" | "fr"): void {
+    setLanguage(language);
+    document.querySelector(".maplibregl-canvas, .flat")?.setAttribute("aria-label", t("map"));
+    this.panel.render();
+    this.change("colour");
+    if (this.page.state.picked.length) this.picking.show();
+    else this.regions.again();
+  }
+}

@@ -1,0 +1,35 @@
+/** The point that is drawn nearest to a place. */
+
+import type { LayerInfo, TileData } from "../data/types";
+import { degreesPerPixel, worldSize } from "./mercator";
+import type { Camera, Drawn } from "./view";
+
+export interface Found {
+  layer: LayerInfo;
+  tile: TileData;
+  index: number;
+}
+
+/** Within `reach` pixels, or in the cell that is drawn there; none whose velocity the filter hides. */
+export function under(drawn: Drawn[], camera: Camera, [longitude, latitude]: [number, number], reach: number, keep: { least: number; largest: number }): Found | null {
+  const pixel = degreesPerPixel(camera);
+  const squeeze = 1 / Math.cos((latitude * Math.PI) / 180);
+  let best: Found | null = null;
+  let least = Infinity;
+  for (const { layer, tiles } of drawn) {
+    for (const tile of tiles) {
+      const cell = tile.side ? (0.71 * worldSize(camera.zoom - tile.z)) / tile.side : 0;
+      const wide = Math.max(reach, cell) * pixel;
+      for (let i = 0; i < tile.length; i++) {
+        const dx = tile.places[2 * i] - longitude;
+        if (dx > wide || dx < -wide) continue;
+        const dy = (tile.places[2 * i + 1] - latitude) * squeeze;
+        const distance = dx * dx + dy * dy;
+        if (distance > wide * wide || distance >= least || tile.velocity[i] < keep.least || tile.velocity[i] > keep.largest) continue;
+        least = distance;
+        best = { layer, tile, index: i };
+      }
+    }
+  }
+  return best;
+}

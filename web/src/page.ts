@@ -1,0 +1,43 @@
+/** What all rooms of the page share: what there is, what is shown, and the map that shows it. */
+
+import type { Catalog, LayerInfo, Question } from "./data/types";
+import { Scale } from "./map/color";
+import type { Style, View } from "./map/view";
+import type { State } from "./state";
+
+export class Page {
+  private turn = 0;
+
+  constructor(
+    readonly catalog: Catalog,
+    readonly state: State,
+    public view: View,
+    readonly pictured: boolean, // the server draws the points
+  ) {}
+
+  /** Layers of some kinds that are shown, in the order of drawing. */
+  shown(...kinds: LayerInfo["kind"][]): LayerInfo[] {
+    return this.catalog.layers.filter((layer) => kinds.includes(layer.kind) && this.state.visible.has(layer.id));
+  }
+
+  get scale(): Scale {
+    return new Scale(this.catalog.palettes[this.state.palette], this.state.low, this.state.high);
+  }
+
+  get style(): Style {
+    const { field, palette, least, largest } = this.state;
+    return { field, palette, scale: this.scale, least, largest };
+  }
+
+  get question(): Question {
+    const { field, least, largest } = this.state;
+    return { field, least, largest };
+  }
+
+  /** An answer; null if something else was asked before it came. */
+  async latest<T>(answer: Promise<T>): Promise<T | null> {
+    const turn = ++this.turn;
+    const value = await answer;
+    return turn === this.turn ? value : null;
+  }
+}

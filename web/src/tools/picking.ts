@@ -1,0 +1,169 @@
+/** Points, shapes and values under the mouse: a tip, and at a click the drawer. */
+
+import * as api from "../data/api";
+import type { LayerInfo, PointRecord } from "../data/types";
+import { get } from "../dom";
+import * as drawer from "../drawer/drawer";
+import { number, t, unit } from "../i18n";
+import { SERIES } from "../map/color";
+import { degrees, degreesPerPixel, fraction, metresPerPixel, worldSize } from "../map/mercator";
+import { near } from "../map/near";
+import type { Scene } from "../map/scene";
+import { type Found, under } from "../map/under";
+import type { Mark } from "../map/view";
+import { name } from "../names";
+import { failed, notice } from "../notice";
+import type { Page } from "../page";
+
+const MOST = 8; // points compared
+const TIP = 6; // pixels
+const SHAPE = 8;
+const MARGIN = 24; // of a point from the drawer
+
+export class Picking {
+  comparing = false;
+
+  /** `shown` is called when other points are in the drawer. */
+  constructor(
+    private readonly page: Page,
+    private readonly scene: Scene,
+    private readonly shown: () => void,
+  ) {}
+
+  /** Tell what is under the mouse, at some pixels from the corner of the map; whether there is anything. */
+  hover(place: [number, number], x: number, y: number): boolean {
+    const found = this.under(place, TIP);
+    const tip = get("tip");
+    tip.hidden = !found;
+    if (!found) return false;
+    const { tile, index, layer } = found;
+    const units = unit(this.page.catalog.fields[this.page.state.field].unit);
+    const many = tile.count ? ` · ${t("mean")}, ${tile.count[index]} ${t("points")}` : "";
+    const digits = units ? 1 : 2;
+    tip.textContent = `${number(tile.value[index], digits)} ${units}${many}${this.page.shown("points").length > 1 ? ` · ${name(layer)}` : ""}`;
+    const left = Math.min(x + 12, get("map").clientWidth - tip.offsetWidth - 4);
+    tip.style.transform = `translate(${left}px, ${y + 12}px)`;
+    return true;
+  }
+
+  async click(longitude: number, latitude: number, add: boolean, reach: number): Promise<void> {
+    const found = this.under([longitude, latitude], reach);
+    const asks = !this.page.catalog.static;
+    try {
+      if (found?.tile.row && found.tile.part) {
+        const { layer, tile, index } = found;
+        await this.pick(layer, tile.parts[tile.part![index]], tile.row![index], add);
+      } else if (found && asks) await this.pickNearest(longitude, latitude, add);
+      else if (this.pickShape(longitude, latitude)) return;
+      else if (this.page.shown("map").length && asks) await this.pickValue(longitude, latitude);
+      else if (this.page.shown("points").length) notice(t("no-point"));
+    } catch (error) {
+      if (/^no point|^404/.test((error as Error).message)) notice(t("no-point"));
+      else failed(error as Error);
+    }
+  }
+
+  async pick(layer: LayerInfo, part: string, row: number, add: boolean): Promise<void> {
+    const answer = api.point(layer, part, row);
+    const record = add ? await answer : await this.page.latest(answer);
+    if (record) this.select(layer, record, add);
+  }
+
+  /** Put the points that are picked on the map and into the drawer. */
+  show(): void {
+    const { picked } = this.page.state;
+    this.scene.marks(this.marks());
+    this.page.state.drawn = null;
+    this.scene.outline([], false);
+    if (picked.length) drawer.showPoints(picked.map(({ record }) => record), (i) => this.drop(i));
+    else drawer.close();
+    const last = picked.at(-1)?.record;
+    if (last) this.reveal(last.longitude, last.latitude);
+    this.shown();
+  }
+
+  clear(): void {
+    this.page.state.picked.length = 0;
+    this.show();
+  }
+
+  private drop(index: number): void {
+    this.page.state.picked.splice(index, 1);
+    this.show();
+  }
+
+  private under(place: [number, number], reach: number): Found | null {
+    return under(this.scene.points(), this.page.view.camera(), place, reach, this.page.state);
+  }
+
+  private async pickNearest(longitude: number, latitude: number, add: boolean): Promise<void> {
+    const radius = 12 * metresPerPixel(this.page.view.camera());
+    for (const layer of this.page.shown("points").reverse()) {
+      try {
+        const record = await this.page.latest(api.nearest(layer, longitude, latitude, radius));
+        return record ? this.select(layer, record, add) : undefined;
+      } catch (error) {
+        if (!/^no point/.test((error as Error).message)) throw error;
+      }
+    }
+    notice(t("no-point"));
+  }
+
+  /** Show what is known of a station or feature; whether there is one. Over a map, the inside of areas is the map's. */
+  private pickShape(longitude: number, latitude: number): boolean {
+    const reach = SHAPE * degreesPerPixel(this.page.view.camera());
+    for (const layer of this.page.shown("stations", "features").reverse()) {
+      const hit = this.scene.shapes.of(layer).find((feature) => near(feature.geometry, longitude, latitude, reach, !this.page.shown("map").length));
+      if (!hit) continue;
+      const { width: _, ...properties } = hit.properties ?? {};
+      const units = layer.kind === "stations" ? "mm/yr" : "";
+      drawer.showValues(String(properties.name ?? layer.title), Object.fromEntries(Object.entries(properties).map(([key, value]) => [key, { value: value as number | string, unit: units }])));
+      this.mark(longitude, latitude);
+      return true;
+    }
+    return false;
+  }
+
+  private async pickValue(longitude: number, latitude: number): Promise<void> {
+    const layer = this.page.shown("map").at(-1)!;
+    const values = await this.page.latest(api.value(layer, longitude, latitude));
+    if (!values) return;
+    drawer.showValues(layer.title, values);
+    this.mark(longitude, latitude);
+  }
+
+  /** Mark a place that is in the drawer, instead of points. */
+  private mark(longitude: number, latitude: number): void {
+    this.page.state.picked.length = 0;
+    this.page.state.drawn = null;
+    this.scene.outline([], false);
+    this.scene.marks([{ longitude, latitude, label: "", colour: SERIES[0] }]);
+    this.reveal(longitude, latitude);
+  }
+
+  private select(layer: LayerInfo, record: PointRecord, add: boolean): void {
+    const { picked } = this.page.state;
+    if (picked.some((each) => each.layer === layer && each.record.part === record.part && each.record.row === record.row)) return;
+    if (!(add || this.comparing)) picked.length = 0;
+    if (picked.length >= MOST) picked.shift();
+    picked.push({ layer, record });
+    this.show();
+  }
+
+  private marks(): Mark[] {
+    const { picked } = this.page.state;
+    const label = (i: number): string => (picked.length > 1 ? String.fromCharCode(65 + i) : "");
+    return picked.map(({ record }, i) => ({ longitude: record.longitude, latitude: record.latitude, label: label(i), colour: SERIES[i] }));
+  }
+
+  /** Move the map so that a place is not below the drawer. */
+  private reveal(longitude: number, latitude: number): void {
+    const free = get("map").clientHeight - get("drawer").offsetHeight;
+    const [, y] = this.page.view.project(longitude, latitude);
+    if (y < free - MARGIN) return;
+    const camera = this.page.view.camera();
+    const [x, middle] = fraction(camera.longitude, camera.latitude);
+    const [, down] = degrees(x, middle + (y - free / 2) / worldSize(camera.zoom));
+    this.page.view.go({ ...camera, latitude: down });
+  }
+}

@@ -1,0 +1,68 @@
+/** Areas and profiles: ask for what is inside an outline or along a line. */
+
+import * as api from "../data/api";
+import type { LayerInfo } from "../data/types";
+import { save } from "../dom";
+import * as drawer from "../drawer/drawer";
+import { current, t } from "../i18n";
+import { SERIES } from "../map/color";
+import { metresPerPixel } from "../map/mercator";
+import type { Scene } from "../map/scene";
+import { name } from "../names";
+import { failed, notice } from "../notice";
+import type { Page } from "../page";
+import type { Kind, Vertices } from "./pencil";
+
+const BAND = 24; // pixels that a profile is wide
+const NARROWEST = 20; // metres
+const WIDEST = 100_000;
+
+export class Regions {
+  constructor(
+    private readonly page: Page,
+    private readonly scene: Scene,
+  ) {}
+
+  /** Ask about what was drawn. */
+  async ask(kind: Kind, vertices: Vertices): Promise<void> {
+    const { state } = this.page;
+    const layer = this.page.shown("points").at(-1) ?? (kind === "profile" ? this.page.shown("map").at(-1) : undefined);
+    state.picked.length = 0;
+    state.drawn = layer ? { kind, vertices } : null;
+    this.scene.outline(layer ? vertices : [], kind === "area");
+    this.scene.marks(layer && kind === "profile" ? ends(vertices) : []);
+    if (!layer) return notice(t("no-layer"));
+    notice(t("asking"), true);
+    try {
+      await (kind === "area" ? this.area(layer, vertices) : this.profile(layer, vertices));
+      notice("");
+    } catch (error) {
+      failed(error as Error);
+    }
+  }
+
+  /** The same again, in another language. */
+  again(): void {
+    const { drawn } = this.page.state;
+    if (drawn) void this.ask(drawn.kind, drawn.vertices);
+  }
+
+  private async area(layer: LayerInfo, vertices: Vertices): Promise<void> {
+    const question = this.page.question;
+    const label = this.page.catalog.fields[question.field].label[current()];
+    const area = await this.page.latest(api.statistics(layer, vertices, question));
+    const take = (format: string): void => void api.selection(layer, vertices, format, question).then((file) => save(file, `${layer.id}.${format}`), failed);
+    if (area) drawer.showArea(area, label, name(layer), take);
+  }
+
+  private async profile(layer: LayerInfo, vertices: Vertices): Promise<void> {
+    const question = this.page.question;
+    const width = Math.max(NARROWEST, Math.min(WIDEST, BAND * metresPerPixel(this.page.view.camera())));
+    const label = layer.kind === "map" ? t("moved") : this.page.catalog.fields[question.field].label[current()];
+    const profile = await this.page.latest(api.profile(layer, vertices, width, question));
+    if (profile) drawer.showProfile(profile, label, name(layer));
+  }
+}
+
+/** A and B, at the ends of a line. */
+const ends = (line: Vertices) => [line[0], line[line.length - 1]].map(([longitude, latitude], i) => ({ longitude, latitude, label: "AB"[i], colour: SERIES[0] }));
