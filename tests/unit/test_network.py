@@ -10,6 +10,7 @@ from scipy import ndimage
 torch = pytest.importorskip("torch")
 
 from groundshift.errors import InputError  # noqa: E402
+from groundshift.kernels.network_inputs import network_inputs  # noqa: E402
 from groundshift.model.reason import Reason  # noqa: E402
 from groundshift.optical.methods import Nodes  # noqa: E402
 from groundshift.optical.network import CARD, WEIGHTS, Network, load, measured, runner  # noqa: E402
@@ -31,11 +32,32 @@ def model():
 
 @pytest.fixture(scope="module")
 def network(model):
-    return Network(runner(export.to_onnx(model)), 2, 1.0)
+    return Network(runner(export.to_onnx(model), **looks(model)), 2, 1.0)
+
+
+def looks(model):
+    return {"windows": model.options.windows, "reaches": model.options.reaches}
+
+
+@pytest.mark.parametrize("reaches", [(), (4, 9)])
+@pytest.mark.parametrize("windows", [(), (1.5, 4.0)])
+def test_torch_and_the_kernel_see_the_same(windows, reaches):
+    model = Refiner(ModelOptions(widths=(4, 8), depth=1, windows=windows, reaches=reaches))
+    random = np.random.default_rng(1)
+    first, second, *flow = (ndimage.gaussian_filter(random.normal(size=(75, 60)), 1.5) * 6 for _ in range(4))
+    weight = np.ones((75, 60))
+    weight[30:45, 20:40] = weight[:4] = 0
+    given = [np.ascontiguousarray(each, np.float32) for each in (first, second, weight, np.stack(flow))]
+    seen = network_inputs(*given, windows=windows, reaches=reaches)
+    with torch.no_grad():
+        *images, field = (torch.from_numpy(each) for each in given)
+        expected = model.seen(*(each[None, None] for each in images), field[None])[0].numpy()
+    assert np.abs(expected).max(axis=(1, 2)).min() > 0.1
+    np.testing.assert_allclose(seen, expected, atol=1e-4)
 
 
 def test_an_export_that_differs_from_torch_is_refused(model, monkeypatch):
-    monkeypatch.setattr(export, "runner", lambda *_: lambda first, *_: np.zeros((7, *first.shape), np.float32))
+    monkeypatch.setattr(export, "runner", lambda *_, **__: lambda first, *_: np.zeros((7, *first.shape), np.float32))
     with pytest.raises(InputError, match="differ by"):
         export.to_onnx(model)
 
@@ -43,7 +65,7 @@ def test_an_export_that_differs_from_torch_is_refused(model, monkeypatch):
 def test_weights_that_are_not_those_of_the_card_are_refused(model, tmp_path):
     weights = export.to_onnx(model)
     (tmp_path / WEIGHTS).write_bytes(weights)
-    card = {"sha256": hashlib.sha256(weights).hexdigest(), "iterations": 3, "variance_factor": 1.5}
+    card = {"sha256": hashlib.sha256(weights).hexdigest(), "iterations": 3, "variance_factor": 1.5, **looks(model)}
     (tmp_path / CARD).write_text(json.dumps(card))
     assert load(str(tmp_path))[1:] == (3, 1.5)
     (tmp_path / WEIGHTS).write_bytes(weights[:-1])
@@ -62,7 +84,8 @@ def test_the_answer_does_not_depend_on_the_number_of_cores(model, monkeypatch):
     answers = []
     for cores in (1, 3):
         monkeypatch.setattr("groundshift.optical.network.available_cores", lambda cores=cores: cores)
-        answers.append(runner(weights)(*given))
+        monkeypatch.setenv("NUMBA_NUM_THREADS", str(cores))
+        answers.append(runner(weights, **looks(model))(*given))
     np.testing.assert_array_equal(*answers)
 
 

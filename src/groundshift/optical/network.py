@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from functools import lru_cache, partial
 from importlib import resources
 from pathlib import Path
@@ -21,6 +22,7 @@ import numpy as np
 
 from groundshift.errors import InputError
 from groundshift.kernels.jumps import median_where
+from groundshift.kernels.network_inputs import network_answer, network_inputs
 from groundshift.kernels.spline import coefficients
 from groundshift.kernels.threads import available_cores, side_by_side
 from groundshift.kernels.total_variation import Field
@@ -74,6 +76,7 @@ def load(folder: str | None = None) -> Network:
     try:
         weights, card = (place / WEIGHTS).read_bytes(), json.loads((place / CARD).read_text("utf-8"))
         said, iterations, factor = card["sha256"], card["iterations"], card["variance_factor"]
+        windows, reaches = card["windows"], card["reaches"]
     except (OSError, ValueError, KeyError) as error:
         raise InputError(
             f"{place} holds no network ({error}); expected {WEIGHTS} and {CARD}, as training leaves them"
@@ -83,11 +86,15 @@ def load(folder: str | None = None) -> Network:
         raise InputError(
             f"the weights in {place} have the checksum {found[:8]}…, not {said[:8]}… as on their card; fetch them again"
         )
-    return Network(runner(weights), iterations, factor)
+    return Network(runner(weights, windows=windows, reaches=reaches), iterations, factor)
 
 
-def runner(weights: bytes) -> Refine:
-    """A step of the network from its ONNX file; it answers the same on any number of cores."""
+def runner(weights: bytes, *, windows: Sequence[float], reaches: Sequence[int]) -> Refine:
+    """A step of the network from its ONNX file; it answers the same on any number of cores.
+
+    The file has the convolutions; what goes in and comes out is that of `groundshift.kernels.network_inputs`, where
+    `windows` and `reaches` are described.
+    """
     import onnxruntime  # takes a second to import, and other methods do without
 
     options = onnxruntime.SessionOptions()
@@ -102,12 +109,12 @@ def runner(weights: bytes) -> Refine:
     def refine(first: np.ndarray, second: np.ndarray, weight: np.ndarray, flow: np.ndarray) -> np.ndarray:
         shape = first.shape
         fill = [(0, 0), *((0, -side % MULTIPLE) for side in shape)]
-        given = {"first": first[None], "second": second[None], "weight": weight[None], "flow": flow}
-        padded = {
-            name: np.pad(each, fill, mode="constant" if name == "weight" else "edge")[None].astype(np.float32)
-            for name, each in given.items()
-        }
-        return session.run(None, padded)[0][0, :, : shape[0], : shape[1]]
+        given = (first[None], "edge"), (second[None], "edge"), (weight[None], "constant"), (flow, "edge")
+        *images, field = (np.pad(each, fill, mode=mode).astype(np.float32) for each, mode in given)
+        seen = network_inputs(*(each[0] for each in images), field, windows=windows, reaches=reaches)
+        found = session.run(None, {"seen": seen[None]})[0][0]
+        answer = network_answer(seen, found, field, windows=len(windows), reaches=len(reaches))
+        return answer[:, : shape[0], : shape[1]]
 
     return refine
 

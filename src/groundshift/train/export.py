@@ -19,36 +19,36 @@ from groundshift.io.samples import SampleFolder, images_of
 from groundshift.optical.methods import Nodes
 from groundshift.optical.network import CARD, MULTIPLE, WEIGHTS, Network, measured, runner
 from groundshift.train.loop import load_state, means, spread
+from groundshift.train.model import Refiner
 from groundshift.train.recipe import Recipe
 from groundshift.validate.metrics import score
 
 log = logging.getLogger(__name__)
 
 OPSET = 17
-INPUTS = ("first", "second", "weight", "flow")
 _MARGIN = 24  # pixels at the border of samples that do not count
 _AGREE = 1e-4  # pixels by which onnxruntime may differ from torch
 
 
-def to_onnx(model: torch.nn.Module) -> bytes:
-    """One step of the network as an ONNX file, for any sides that are multiples of :data:`MULTIPLE`.
+def to_onnx(model: Refiner) -> bytes:
+    """The convolutions of the network as an ONNX file, for any sides that are multiples of :data:`MULTIPLE`.
 
     Raises
     ------
     InputError
-        If onnxruntime answers otherwise than torch, by more than 1e-4.
+        If a step in onnxruntime answers otherwise than in torch, by more than 1e-4.
     """
-    example = _example(4 * MULTIPLE, 6 * MULTIPLE)
     stream = io.BytesIO()
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), torch.no_grad():
         # the newer exporter, of torch 2.13, answers wrongly at sides other than those of the example
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            model, example, stream, dynamo=False, opset_version=OPSET, input_names=list(INPUTS),
-            output_names=["answer"], dynamic_axes={name: {2: "y", 3: "x"} for name in (*INPUTS, "answer")},
+            model.body, (model.seen(*_example(4 * MULTIPLE, 6 * MULTIPLE)),), stream, dynamo=False,
+            opset_version=OPSET, input_names=["seen"], output_names=["found"],
+            dynamic_axes={name: {2: "y", 3: "x"} for name in ("seen", "found")},
         )  # fmt: skip
     weights = stream.getvalue()
-    refine = runner(weights)
+    refine = runner(weights, windows=model.options.windows, reaches=model.options.reaches)
     for sides in ((4, 6), (7, 3)):
         given = _example(*(MULTIPLE * side for side in sides))
         with torch.no_grad():
@@ -74,10 +74,10 @@ def export(state: str | Path, out: str | Path, *, licence: str = "Apache-2.0") -
     of the whole method, with what comes before and after the network.
     """
     model, recipe, kept = load_state(state)
-    weights = to_onnx(model)
-    rows = _scores(Network(runner(weights), recipe.iterations, 1.0), recipe)
+    weights, looks = to_onnx(model), {"windows": model.options.windows, "reaches": model.options.reaches}
+    rows = _scores(Network(runner(weights, **looks), recipe.iterations, 1.0), recipe)
     card = {
-        "sha256": hashlib.sha256(weights).hexdigest(), "licence": licence, "iterations": recipe.iterations,
+        "sha256": hashlib.sha256(weights).hexdigest(), "licence": licence, "iterations": recipe.iterations, **looks,
         "parameters": sum(each.numel() for each in model.parameters()),
         "variance_factor": float(np.nanmedian([(row["variance_x"] + row["variance_y"]) / 2 for row in rows])),
         "validation": means(rows), "samples": len(rows), "steps": kept["step"], "recipe": kept["recipe"],

@@ -13,22 +13,28 @@ window is one more correction to choose.
 from __future__ import annotations
 
 import itertools
-import math
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from groundshift.errors import ConfigurationError
-from groundshift.optical.piecewise import DERIVATIVE
+from groundshift.kernels.network_inputs import (
+    DERIVATIVE,
+    FIT,
+    LARGEST_MISMATCH,
+    LARGEST_SCALE,
+    LEAST_MISMATCH,
+    LEAST_SCALE,
+    LEAST_WEIGHT,
+    LONGEST_STEP,
+    RIDGE,
+    SMOOTH,
+    places,
+)
 from groundshift.train.recipe import ModelOptions
 
-_RIDGE = 0.02  # of the least squares, in units of the squared gradient of an image of variance 1
-_STEP = 2.0  # pixels: about the largest correction a window may ask for
-_FIT = 2.0  # pixels: Gaussian sigma of the window in which displacements of places around are compared
-_LARGEST_MISMATCH = 4.0  # squared difference of the two images; they have variance 1
 _NEW_CHOICE = -1.0  # logit of a choice that a network did not have when it was trained
-_LEAST_SCALE, _LARGEST_SCALE = -6.0, 2.0  # of the narrow distribution: logarithms, pixels
 
 
 class Refiner(nn.Module):
@@ -39,8 +45,8 @@ class Refiner(nn.Module):
         self.options = options or ModelOptions()
         windows = len(self.options.windows)
         self.windows = nn.ModuleList(Blur(each, 7) for each in self.options.windows)
-        self.around = Blur(8.0, 2)
-        self.fit_one, self.fit = Blur(_FIT, 2), Blur(_FIT, 8)
+        self.around = Blur(SMOOTH, 2)
+        self.fit_one, self.fit = Blur(FIT, 2), Blur(FIT, 8)
         others = 1 if self.options.reaches else 0
         self.body = UNet(6 + 6 * windows + 4 * others, 1 + windows + others + 2 + 5, self.options)
         with torch.no_grad():  # before training: little more than nothing
@@ -53,37 +59,39 @@ class Refiner(nn.Module):
 
     def forward(self, first: Tensor, second: Tensor, weight: Tensor, flow: Tensor) -> Tensor:
         """First image, warped second, weight (b, 1, y, x) and flow (b, 2, y, x) in; (b, 7, y, x) out."""
-        middle = (first + second) / 2
-        gx, gy = _derivative(middle), _derivative(middle.transpose(2, 3)).transpose(2, 3)
-        residual = first - second
-        products = weight * torch.cat([gx * gx, gx * gy, gy * gy, gx * residual, gy * residual, residual**2], 1)
-
-        seen, corrections = [first, second, residual * weight, weight], []
-        for blur in self.windows:
-            sums = blur(torch.cat([products, weight], 1))
-            xx, xy, yy, px, py, left = (sums[:, :6] / (sums[:, 6:] + 1e-3)).unbind(1)  # (b, y, x) each
-            xx, yy = xx + _RIDGE, yy + _RIDGE
-            determinant = xx * yy - xy * xy
-            step = torch.stack([yy * px - xy * py, xx * py - xy * px], 1) / determinant.unsqueeze(1)
-            step = _STEP * torch.tanh(step / _STEP)
-            corrections.append(step)
-            certain = torch.stack([torch.log(xx), torch.log(yy), xy / torch.sqrt(xx * yy), torch.log(left + 1e-3)], 1)
-            seen += [step, certain]
-        if self.options.reaches:
-            step, now, then = self.from_around(flow, corrections[-1], gx, gy, residual, weight)
-            corrections.append(step)
-            seen += [step, torch.log(now + 1e-3), torch.log(then + 1e-3)]
-        seen.append(flow - self.around(flow))
-
-        found = self.body(torch.cat(seen, 1))
+        seen = self.seen(first, second, weight, flow)
+        found = self.body(seen)
+        corrections = [seen[:, at : at + 2] for at in range(4, seen.shape[1] - 2, 6)]
         choices = 1 + len(corrections)
         share = torch.softmax(found[:, :choices], 1)  # (b, choices, y, x): no correction, or that of one of the windows
         step = sum(share[:, k : k + 1] * each for k, each in enumerate(corrections, 1))
         step = step + found[:, choices : choices + 2]
         scales = found[:, choices + 2 :]
-        narrow = torch.clamp(scales[:, 0:2], _LEAST_SCALE, _LARGEST_SCALE)
+        narrow = torch.clamp(scales[:, 0:2], LEAST_SCALE, LARGEST_SCALE)
         wide = narrow + 0.5 + functional.softplus(scales[:, 2:4])
         return torch.cat([flow + step, narrow, wide, scales[:, 4:5]], 1)
+
+    def seen(self, first: Tensor, second: Tensor, weight: Tensor, flow: Tensor) -> Tensor:
+        """What the convolutions are given, (b, c, y, x); see :mod:`groundshift.kernels.network_inputs`."""
+        middle = (first + second) / 2
+        gx, gy = _derivative(middle), _derivative(middle.transpose(2, 3)).transpose(2, 3)
+        residual = first - second
+        products = weight * torch.cat([gx * gx, gx * gy, gy * gy, gx * residual, gy * residual, residual**2], 1)
+
+        seen, step = [first, second, residual * weight, weight], torch.zeros_like(flow)
+        for blur in self.windows:
+            sums = blur(torch.cat([products, weight], 1))
+            xx, xy, yy, px, py, left = (sums[:, :6] / (sums[:, 6:] + LEAST_WEIGHT)).unbind(1)  # (b, y, x) each
+            xx, yy = xx + RIDGE, yy + RIDGE
+            determinant = xx * yy - xy * xy
+            step = torch.stack([yy * px - xy * py, xx * py - xy * px], 1) / determinant.unsqueeze(1)
+            step = LONGEST_STEP * torch.tanh(step / LONGEST_STEP)
+            left = torch.log(left + LEAST_MISMATCH)
+            seen += [step, torch.stack([torch.log(xx), torch.log(yy), xy / torch.sqrt(xx * yy), left], 1)]
+        if self.options.reaches:
+            step, now, then = self.from_around(flow, step, gx, gy, residual, weight)
+            seen += [step, torch.log(now + LEAST_MISMATCH), torch.log(then + LEAST_MISMATCH)]
+        return torch.cat([*seen, flow - self.around(flow)], 1)
 
     @torch.no_grad()
     def adopt(self, other: Refiner) -> None:
@@ -126,18 +134,18 @@ class Refiner(nn.Module):
         (b, 1, y, x).
         """
         height, width = flow.shape[-2:]
-        sums = self.fit_one(torch.cat([weight * torch.clamp(residual**2, max=_LARGEST_MISMATCH), weight], 1))
-        total = sums[:, 1:] + 1e-3
+        sums = self.fit_one(torch.cat([weight * torch.clamp(residual**2, max=LARGEST_MISMATCH), weight], 1))
+        total = sums[:, 1:] + LEAST_WEIGHT
         now = sums[:, :1] / total
         best, least = torch.zeros_like(flow), now
         for reach in self.options.reaches:
             padded = functional.pad(flow + correction, (reach, reach, reach, reach), mode="replicate")
-            places = [
+            around = [
                 padded[:, :, reach + dy : reach + dy + height, reach + dx : reach + dx + width] - flow
-                for dy, dx in _around(reach)
+                for dy, dx in places(reach)
             ]
-            dx, dy = (torch.cat([each[:, c : c + 1] for each in places], 1) for c in (0, 1))
-            left = torch.clamp((residual - gx * dx - gy * dy) ** 2, max=_LARGEST_MISMATCH)
+            dx, dy = (torch.cat([each[:, c : c + 1] for each in around], 1) for c in (0, 1))
+            left = torch.clamp((residual - gx * dx - gy * dy) ** 2, max=LARGEST_MISMATCH)
             found = self.fit(weight * left) / total
             smallest = found.amin(1, keepdim=True)
             chosen = (found == smallest).to(flow.dtype)
@@ -146,14 +154,6 @@ class Refiner(nn.Module):
             better = smallest < least
             best, least = torch.where(better, step, best), torch.minimum(least, smallest)
         return best, now, least
-
-
-def _around(reach: int) -> list[tuple[int, int]]:
-    """Eight places at a distance, (rows, columns)."""
-    slant = round(reach / math.sqrt(2))
-    return [(0, reach), (0, -reach), (reach, 0), (-reach, 0)] + [
-        (y * slant, x * slant) for y in (-1, 1) for x in (-1, 1)
-    ]
 
 
 def _derivative(image: Tensor) -> Tensor:
