@@ -6,16 +6,21 @@ Numbers are those that tables of measurements hold: sign, digits, point, digits,
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 import numba
 import numpy as np
+
+from groundshift.errors import InputError
+from groundshift.kernels.short_numbers import TABLED, TABLED_DECIMALS, put_tabled, short_number
 
 FINE, TOO_FEW, TOO_MANY, NO_NUMBER, BAD_NAME = range(5)
 NO_DECIMALS = 99  # of a column without a number
 
 _MINUS, _PLUS, _POINT, _COMMA, _NEWLINE, _RETURN = (ord(each) for each in "-+.,\n\r")
 _DIGITS = 18  # that fit int64
+_WORD = 8  # bytes
 _EXPONENT = 19
 
 
@@ -55,8 +60,8 @@ def read_rows(text: np.ndarray, values: int, dates: int) -> tuple[Rows, Fault]:
     rows = Rows(
         np.empty(len(text), np.uint8),
         np.zeros(count + 1, np.int32),
-        np.full((count, values), np.nan),
-        np.full((count, dates), np.nan, np.float32),
+        np.empty((count, values)),
+        np.empty((count, dates), np.float32),
         np.vstack([np.full(values + dates, NO_DECIMALS), np.zeros(values + dates, np.int64)]),
     )
     fault = Fault(*_read(text, *rows))
@@ -93,17 +98,51 @@ def write_rows(
     -------
     uint8 (n,).
     """
-    both = [np.abs(each) for each in (values, series) if each.size]
-    largest = max((float(np.nanmax(each, initial=0)) for each in both), default=0.0)
-    if not largest < 10.0 ** (_DIGITS - int(np.max(decimals, initial=0))):
-        raise ValueError(f"numbers up to {largest:g} have too many digits for text of {np.max(decimals)} decimals")
-    width = max(len(str(int(largest))) + int(np.max(decimals, initial=0)) + 4, len(missing) + 1)
-    columns = values.shape[1] + series.shape[1]
-    out = np.empty(len(names) + len(values) * (columns * width + len(line_end)), np.uint8)
-    scales = 10.0 ** np.asarray(decimals, np.float64)
+    decimals, first = np.asarray(decimals, np.int64), values.shape[1]
+    width = _width(values, decimals[:first]) * first + _width(series, decimals[first:]) * series.shape[1]
+    width += (len(missing) + 1) * len(decimals) + len(line_end)
+    out = np.empty(len(names) + len(values) * width + _WORD, np.uint8)
+    limits = np.where(decimals <= TABLED_DECIMALS, TABLED - 1, 0)
     lone, end = np.frombuffer(missing, np.uint8), np.frombuffer(line_end, np.uint8)
-    size = _write(names, name_ends, values, series, np.asarray(decimals, np.int64), scales, least, lone, end, out)
-    return out[:size]
+    how = decimals, 10.0**decimals, limits, _tables(min(least, _DIGITS)), least, lone, end
+    return out[: _write(names, name_ends, values, series, *how, out)]
+
+
+def _width(numbers: np.ndarray, decimals: np.ndarray) -> int:
+    """Characters that a number has at most, with comma, sign and point."""
+    largest, most = _largest(numbers), int(np.max(decimals, initial=0))
+    if not largest < 10.0 ** (_DIGITS - most):
+        raise InputError(f"numbers up to {largest:g} have too many digits for text of {most} decimals")
+    return len(str(int(largest))) + most + 4
+
+
+@functools.cache
+def _tables(least: int) -> np.ndarray:
+    """Words of :func:`put_tabled`: a comma, the text of a number, and in the last byte how many they are."""
+    out = np.zeros((TABLED_DECIMALS + 1, 2 * TABLED, _WORD), np.uint8)
+    _fill(least, out)
+    return out.view("<u8")[:, :, 0]
+
+
+@numba.njit(cache=True, nogil=True)
+def _fill(least, out):
+    none = np.empty(0, np.uint8)
+    for decimals in range(out.shape[0]):
+        scale = 10.0**decimals
+        for whole in range(TABLED):
+            for value, place in ((whole / scale, whole), (-(whole / scale), whole + TABLED)):
+                word = out[decimals, place]
+                word[0] = _COMMA
+                word[-1] = _put(value, decimals, scale, least, none, word, 1)
+
+
+@numba.njit(cache=True, nogil=True)
+def _largest(numbers):
+    """Absolute value of the largest, 0 without one; NaN is no number."""
+    largest = 0.0
+    for each in numbers.flat:
+        largest = max(largest, abs(each))  # NaN is not larger
+    return largest
 
 
 @numba.njit(cache=True, nogil=True)
@@ -165,6 +204,7 @@ def _read(text, names, name_ends, values, series, decimals):
     position, size = 0, 0
     first = values.shape[1]
     columns = first + series.shape[1]
+    near_end = text.size - _WORD
     for row in range(values.shape[0]):
         while text[position] != _COMMA:
             if text[position] == _NEWLINE:
@@ -179,7 +219,11 @@ def _read(text, names, name_ends, values, series, decimals):
         name_ends[row + 1] = size
         for column in range(columns):
             position += 1
-            value, position, count, good = _number(text, position, scales)
+            count, good = -1, True
+            if position <= near_end:
+                value, position, count = short_number(text, position, scales)
+            if count < 0:
+                value, position, count, good = _number(text, position, scales)
             stop = text[position]
             last = stop == _NEWLINE or (stop == _RETURN and text[position + 1] == _NEWLINE)
             if not good or not (last or stop == _COMMA):
@@ -191,8 +235,10 @@ def _read(text, names, name_ends, values, series, decimals):
             else:
                 series[row, column - first] = value
             if count >= 0:
-                decimals[0, column] = min(decimals[0, column], count)
-                decimals[1, column] = max(decimals[1, column], count)
+                if count < decimals[0, column]:
+                    decimals[0, column] = count
+                if count > decimals[1, column]:
+                    decimals[1, column] = count
         position += 1 if text[position] == _NEWLINE else 2
     return FINE, -1, -1
 
@@ -231,21 +277,21 @@ def _put(value, decimals, scale, least, missing, out, size):
 
 
 @numba.njit(cache=True, nogil=True)
-def _write(names, name_ends, values, series, decimals, scales, least, missing, line_end, out):
+def _write(names, name_ends, values, series, decimals, scales, limits, tables, least, missing, line_end, out):
     size = 0
     first = values.shape[1]
+    columns = first + series.shape[1]
     for row in range(values.shape[0]):
         for each in names[name_ends[row] : name_ends[row + 1]]:
             out[size] = each
             size += 1
-        for column in range(first):
-            out[size] = _COMMA
-            value = values[row, column]
-            size = _put(value, decimals[column], scales[column], least, missing, out, size + 1)
-        for date in range(series.shape[1]):
-            out[size] = _COMMA
-            column, value = first + date, np.float64(series[row, date])
-            size = _put(value, decimals[column], scales[column], least, missing, out, size + 1)
+        for column in range(columns):
+            value = values[row, column] if column < first else np.float64(series[row, column - first])
+            after = put_tabled(tables, decimals[column], limits[column], scales[column], value, out, size)
+            if after == size:
+                out[size] = _COMMA
+                after = _put(value, decimals[column], scales[column], least, missing, out, size + 1)
+            size = after
         for each in line_end:
             out[size] = each
             size += 1

@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 import re
-import struct
 import zipfile
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from groundshift.errors import InputError
+from groundshift.io.egms.packing import ERRORS, Unpacked
 
 MAX_BYTES = 2**37  # of a table: 128 GiB
 _MAX_HEADER = 2**23  # bytes of an XML header: 8 MiB; those of five years have 0.1
 _MAX_RATIO = 150  # of the size of a member to its compressed size: tables have 4, text of one character has 1000
 _MAX_MEMBERS = 64
 _OUTSIDE = re.compile(r"(^|/)\.\.(/|$)|^/|^[A-Za-z]:|\\|\x00")
-_BROKEN = (
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-    NotImplementedError,
-    RuntimeError,
-    EOFError,
-    OSError,
-    ValueError,
-)
+_BROKEN = (*ERRORS, NotImplementedError, RuntimeError, OSError, ValueError)
 
 
 class Opened(NamedTuple):
@@ -65,7 +55,8 @@ def open_product(path: Path, *, max_bytes: int = MAX_BYTES) -> Iterator[Opened]:
         title = f"{path}: {member.filename}"
         with refused(title):
             header = _read_beside(beside) if header_member is None else archive.read(header_member)
-            table = archive.open(member)
+            packed = member.compress_type == zipfile.ZIP_DEFLATED
+            table = Unpacked(archive.fp, member) if packed else archive.open(member)
         with table:
             yield Opened(title, member.filename.rpartition("/")[2], table, header)
 
@@ -121,7 +112,7 @@ def _read_beside(path: Path) -> bytes | None:
     return path.read_bytes()
 
 
-def lines(table: BinaryIO, title: str, size: int, *, max_line: int = 2**20) -> Iterator[bytes]:
+def lines(table: BinaryIO, title: str, size: int, *, max_line: int = 2**20) -> Iterator[bytes | memoryview]:
     """Whole lines, about `size` bytes at a time, the first one alone; the last gets a line feed if it has none.
 
     Raises
@@ -129,26 +120,30 @@ def lines(table: BinaryIO, title: str, size: int, *, max_line: int = 2**20) -> I
     InputError
         If a line is longer than `max_line`, or the archive is broken.
     """
-    read: Callable[[int], bytes] = table.read
-    rest, first = b"", True
+    rest, first = memoryview(b""), True
     while True:
+        block = bytearray(len(rest) + (min(size, max_line) if first else size))
+        block[: len(rest)] = rest
         with refused(title):
-            block = read(min(size, max_line) if first else size)
-        text = rest + block
-        if not block:
+            stop = _fill(table, block, len(rest))
+        if stop == len(rest):
             break
-        if first:
-            line, feed, text = text.partition(b"\n")
-            if not feed:
-                text = line
-            else:
-                yield line + feed
-                first = False
-        end = text.rfind(b"\n") + 1
-        rest = text[end:]
+        begin, end = 0, block.rfind(b"\n", 0, stop) + 1
+        if first and end:
+            begin, first = block.find(b"\n") + 1, False
+            yield bytes(block[:begin])
+        if end > begin:
+            yield memoryview(block)[begin:end]
+        rest = memoryview(block)[end:stop]
         if len(rest) > max_line:
             raise InputError(f"{title} has a line of more than {max_line} bytes; expected a table of text")
-        if end and not first:
-            yield text[:end]
     if rest:
-        yield rest + b"\n"
+        yield bytes(rest) + b"\n"
+
+
+def _fill(table: BinaryIO, block: bytearray, start: int) -> int:
+    """Read from `start` on until the block is full or the table ends; where what was read stops."""
+    view = memoryview(block)
+    while start < len(block) and (count := table.readinto(view[start:])):
+        start += count
+    return start

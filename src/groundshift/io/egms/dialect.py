@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from groundshift.errors import InputError
-from groundshift.kernels.decimal_text import NO_DECIMALS
+from groundshift.kernels.decimal_text import NO_DECIMALS, Rows
 from groundshift.model.points import COLUMNS, NOT_OF_EGMS, OPTIONAL_COLUMNS
 
 _NEWER = {"height": "height_ortho", "height_wgs84": "height_ellipse", "rmse": "rmse_ts"}
@@ -84,21 +84,21 @@ def decimals_of(name: str, level: str) -> int:
     return _DECIMALS.get(name, 1)
 
 
-def style_of(decimals: np.ndarray, text: bytes, layout: Layout) -> Style:
+def style_of(rows: Rows, text: bytes | memoryview, layout: Layout) -> Style:
     """The style of some rows.
 
     Parameters
     ----------
-    decimals
-        Fewest and most of each column of numbers, as `kernels.decimal_text` counts them.
+    rows
+        As `kernels.decimal_text` reads them.
     text
-        The rows.
+        What they were read from.
     """
     first = len(layout.columns) - 1
     names = (*layout.names[1:], "displacement")
     usual = np.array([decimals_of(name, layout.level) for name in names])
     low, high = (
-        np.append(each[:first], pick(each[first:])) for each, pick in zip(decimals, (np.min, np.max), strict=True)
+        np.append(each[:first], pick(each[first:])) for each, pick in zip(rows.decimals, (np.min, np.max), strict=True)
     )
     uneven, short = low < high, (low != NO_DECIMALS) & (high > 0) & (high < usual)
     least = _ALL
@@ -109,7 +109,8 @@ def style_of(decimals: np.ndarray, text: bytes, layout: Layout) -> Style:
     counts = np.where(
         low == NO_DECIMALS, usual, high if least == _ALL else np.where(high == 0, 0, np.maximum(usual, high))
     )
-    words = (word for word in ("nan", "NaN", "NAN") if f",{word}".encode() in text)
+    gaps = np.isnan(rows.values).any() or np.isnan(rows.series).any()
+    words = (word for word in ("nan", "NaN", "NAN") if gaps and f",{word}".encode() in bytes(text))
     decided = dict(zip(names, counts.tolist(), strict=True))
     return Style(list(layout.columns), decided, least, next(words, ""), "\r\n" if text[-2:-1] == b"\r" else "\n")
 

@@ -62,7 +62,7 @@ def read_batches(
         read = mapped(lambda text: (text, *read_rows(np.frombuffer(text, np.uint8), *numbers)), parts)
         text, *found = next(read, None) or (b"", *read_rows(np.empty(0, np.uint8), *numbers))
         rows = _sound(text, *found, layout, product.title, 2)
-        style = style_of(rows.decimals, text, layout)
+        style = style_of(rows, text, layout)
         metadata = _metadata(path, product, layout, style, component)
         line = 2
         while True:
@@ -97,10 +97,10 @@ def _first_line(line: bytes, title: str) -> str:
     return text
 
 
-def _sound(text: bytes, rows: Rows, fault: Fault, layout: Layout, title: str, line: int) -> Rows:
+def _sound(text: bytes | memoryview, rows: Rows, fault: Fault, layout: Layout, title: str, line: int) -> Rows:
     """The rows of some text, whose first line has the number `line` in the file, if there is no fault."""
     if fault.kind != FINE:
-        raise InputError(_explain(text, fault, layout, f"{title}: line {line + fault.row}"))
+        raise InputError(_explain(bytes(text), fault, layout, f"{title}: line {line + fault.row}"))
     return rows
 
 
