@@ -17,6 +17,7 @@ from pyproj import Transformer
 
 from groundshift.io import read_map
 from groundshift.io.gnss.table import read_station_table
+from groundshift.io.points import read_points
 from groundshift.products.calibrate import calibrate_points
 from groundshift.products.ortho import make_ortho, velocity_field
 from groundshift.synth.points.options import StripOptions
@@ -35,6 +36,8 @@ def main(folder: Path, seed: int = 0) -> None:
         calibrated.paths, folder / "l3", model=velocity_field(stations), executor="serial"
     )  # fmt: skip
     seconds = time.process_time() - start
+    points = np.concatenate([_standardised(options, path)[::10] for path in calibrated.paths])
+    print(f"points of L2b: mean squared standardised error {np.mean(points**2):.2f}")
     velocity = read_map(result.velocity)
     rows, columns = np.nonzero(velocity["valid"].values)
     x, y = velocity["x"].values[columns], velocity["y"].values[rows]
@@ -63,6 +66,15 @@ def main(folder: Path, seed: int = 0) -> None:
         apart = [found[name][near[k]].mean() - held_out.velocity[k, part] for k in pairs]
         row.append(f"{np.sqrt(np.mean(np.square(apart))):.2f}")
     print(f"| difference from {len(pairs)} stations held out, rms, mm/yr | {row[0]} | {row[1]} |")
+
+
+def _standardised(options: StripOptions, path: Path) -> np.ndarray:
+    """Errors of the absolute velocities of points over their stated standard deviations."""
+    table = read_points(path)
+    look = np.stack([table[name].to_numpy() for name in ("los_east", "los_north", "los_up")], 1)
+    truth = true_velocity(options, *(table[name].to_numpy() for name in ("latitude", "longitude")))
+    error = table["mean_velocity"].to_numpy() - (truth * look).sum(axis=1)
+    return error / table["absolute_velocity_std"].to_numpy()
 
 
 if __name__ == "__main__":

@@ -75,7 +75,23 @@ def test_sigmas_of_surfaces_hold(strip, calibrated):
         standardised.append(error / solution.sigma(number, places))
         stated = read_points(calibrated.paths[number])["calibration_std"].to_numpy()[rows]
         np.testing.assert_allclose(stated, solution.sigma(number, places), rtol=0.1)
+    east, up = calibrated.report["reference_sigma"]  # a part of the error of a surface
+    assert 0.02 < east < 0.4
+    assert 0.05 < up < 0.6
     assert 0.3 < np.mean(np.square(np.concatenate(standardised))) < 3  # one small strip is few independent errors
+
+
+def test_sigmas_of_absolute_velocities_hold(strip, calibrated):
+    """Noise of the points, what is left of the air and the surface, all in one."""
+    standardised = []
+    for path in calibrated.paths:
+        table = read_points(path)
+        error = table["mean_velocity"].to_numpy() - truth(STRIP, table)
+        standardised.append(error / table["absolute_velocity_std"].to_numpy())
+        parts = [table[name].to_numpy() for name in ("mean_velocity_std", "calibration_std")]
+        assert (table["absolute_velocity_std"].to_numpy() > np.hypot(*parts)).all()
+        assert header(table).provenance["calibration"]["reference_sigma"] == list(calibrated.report["reference_sigma"])
+    assert 0.6 < np.mean(np.square(np.concatenate(standardised))) < 1.6
 
 
 def test_tracks_agree_and_the_report_says_so(calibrated):
@@ -169,11 +185,15 @@ def test_a_grid_of_velocities_will_do(strip, tmp_path):
 def test_a_surface_is_a_rate_of_series_and_velocities(strip):
     table = strip[1][0].table
     surface = np.linspace(-3, 3, len(table))
-    after = apply_surface(table, surface, np.ones(len(table)), {"cutoff_km": 100.0}, std=np.full(len(table), 0.2))
+    after = apply_surface(
+        table, surface, np.ones(len(table)), {"cutoff_km": 100.0}, std=np.full(len(table), 0.2), left=0.3
+    )
     check(after)
+    expected = np.sqrt(0.2**2 + 0.3**2 + table["mean_velocity_std"].to_numpy() ** 2)
+    np.testing.assert_allclose(after["absolute_velocity_std"].to_numpy(), expected, rtol=1e-5)
     assert np.unique(after["calibration_std"].to_numpy()) == np.float32(0.2)
     again = apply_surface(after, surface, None)
-    assert not {"gnss_velocity", "calibration_std"} & set(again.column_names)
+    assert not {"gnss_velocity", "calibration_std", "absolute_velocity_std"} & set(again.column_names)
     assert "cluster_label" not in after.column_names
     assert header(after).provenance["calibration"] == {"cutoff_km": 100.0}
     np.testing.assert_array_equal(series(after)[:, 0], series(table)[:, 0])

@@ -9,7 +9,7 @@ from groundshift.kernels.series_fields import series_fields
 from groundshift.model.points import dates, header, series
 from groundshift.products.ortho import OrthoConfig, ortho_tables
 from groundshift.products.ortho.plan import plan_ortho
-from tests.reference.tracks import motion, track
+from tests.reference.tracks import LOOKS, motion, track, unit
 
 
 class Model:
@@ -95,6 +95,31 @@ def test_a_third_look_helps_and_sigmas_hold():
         assert 0.3 < product < 2 or abs(np.mean(covariance[:, 2])) < 0.1 * np.mean(covariance[:, 0])
         spread.append(covariance[:, :2].mean(axis=0))
     assert (spread[1] < 0.9 * spread[0]).all()
+
+
+def test_what_points_say_of_their_calibration_is_alike_in_a_cell():
+    """Two looks without noise: a motion of the calibration of each, and one of the reference that both share."""
+    shared = {"calibration": {"reference_sigma": [0.1, 0.2]}}
+    tables = [
+        track(each, north=False, stated=(0.3, 0.5), provenance=shared, points=9000, side=2000) for each in (22, 117)
+    ]
+    plan = plan_ortho(tables, OrthoConfig(), True, None)
+    cells = plan.step(plan.tiles[0])
+    looks = np.stack([unit(LOOKS[each])[[0, 2]] for each in (22, 117)])
+    gain, reference = np.linalg.inv(looks), np.diag([0.01, 0.04])
+    own = np.diag(0.5**2 - 0.3**2 - (looks @ reference * looks).sum(axis=1))
+    expected = gain @ own @ gain.T + reference
+    several = cells["points"] > 20
+    assert several.any()
+    covariance = cells["velocity_covariance"][several]
+    np.testing.assert_allclose(covariance[:, :2], np.broadcast_to(np.diag(expected), (several.sum(), 2)), rtol=2e-3)
+    np.testing.assert_allclose(covariance[:, 2], expected[0, 1], atol=1e-3)
+    silent = [track(each, north=False, points=9000, side=2000) for each in (22, 117)]
+    for given, config in ((tables, {"rate_sigma": 0.3, "reference_sigma": (0.1, 0.25)}), (silent, {})):
+        usual = plan_ortho(given, OrthoConfig(**config), True, None)
+        covariance = usual.step(usual.tiles[0])["velocity_covariance"]
+        expected = 0.3**2 * gain @ gain.T + np.diag([0.1**2, 0.25**2])
+        np.testing.assert_allclose(np.median(covariance[:, :2], axis=0), np.diag(expected), rtol=2e-3)
 
 
 def test_gaps_are_bridged_to_90_days_and_not_farther():

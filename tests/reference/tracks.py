@@ -39,8 +39,12 @@ def track(
     crs="EPSG:3035",
     provenance=None,
     gaps=(),
+    stated=None,
 ):
-    """An L2b point set; `north` leaves the north motion in, dates of the indices `gaps` are missing."""
+    """An L2b point set; `north` leaves the north motion in, dates of the indices `gaps` are missing.
+
+    `stated` are `mean_velocity_std` and `absolute_velocity_std`.
+    """
     random = np.random.default_rng([seed, number])
     x, y = random.uniform(0, side, (2, points))
     dates = np.datetime64(start) + np.delete(np.arange(count), list(gaps)) * step
@@ -57,4 +61,7 @@ def track(
         **{name: np.full(points, each) for name, each in zip(("los_east", "los_north", "los_up"), look, strict=True)},
         "displacement": series.astype(np.float32),
     }
+    if stated:
+        names = ("mean_velocity_std", "absolute_velocity_std")
+        columns |= {name: np.full(points, each) for name, each in zip(names, stated, strict=True)}
     return point_set(columns, level="L2b", dates=dates, crs=crs, track=number, provenance=provenance)

@@ -26,6 +26,7 @@ class PointParts(NamedTuple):
     header: Header
     count: int
     bounds: np.ndarray  # float64 (parts, 4): least easting, least northing, largest easting, largest northing
+    columns: tuple[str, ...]  # that it has
 
 
 def read_any_points(path: str | Path) -> pa.Table:
@@ -62,12 +63,16 @@ def point_parts(source: str | Path | pa.Table) -> PointParts:
         parts = [np.minimum.reduceat(each, starts) for each in (east, north)] if len(source) else []
         parts += [np.maximum.reduceat(each, starts) for each in (east, north)] if len(source) else []
         name = f"track {record.track} in memory"
-        return PointParts(name, source, record, len(source), np.reshape(np.array(parts).T, (-1, 4)))
+        bounds = np.reshape(np.array(parts).T, (-1, 4))
+        return PointParts(name, source, record, len(source), bounds, tuple(source.column_names))
     path = Path(source)
     with _opened(path) as file:
         bounds = [_bounds(file, group) for group in range(file.num_row_groups)]
         empty = file.schema_arrow.empty_table()
-        return PointParts(path.name, path, header(empty), file.metadata.num_rows, np.array(bounds).reshape(-1, 4))
+        return PointParts(
+            path.name, path, header(empty), file.metadata.num_rows, np.array(bounds).reshape(-1, 4),
+            tuple(empty.column_names),
+        )  # fmt: skip
 
 
 def point_batches(
@@ -94,7 +99,9 @@ def _opened(path: Path) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(path, pre_buffer=False)  # else all that was read stays in memory
     except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path} cannot be read as Parquet ({error}); it may be truncated: write it again") from error
+        raise InputError(
+            f"{path} cannot be read as Parquet ({error}); it is truncated, or no point set: expected GeoParquet"
+        ) from error
 
 
 def _bounds(file: pq.ParquetFile, group: int) -> list[float]:

@@ -44,12 +44,13 @@ COLUMNS = {
 }
 OPTIONAL_COLUMNS = {
     "L2a": (),
-    "L2b": ("gnss_velocity", "calibration_std"),
+    "L2b": ("gnss_velocity", "calibration_std", "absolute_velocity_std"),
     "L3": ("gnss_velocity_n", "gnss_velocity_e", "gnss_velocity_u"),
 }
-NOT_OF_EGMS = ("calibration_std",)
-"""Columns that files of EGMS do not have: the standard deviation of what calibration took off a velocity, mm/yr. It is
-alike for points near each other, and not in `mean_velocity_std`."""
+NOT_OF_EGMS = ("calibration_std", "absolute_velocity_std")
+"""Columns that files of EGMS do not have, standard deviations in mm/yr: of what calibration took off a velocity, which
+is alike for points near each other and not in `mean_velocity_std`; and of the velocity as an absolute one: noise of the
+series (`mean_velocity_std`), `calibration_std`, and what is left of the atmosphere, which is alike nearby too."""
 
 INTEGERS = ("cluster_label", "mp_type", "line", "pixel")
 _DOUBLES = ("latitude", "longitude", "easting", "northing")
@@ -58,7 +59,7 @@ _BOUNDS = {
     "latitude": (-90.0, 90.0),
     "longitude": (-180.0, 180.0),
     "temporal_coherence": (0.0, 1.0),
-    **dict.fromkeys(("rmse", "amplitude_dispersion", "calibration_std", *_STATISTICS[1::2]), (0.0, np.inf)),
+    **dict.fromkeys(("rmse", "amplitude_dispersion", *NOT_OF_EGMS, *_STATISTICS[1::2]), (0.0, np.inf)),
 }
 _WKB_POINT = np.dtype([("order", "u1"), ("type", "<u4"), ("x", "<f8"), ("y", "<f8")])  # 21 bytes, little-endian
 

@@ -7,7 +7,6 @@ more, and its surface, as a rate, is taken off all series. Memory holds cells, a
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
 from collections.abc import Iterator, Sequence
@@ -31,14 +30,14 @@ from groundshift.geodesy.velocity_model import VelocityField, VelocityModel, fit
 from groundshift.io.files import write_json
 from groundshift.io.point_batches import point_parts, read_any_batches
 from groundshift.io.points import write_points
-from groundshift.kernels.series_fields import YEAR
-from groundshift.model.points import dates, series
 from groundshift.model.stations import StationVelocities
 from groundshift.model.velocity_grid import VelocityGrid
+from groundshift.products.calibrate.apply import apply_surface
 from groundshift.products.calibrate.cells import BurstSummary, read_summary
 from groundshift.products.calibrate.config import CalibrateConfig
 from groundshift.products.calibrate.overlap import Places, overlaps, places_of
 from groundshift.products.calibrate.report import compare_with_stations, cross_validate, summary_report
+from groundshift.products.calibrate.shared_error import reference_sigma
 from groundshift.products.calibrate.solve import Solution, solve
 from groundshift.products.calibrate.surface import Nodes, Surfaces, interpolated, node_places
 
@@ -101,7 +100,7 @@ def calibrate_points(
         field = _field(gnss if stations is None else stations.select(used), config)
         solution = solve(bursts, field, crs, config)
         grid = None if field is None else sample_field(field, crs, _box(bursts), 1000 * config.model_spacing)
-        report = summary_report(bursts, solution, field, config)
+        report = summary_report(bursts, solution, field, config) | {"reference_sigma": reference_sigma(solution)}
         if stations is not None:
             report["held_out_stations"] = compare_with_stations(bursts, solution, stations, rest)
             report["cross_validation"] = cross_validate(bursts, stations, used, crs, config)
@@ -115,7 +114,7 @@ def calibrate_points(
         store.clear()
     step = ApplySurface(
         tuple(map(str, paths)), tuple(map(str, targets)), solution.surfaces, solution.unknowns, sigmas,
-        grid, _said(field, config),
+        grid, _said(field, config) | {"reference_sigma": report["reference_sigma"]}, solution.noise.burst,
     )  # fmt: skip
     run(step, tiles, store=store, executor=executor, workers=workers, label="calibrating", units="bursts")
     for tile, record in zip(tiles, report["bursts"], strict=True):
@@ -148,6 +147,7 @@ class ApplySurface:
     sigmas: tuple[tuple[Nodes, np.ndarray], ...]
     grid: VelocityGrid | None
     said: dict[str, Any]
+    left: float  # mm/yr: standard deviation of what is left of the atmosphere
 
     def __call__(self, tile: Any) -> dict[str, np.ndarray]:
         """Write the point set of a burst; returns numbers for the report."""
@@ -163,55 +163,10 @@ class ApplySurface:
             places = np.column_stack([table["easting"].to_numpy(), table["northing"].to_numpy()])
             model = _projected(table, places, self.grid)
             surface, std = self.surfaces.at(burst, places, self.unknowns), interpolated(*self.sigmas[burst], places)
-            after = apply_surface(table, surface, model, self.said, std=std)
+            after = apply_surface(table, surface, model, self.said, std=std, left=self.left)
             velocities = [each["mean_velocity"].to_numpy() for each in (table, after)]
             seen.append(np.column_stack([places, *velocities, np.zeros(len(table)) if model is None else model]))
             yield after
-
-
-def apply_surface(
-    table: pa.Table,
-    surface: np.ndarray,
-    gnss_velocity: np.ndarray | None,
-    said: dict[str, Any] | None = None,
-    *,
-    std: np.ndarray | None = None,
-) -> pa.Table:
-    """A point set of level L2b: `surface`, as a rate, is taken off velocities and series.
-
-    Other fields do not depend on a rate and stay. The rate is for years of 365 days, as `mean_velocity` is.
-
-    Parameters
-    ----------
-    table
-        Point set of level L2a or L2b.
-    surface
-        float (n,), mm/yr.
-    gnss_velocity
-        Of the model, toward the satellite, float (n,), mm/yr; NaN where there is none. No column is made if None.
-    said
-        Added to the provenance, as `calibration`.
-    std
-        Standard deviation of `surface`, float (n,), mm/yr: the column `calibration_std`, which is made only if given.
-    """
-    days = dates(table)
-    years = ((days - days[0]).astype(float) / YEAR).astype(np.float32)
-    moved = series(table) - surface.astype(np.float32)[:, None] * years
-    record = json.loads(table.schema.metadata[b"groundshift"])
-    record |= {"level": "L2b", "provenance": record["provenance"] | {"calibration": said or {}}}
-    gone = ("cluster_label", "gnss_velocity", "calibration_std")
-    out = table.drop_columns([name for name in gone if name in table.column_names])
-    velocity = table["mean_velocity"].to_numpy() - surface
-    out = _with(out, "mean_velocity", pa.array(velocity, pa.float32()))
-    out = _with(out, "displacement", pa.FixedSizeListArray.from_arrays(pa.array(moved.ravel()), len(years)))
-    for name, values in (("gnss_velocity", gnss_velocity), ("calibration_std", std)):
-        if values is not None:
-            out = out.add_column(out.column_names.index("displacement"), name, pa.array(values, pa.float32()))
-    return out.replace_schema_metadata({**table.schema.metadata, b"groundshift": json.dumps(record).encode()})
-
-
-def _with(table: pa.Table, name: str, values: pa.Array) -> pa.Table:
-    return table.set_column(table.column_names.index(name), name, values)
 
 
 def _sigma(solution: Solution, number: int, burst: BurstSummary, config: CalibrateConfig) -> tuple[Nodes, np.ndarray]:

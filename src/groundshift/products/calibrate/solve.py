@@ -75,10 +75,21 @@ class Solution(NamedTuple):
 
     def sigma(self, burst: int, places: np.ndarray) -> np.ndarray:
         """One standard deviation of :meth:`at`, float64 (n,), mm/yr: of points, cells and model."""
-        design = self.surfaces.design(burst, places)
-        right = np.zeros((self.size, len(places)))
-        right[: design.shape[1]] = design.T.toarray()
+        right = self._right(np.full(len(places), burst), places)
         return np.sqrt(np.maximum((right * self.factor.solve(right)).sum(axis=0), 0))
+
+    def covariance(self, bursts: np.ndarray, places: np.ndarray) -> np.ndarray:
+        """Of what is taken off bursts (n,) at places (n, 2), float64 (n, n), (mm/yr)²."""
+        right = self._right(bursts, places)
+        return right.T @ self.factor.solve(right)
+
+    def _right(self, bursts: np.ndarray, places: np.ndarray) -> np.ndarray:
+        """Of what is taken off, the part of each unknown, float64 (size, n)."""
+        right = np.zeros((self.size, len(places)))
+        for burst in np.unique(bursts):
+            mine = np.flatnonzero(bursts == burst)
+            right[: self.surfaces.count, mine] = self.surfaces.design(int(burst), places[mine]).toarray().T
+        return right
 
 
 def observations_of(bursts: Sequence[BurstSummary], field: VelocityField | None) -> Observations:

@@ -17,13 +17,14 @@ from groundshift.geodesy.velocity_model import VelocityField
 from groundshift.grid.tiles import Box, Tile
 from groundshift.io.point_batches import PointParts, point_parts
 from groundshift.model.points import series
-from groundshift.products.ortho.tile import OrthoConfig, OrthoTile, Track
+from groundshift.products.ortho.tile import STATED, OrthoConfig, OrthoTile, Track
 
 NORTH_REMOVED = "north_removed"
 """Key of the provenance of a point set: whether its series are free of the north motion of the velocity model."""
 
 
 _MEMORY = 2**28  # bytes: of the series of the cells of a band
+_USUAL_REFERENCE = (0.1, 0.25)  # mm/yr, of point sets that say nothing
 _EUROPE = (-35.0, 24.0, 45.0, 85.0)  # degrees, where EPSG:3035 is the default
 
 
@@ -53,8 +54,8 @@ def plan_ortho(
     north = [track for track in tracks if track.north]
     if north and model is None:
         raise ConfigurationError(
-            f"{north[0].parts[0].name} still holds the north motion; give a velocity model, or --north-removed if "
-            "it does not"
+            f"{north[0].parts[0].name} still holds the north motion; give a velocity model with --gnss, or "
+            "--north-removed if it does not"
         )
     for frame in {_frame(each) for track in north for each in track.parts} - {None, model and model.frame}:
         raise ConfigurationError(
@@ -63,7 +64,10 @@ def plan_ortho(
     if config.tile % config.cell:
         raise ConfigurationError(f"a tile of {config.tile:g} m is no whole number of cells of {config.cell:g} m")
     crs = _crs(parts, config)
-    step = OrthoTile(tuple(tracks), _dates(tracks, config), crs, config, model if north else None)
+    if config.rate_sigma is None:
+        tracks = [each._replace(stated=all(set(STATED) <= set(part.columns) for part in each.parts)) for each in tracks]
+    reference = _reference(parts, config)
+    step = OrthoTile(tuple(tracks), _dates(tracks, config), crs, config, model if north else None, reference)
     inputs = [each.source if isinstance(each.source, Path) else _content(each.source) for each in parts]
     decided = {
         "config": config,
@@ -76,6 +80,7 @@ def plan_ortho(
         "sources": [each.name for each in parts],
         "tracks": [each.header.track for each in parts],
         NORTH_REMOVED: True,
+        "reference_sigma": reference,
         "north": removed if not north or len(north) == len(tracks) else "taken off before, or here by the model",
         "software": f"groundshift {__version__}",
         "config": config.model_dump(mode="json"),
@@ -170,5 +175,17 @@ def model_record(model: VelocityField) -> dict[str, Any]:
 
 def _frame(parts: PointParts) -> str | None:
     """Frame that points were calibrated in, if they say."""
-    said = parts.header.provenance.get("calibration") or {}
-    return (said.get("model") or {}).get("frame")
+    return (_calibration(parts).get("model") or {}).get("frame")
+
+
+def _calibration(parts: PointParts) -> dict[str, Any]:
+    return parts.header.provenance.get("calibration") or {}
+
+
+def _reference(parts: Sequence[PointParts], config: OrthoConfig) -> tuple[float, float]:
+    """Standard deviation, east and up, of what all tracks share: the largest that any calibration states."""
+    if config.reference_sigma is not None:
+        return config.reference_sigma
+    stated = [_calibration(each).get("reference_sigma") for each in parts]
+    known = np.array([each for each in stated if each])
+    return (float(known[:, 0].max()), float(known[:, 1].max())) if len(known) == len(parts) else _USUAL_REFERENCE

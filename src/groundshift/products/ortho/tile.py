@@ -22,6 +22,8 @@ from groundshift.model.units import YEAR
 _LOOK = ("los_east", "los_north", "los_up")
 _NODE = 5_000.0  # m between nodes of the velocity model
 _BLOCK = 8192  # cells that are solved together
+STATED = ("absolute_velocity_std", "mean_velocity_std")  # what the one has beside the other is alike in a cell
+_USUAL_RATE = 0.3  # mm/yr: standard deviation of a calibration that says nothing
 _LEAST_NOISE = 0.1  # mm, of the mean of a cell, which weights are made from
 
 
@@ -39,13 +41,16 @@ class OrthoConfig(BaseModel):
     least_angle: float = Field(
         20.0, gt=0, lt=90, description="least angle between looks, in the plane of east and up, degrees"
     )
-    rate_sigma: float = Field(
-        0.3,
+    rate_sigma: float | None = Field(
+        None,
         ge=0,
-        description="standard deviation of the calibration of a track, mm/yr; the noise of its series is added",
+        description="standard deviation of the calibration of a track, mm/yr, to which the noise of its series is "
+        "added; if null, what its points say, or 0.3 if they do not",
     )
-    reference_sigma: tuple[float, float] = Field(
-        (0.1, 0.25), description="standard deviation, east and up, of the reference that all tracks share, mm/yr"
+    reference_sigma: tuple[float, float] | None = Field(
+        None,
+        description="standard deviation, east and up, of the reference that all tracks share, mm/yr; if null, what the "
+        "point sets say, or 0.1 and 0.25 if they do not",
     )
 
 
@@ -55,6 +60,7 @@ class Track(NamedTuple):
     parts: tuple[PointParts, ...]
     days: np.ndarray  # datetime64[D] (time,)
     north: bool  # whether the north motion is still in it
+    stated: bool = False  # whether its points say how well their calibration is known, and it is to be read
 
 
 @dataclass(frozen=True)
@@ -71,11 +77,12 @@ class OrthoTile:
     crs: str
     config: OrthoConfig
     model: VelocityField | None
+    reference: tuple[float, float] = (0.0, 0.0)  # mm/yr: standard deviation, east and up, of what all tracks share
 
     def __call__(self, tile: Tile) -> dict[str, np.ndarray]:
         """Solve one tile."""
         shape = tile.box.shape
-        counts, looks, heights = self._geometry(tile)
+        counts, looks, heights, calibration = self._geometry(tile)
         apart = np.zeros(counts.shape[1])
         for one in range(len(looks)):
             for other in range(one):
@@ -88,7 +95,7 @@ class OrthoTile:
         north = (tile.box.top + kept // shape[1] + 0.5) * self.config.cell
         gnss = self._gnss(east, north)
         means = [self._means(track, tile, rows, len(kept)) for track in self.tracks]
-        solved = self._solve(means, counts[:, kept], looks[:, :, kept], gnss)
+        solved = self._solve(means, counts[:, kept], looks[:, :, kept], calibration[:, kept], gnss)
         with np.errstate(invalid="ignore"):
             height = heights[kept] / counts[:, kept].sum(axis=0)
         return {
@@ -100,18 +107,31 @@ class OrthoTile:
     def _least(self) -> float:
         return float(np.sin(np.radians(self.config.least_angle)) ** 2)
 
-    def _geometry(self, tile: Tile) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Points (tracks, cells), mean looks (tracks, 3, cells) and sums of heights (cells,) of all cells of a tile."""
+    def _geometry(self, tile: Tile) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Of all cells points (tracks, cells), mean looks (tracks, 3, cells), sums of heights (cells,) and the variance of
+        the calibration of each track beside what all share (tracks, cells), (mm/yr)²."""
         cells = tile.box.shape[0] * tile.box.shape[1]
         counts, looks, heights = np.zeros((len(self.tracks), cells)), np.zeros((len(self.tracks), 3, cells)), 0.0
+        usual = _USUAL_RATE if self.config.rate_sigma is None else self.config.rate_sigma
+        calibration = np.full((len(self.tracks), cells), usual**2)
         for number, track in enumerate(self.tracks):
-            for table, at in self._batches(track, tile, (*_LOOK, "height")):
+            sums, known = np.zeros((2, cells))
+            for table, at in self._batches(track, tile, (*_LOOK, "height", *(STATED if track.stated else ()))):
                 inside = at >= 0
                 counts[number] += np.bincount(at[inside], minlength=cells)
                 for part, name in enumerate(_LOOK):
                     looks[number, part] += np.bincount(at[inside], table[name].to_numpy()[inside], cells)
                 heights = heights + np.bincount(at[inside], table["height"].to_numpy()[inside], cells)
-        return counts, looks / np.maximum(counts, 1)[:, None], heights + np.zeros(cells)
+                if track.stated:
+                    absolute, noise = (table[name].to_numpy() for name in STATED)
+                    inside &= np.isfinite(absolute)
+                    known += np.bincount(at[inside], minlength=cells)
+                    sums += np.bincount(at[inside], (absolute**2 - noise**2)[inside], cells)
+            if track.stated:
+                look = looks[number, [0, 2]] / np.maximum(counts[number], 1)
+                own = sums / np.maximum(known, 1) - np.square(self.reference) @ look**2
+                calibration[number] = np.where(known > 0, np.maximum(own, 0), calibration[number])
+        return counts, looks / np.maximum(counts, 1)[:, None], heights + np.zeros(cells), calibration
 
     def _batches(self, track: Track, tile: Tile, columns: tuple[str, ...]):
         """Tables of points, and the number of each one's cell in the tile, row by row; -1 outside."""
@@ -156,7 +176,7 @@ class OrthoTile:
             return np.divide(sums, counts, out=sums)
 
     def _solve(
-        self, means: list[np.ndarray], counts: np.ndarray, looks: np.ndarray, gnss: Velocity
+        self, means: list[np.ndarray], counts: np.ndarray, looks: np.ndarray, calibration: np.ndarray, gnss: Velocity
     ) -> dict[str, np.ndarray]:
         """East and up of all kept cells, block by block."""
         count = counts.shape[1]
@@ -166,7 +186,7 @@ class OrthoTile:
             "velocity_covariance": np.full((count, 3), np.nan),
             "displacement_covariance": np.full((count, 3), np.nan),
         }
-        wanted, reference = self.dates.astype(float), np.square(self.config.reference_sigma)
+        wanted, reference = self.dates.astype(float), np.square(self.reference)
         for start in range(0, count, _BLOCK):
             part = slice(start, start + _BLOCK)
             noise, rate = self._noise([each[part] for each in means], counts[:, part])
@@ -187,7 +207,7 @@ class OrthoTile:
             out["displacement"][:, part] = block - np.stack([each.first for each in fields])[..., None]
             out["velocity"][part] = np.stack([each.mean_velocity for each in fields], axis=1)
             out["displacement_covariance"][part] = solution.covariance.T
-            spread = np.where(weight > 0, rate**2 + self.config.rate_sigma**2, 0.0)
+            spread = np.where(weight > 0, rate**2 + calibration[:, part], 0.0)
             gain = np.nan_to_num(solution.gain)
             north = np.array([[track.north] for track in self.tracks]) * looks[:, 1, part]
             common = (gain * north).sum(axis=1) * np.sqrt(gnss.covariance[part, 1, 1])
