@@ -6,8 +6,9 @@ import contextlib
 import logging
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from groundshift.errors import RunError
 
@@ -19,9 +20,40 @@ except ImportError:  # no such locks on Windows; tiles are still written whole o
 log = logging.getLogger(__name__)
 
 
+class FolderLock:
+    """Keeps other runs out of the work in a folder; its holder may enter again. Copies that travel to other processes
+    do not hold it.
+
+    Parameters
+    ----------
+    folder
+        The lock file is beside it, with the suffix `.lock`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._held = folder, False
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_held": False}
+
+    @contextlib.contextmanager
+    def hold(self, begin: Callable[[], None]) -> Iterator[None]:
+        """Hold the lock, see :func:`exclusive`; `begin` is called when it was not held before."""
+        if self._held:
+            yield
+            return
+        with exclusive(self._folder.with_name(f"{self._folder.name}.lock")):
+            self._held = True
+            try:
+                begin()
+                yield
+            finally:
+                self._held = False
+
+
 @contextlib.contextmanager
 def exclusive(path: Path) -> Iterator[None]:
-    """Hold the lock file `path`, and remove it afterwards.
+    """Hold the lock file `path`, whose folder is made if it does not exist, and remove it afterwards.
 
     The operating system frees the lock when its holder ends, however it ends, so that a file left by a killed
     process is no hindrance (`flock`, which Linux also passes on to NFS servers).
@@ -29,7 +61,7 @@ def exclusive(path: Path) -> Iterator[None]:
     Raises
     ------
     RunError
-        If another run holds the lock.
+        If another run holds the lock, or it cannot be made.
     """
     file = os.fdopen(_locked(path), "r+")
     try:
@@ -45,7 +77,11 @@ def exclusive(path: Path) -> Iterator[None]:
 def _locked(path: Path) -> int:
     """Open and lock the file; again if its last holder removed it in between."""
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError as error:
+            raise RunError(f"{path.parent} cannot be written ({error}); choose another folder") from error
         try:
             if fcntl is not None:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from groundshift.engine.lock import exclusive
+from groundshift.engine.lock import FolderLock
 from groundshift.errors import RunError
 
 
@@ -99,10 +99,7 @@ class FolderStore:
     def __init__(self, folder: str | Path, key: str, *, record: Mapping[str, Any] | None = None) -> None:
         self.path = Path(folder).resolve() / key
         self._manifest = {"key": key, **(record or {})}
-        self._locked = False
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_locked": False}
+        self._lock = FolderLock(self.path)
 
     def __contains__(self, index: int) -> bool:
         try:
@@ -134,25 +131,12 @@ class FolderStore:
         with self.lock():
             shutil.rmtree(self.path)
 
-    @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
-        if self._locked:
-            yield
-            return
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise RunError(f"tiles cannot be kept in {self.path} ({error}); choose another folder") from error
-        with exclusive(self.path.with_name(f"{self.path.name}.lock")):
-            self._locked = True
-            try:
-                self._prepare()
-                yield
-            finally:
-                self._locked = False
+    def lock(self) -> AbstractContextManager[None]:
+        return self._lock.hold(self._prepare)
 
     def _prepare(self) -> None:
         """Remove what killed workers left half written, and say what the run is made from."""
+        self.path.mkdir(exist_ok=True)
         for leftover in self.path.glob("*.part"):
             leftover.unlink(missing_ok=True)
         with _written_whole(self.path / "manifest.json") as stream:

@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from groundshift.kernels.robust import TO_SIGMA
+
 _APART, _TOLERANCE = 1.0, 0.001  # years
 _SCALE = 3.0  # from the scatter of pairs to a realistic sigma, in coloured noise (the paper, section 2.5)
-_TO_SIGMA = 1.4826
 _LEAST = 5  # pairs
 
 
@@ -50,10 +51,10 @@ def midas_rate(years: np.ndarray, values: np.ndarray, steps: Sequence[float] = (
     first, second = np.array(sorted(pairs)).T
     slopes = (values[second] - values[first]) / (years[second] - years[first])
     middle = np.median(slopes)
-    inside = np.abs(slopes - middle) <= 2 * _TO_SIGMA * np.median(np.abs(slopes - middle)) + 1e-12
+    inside = np.abs(slopes - middle) <= 2 * TO_SIGMA * np.median(np.abs(slopes - middle)) + 1e-12
     kept = slopes[inside]
     middle = np.median(kept)
-    spread = _TO_SIGMA * np.median(np.abs(kept - middle))
+    spread = TO_SIGMA * np.median(np.abs(kept - middle))
     sigma = _SCALE * np.sqrt(np.pi / 2) * spread / np.sqrt(len(kept) / 4)  # a day is in up to four pairs
     return MidasRate(float(middle), float(sigma), len(kept), float(1 - inside.mean()))
 

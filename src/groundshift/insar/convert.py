@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 
 from groundshift.engine import run, run_key
-from groundshift.engine.lock import exclusive
+from groundshift.engine.lock import FolderLock
 from groundshift.engine.progress import Report
 from groundshift.grid.tiles import Tile, tile_plan
 from groundshift.io.radar_stack import check_free, lay_out_cube, open_cube, open_stack, put_in_place, write_window
@@ -87,7 +87,7 @@ class _Windows:
     def __init__(self, out: Path, key: str, template: xr.Dataset, windows: Mapping[int, Tile]) -> None:
         self._folder = out.with_name(f".{out.name}.{key}")
         self.cube, self._done = self._folder / out.name, self._folder / "done"
-        self._template, self._windows, self._locked = template, windows, False
+        self._template, self._windows, self._lock = template, windows, FolderLock(self._folder)
 
     def __contains__(self, index: int) -> bool:
         return (self._done / f"{index:06d}").is_file()
@@ -104,19 +104,8 @@ class _Windows:
     def clear(self) -> None:
         shutil.rmtree(self._folder)
 
-    @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
-        if self._locked:
-            yield
-            return
-        self._folder.parent.mkdir(parents=True, exist_ok=True)
-        with exclusive(self._folder.with_name(f"{self._folder.name}.lock")):
-            self._locked = True
-            try:
-                self._lay_out()
-                yield
-            finally:
-                self._locked = False
+    def lock(self) -> AbstractContextManager[None]:
+        return self._lock.hold(self._lay_out)
 
     def _lay_out(self) -> None:
         """Begin a folder; one that a killed run had just begun is begun again."""

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import nnls
 from scipy.spatial import KDTree
 
-from groundshift.kernels.robust import nmad
+from groundshift.kernels.robust import TO_SIGMA, nmad
 
 _WAVES = 96  # of a random field
 _NEAREST = 20_000  # points whose nearest neighbour is looked at
@@ -163,4 +163,4 @@ def _spread(away: np.ndarray, weights: np.ndarray, robust: bool) -> float:
         return float(np.sqrt((weights * away**2).sum() / weights.sum()))
     order = np.argsort(away)
     total = np.cumsum(weights[order])
-    return float(1.4826 * away[order][np.searchsorted(total, total[-1] / 2)])
+    return float(TO_SIGMA * away[order][np.searchsorted(total, total[-1] / 2)])

@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+TO_SIGMA = 1.4826
+"""Standard deviations of Gaussian values in their median absolute deviation."""
+
 _TUKEY = 4.685  # 95 % efficiency on Gaussian residuals
 _ROUNDS = 20
 _SUBSETS = 500
@@ -26,7 +29,7 @@ def nmad(values: np.ndarray) -> float:
     values = values[np.isfinite(values)]
     if values.size == 0:
         return np.nan
-    return float(1.4826 * np.median(np.abs(values - np.median(values))))
+    return float(TO_SIGMA * np.median(np.abs(values - np.median(values))))
 
 
 def robust_fit(design: np.ndarray, values: np.ndarray, weights: np.ndarray | None = None) -> LinearFit:
@@ -56,7 +59,7 @@ def robust_fit(design: np.ndarray, values: np.ndarray, weights: np.ndarray | Non
     root = np.sqrt(prior / prior.mean())
     robust = np.ones(len(values))
     # the finite-sample factor of Rousseeuw & Leroy (1987), p. 202
-    to_sigma = 1.4826 * (1 + 5 / max(len(values) - design.shape[1], 1))
+    to_sigma = TO_SIGMA * (1 + 5 / max(len(values) - design.shape[1], 1))
     scale, first_tukey = 0.0, _ROUNDS // 2
     if design.shape[1] > 1:
         residual = (values - design @ _least_median(design, values)) * root

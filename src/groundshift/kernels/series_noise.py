@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.ndimage import median_filter
 
+from groundshift.kernels.robust import TO_SIGMA
 from groundshift.kernels.series_fields import YEAR, seasonal_design
 
 _INTERVALS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)  # that errors may last, in median intervals of the dates
@@ -88,5 +89,5 @@ def limit_outliers(series: np.ndarray) -> np.ndarray:
         return series
     middle = median_filter(series, (1, _WINDOW), mode="reflect")
     rest = series - middle
-    limit = _OUTLIER * 1.4826 * np.median(np.abs(rest), axis=1, keepdims=True)
+    limit = _OUTLIER * TO_SIGMA * np.median(np.abs(rest), axis=1, keepdims=True)
     return np.where(limit > 0, middle + np.clip(rest, -limit, limit), series)

@@ -5,7 +5,6 @@ Every burst is made from the options and its own name alone, so that a strip of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -81,11 +80,6 @@ def frames(options: StripOptions) -> list[Frame]:
                 centre = right / across[0] * np.array([1.0, 0.0]) + ahead * along
                 out.append(Frame(orbit, _FIRST_TRACK[orbit] + 29 * track, 200 + burst, centre))
     return out
-
-
-def simulate_strip(options: StripOptions) -> Iterator[BurstPoints]:
-    """The bursts of :func:`frames`, one after the other."""
-    return (simulate_burst(options, frame) for frame in frames(options))
 
 
 def simulate_burst(options: StripOptions, frame: Frame) -> BurstPoints:
