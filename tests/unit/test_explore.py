@@ -352,6 +352,13 @@ def test_an_export_is_what_the_server_says(folder, tmp_path, client):
         export_page([folder / "ground"], tmp_path / "page")
 
 
+def test_a_store_without_points_is_refused(tmp_path):
+    empty = village().slice(0, 0)
+    write_points(tmp_path / "empty.parquet", empty)
+    with pytest.raises(InputError, match=r"no points in empty\.parquet"):
+        export_page([tmp_path / "empty.parquet"], tmp_path / "page")
+
+
 def test_the_page_was_built_from_its_source():
     """If this fails: cd web && npm ci && npm run build."""
     web = Path(__file__).parents[2] / "web"

@@ -163,9 +163,9 @@ def test_area(tmp_path):
     assert area.bbox == (500000, 4599000, 502000, 4599902)
     assert area.crs == "EPSG:32611"
     assert read_area(geojson(tmp_path / "b.geojson", POLYGON, crs=None)).crs == "EPSG:4326"
-    with pytest.raises(InputError, match="is not four numbers; expected left,bottom,right,top"):
+    with pytest.raises(InputError, match="is not four numbers; expected west,south,east,north"):
         read_area("1,2,3,x")
-    with pytest.raises(InputError, match="is empty; expected left < right"):
+    with pytest.raises(InputError, match="is empty; expected west < east"):
         read_area("3,2,1,4")
     with pytest.raises(InputError, match="does not exist"):
         read_area("nowhere")

@@ -9,6 +9,7 @@ import type { GlView } from "./map/gl/view";
 import { Scene } from "./map/scene";
 import { failed, notice } from "./notice";
 import type { Page } from "./page";
+import { fold, onPhone } from "./panel/fold";
 import { showHelp } from "./panel/help";
 import { drawLegend } from "./panel/legend";
 import { Panel } from "./panel/panel";
@@ -43,10 +44,7 @@ export class Explorer {
     this.picking = new Picking(page, this.scene, () => this.remember());
     this.pencil = new Pencil(page, this.scene, (kind, vertices) => void this.regions.ask(kind, vertices), () => this.toolbox.press());
     this.toolbox = new Toolbox(page, this.pencil, this.picking, () => this.layersChanged());
-    drawer.watch((height) => {
-      page.view.padding(height);
-      document.body.classList.toggle("open", height > 0);
-    });
+    drawer.watch((height) => this.makeRoom(height));
     this.buttons();
     this.listen();
     this.change("layers");
@@ -150,15 +148,21 @@ export class Explorer {
     get("close").addEventListener("click", () => this.picking.clear());
     get("help").addEventListener("click", showHelp);
     get("language").addEventListener("click", () => this.translate(current() === "en" ? "fr" : "en"));
-    get("fold").addEventListener("click", () => {
-      const folded = document.body.classList.toggle("folded");
-      get("fold").setAttribute("aria-expanded", String(!folded));
-    });
+    get("fold").addEventListener("click", () => fold(!document.body.classList.contains("folded")));
     get("share").addEventListener("click", () => {
       this.address();
       const written = navigator.clipboard?.writeText(location.href) ?? Promise.reject(new Error("no clipboard"));
       written.then(() => notice(t("copied")), () => notice(location.href, true));
     });
+  }
+
+  /** Make room for the drawer. */
+  private makeRoom(height: number): void {
+    const opened = height > 0 && !document.body.classList.contains("open");
+    document.body.classList.toggle("open", height > 0);
+    if (opened && onPhone()) fold(true);
+    document.body.style.setProperty("--drawer", `${height}px`);
+    this.page.view.padding(height);
   }
 
   private translate(language: "en" | "fr"): void {

@@ -34,6 +34,7 @@ const words = {
   "no-value": ["No value here", "Pas de valeur ici"],
   "asking": ["Asking …", "Recherche …"],
   "take-values": ["Values (CSV)", "Valeurs (CSV)"],
+  "take-mean": ["Mean series (CSV)", "Série moyenne (CSV)"],
   "take-picture": ["Chart (PNG)", "Graphique (PNG)"],
   done: ["Done", "Terminer"],
   cancel: ["Cancel", "Annuler"],

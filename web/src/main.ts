@@ -12,6 +12,7 @@ import { FlatView } from "./map/flat/view";
 import type { GlView } from "./map/gl/view";
 import { failed, notice } from "./notice";
 import { Page } from "./page";
+import { fold, onPhone } from "./panel/fold";
 import { type Link, type State, initial, read } from "./state";
 import type { Swipe } from "./tools/swipe";
 
@@ -21,8 +22,6 @@ interface Gl {
   Swipe: typeof Swipe;
 }
 
-const PHONE = "(max-width: 720px)";
-
 async function start(): Promise<void> {
   const link = read(location.hash);
   setLanguage(link.language ?? current());
@@ -30,7 +29,7 @@ async function start(): Promise<void> {
   document.title = catalog.title;
   if (!catalog.layers.length) return notice(t("nothing"), true);
   const state = initial(catalog, link);
-  if (window.matchMedia(PHONE).matches) fold();
+  if (onPhone()) fold(true);
   const webgl = hasWebgl() && !new URLSearchParams(location.search).has("pictures");
   if (!webgl) notice(t(catalog.static ? "no-webgl-static" : "no-webgl"), true);
   const page = new Page(catalog, state, firstView(catalog, state, link), !webgl && !catalog.static);
@@ -57,12 +56,6 @@ function firstView(catalog: Catalog, state: State, link: Link): FlatView {
   if (link.camera) view.go(link.camera);
   else view.fit(target.bounds);
   return view;
-}
-
-/** On a phone the map comes first. */
-function fold(): void {
-  document.body.classList.add("folded");
-  get("fold").setAttribute("aria-expanded", "false");
 }
 
 function hasWebgl(): boolean {

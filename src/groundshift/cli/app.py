@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 from rich.console import Console
 from rich.logging import RichHandler
 from rich.markup import escape
@@ -26,7 +27,15 @@ class _Commands(typer.core.TyperGroup):
         except GroundshiftError as error:
             _fail(str(error))
         except ValidationError as error:
-            _fail("; ".join(f"--{'.'.join(map(str, e['loc'])).replace('_', '-')}: {e['msg']}" for e in error.errors()))
+            _fail("; ".join(map(_refused, error.errors())))
+
+
+def _refused(error: ErrorDetails) -> str:
+    """An option that a configuration refuses: its name, what came, what was expected."""
+    option = str(error["loc"][0]).replace("_", "-") if error["loc"] else "options"
+    came = "" if isinstance(error["input"], dict) else f" {error['input']}"
+    message = error["msg"].removeprefix("Value error, ")
+    return f"--{option}{came}: {message[0].lower()}{message[1:]}"
 
 
 def _fail(message: str) -> None:

@@ -26,7 +26,10 @@ class ReferenceVelocity(StrEnum):
     ZERO = "zero"
 
 
-@app.command(name="assets")
+@app.command(
+    name="assets",
+    epilog="Example: groundshift assets EGMS_L3_E45N17_100km_U_2020_2024_1.zip bridges.geojson -o bridges",
+)
 def assets(
     points: Annotated[
         list[Path],

@@ -19,7 +19,7 @@ class ReferenceName(StrEnum):
     MODE = "mode"
 
 
-@app.command(name="basic")
+@app.command(name="basic", epilog="Example: groundshift basic stack.zarr -o burst")
 def basic(
     stack: Annotated[Path, typer.Argument(help="Co-registered radar stack, of any layout that is known.")],
     out: Out,

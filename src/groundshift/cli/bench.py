@@ -19,7 +19,7 @@ def bench() -> None:
     """Measure how good a method is on cases with known truth."""
 
 
-@bench_app.command(name="optical")
+@bench_app.command(name="optical", epilog="Example: groundshift bench optical cases/ --method dense")
 def optical(
     folder: Annotated[Path, typer.Argument(help="Folder of cases, each with pre.tif, post.tif and truth.npz.")],
     method: Method = MethodName.AUTO,

@@ -11,7 +11,9 @@ from groundshift.cli.app import app
 from groundshift.cli.options import Executor, Out, Workers
 
 
-@app.command(name="calibrate")
+@app.command(
+    name="calibrate", epilog="Example: groundshift calibrate track_*/*.parquet --gnss stations.csv -o calibrated"
+)
 def calibrate(
     points: Annotated[
         list[Path], typer.Argument(metavar="L2A...", help="Point sets, one a burst: GeoParquet, or EGMS .zip or .csv.")

@@ -55,7 +55,9 @@ Dialect = Annotated[
 ]
 
 
-@app.command(name="convert")
+@app.command(
+    name="convert", epilog="Example: groundshift convert EGMS_L3_E45N17_100km_U_2020_2024_1.zip -o points.gpkg"
+)
 def convert(source: Source, out: OutFile, to: To = None, component: Component = None, dialect: Dialect = None) -> None:
     """Convert measurement points, grids and displacement maps to another format."""
     from groundshift.io.convert import convert as convert_file

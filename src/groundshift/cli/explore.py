@@ -10,7 +10,7 @@ import typer
 from groundshift.cli.app import app
 
 
-@app.command(name="explore")
+@app.command(name="explore", epilog="Example: groundshift explore EGMS_L2b_*.zip faults.geojson")
 def explore(
     sources: Annotated[
         list[Path],

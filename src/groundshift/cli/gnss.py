@@ -19,7 +19,7 @@ class RateName(StrEnum):
     MIDAS = "midas"
 
 
-@app.command(name="gnss")
+@app.command(name="gnss", epilog="Example: groundshift gnss stations.csv --frame ETRF2000 -o model")
 def gnss(
     files: Annotated[
         list[Path],

@@ -9,7 +9,7 @@ import typer
 from groundshift.cli.app import app
 
 
-@app.command(name="info")
+@app.command(name="info", epilog="Example: groundshift info EGMS_L3_E45N17_100km_U_2020_2024_1.zip")
 def info(
     file: Annotated[
         str, typer.Argument(help="Points, a radar stack, stations, a displacement map, or an image as `pair` takes it.")

@@ -20,12 +20,14 @@ class EncodingName(StrEnum):
     FLOAT32 = "float32"
 
 
-@app.command(name="ingest")
+@app.command(name="ingest", epilog="Example: groundshift ingest EGMS_L2b_*.zip -o store")
 def ingest(
     sources: Annotated[
         list[Path], typer.Argument(help="Products of EGMS (.zip, .csv), point sets (.parquet), or folders of them.")
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the store; made if it is not there.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", file_okay=False, help="Folder of the store; made if it is not there.")
+    ],
     series: Annotated[
         EncodingName,
         typer.Option(help="How series are kept: int16 tenths of a mm, float32 mm, or int16 where they fit."),

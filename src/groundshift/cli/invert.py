@@ -15,12 +15,13 @@ def _numbers(text: str | None) -> tuple[float, ...] | None:
     if text is None:
         return None
     try:
-        return tuple(map(float, text.split(",")))
+        longitude, latitude, radius = map(float, text.split(","))
     except ValueError as error:
         raise typer.BadParameter(f"{text!r} is not LON,LAT,RADIUS: degrees, degrees, metres") from error
+    return longitude, latitude, radius
 
 
-@app.command(name="invert")
+@app.command(name="invert", epilog="Example: groundshift invert interferograms/ --reference -99.10,19.40,500 -o points")
 def invert(
     folder: Annotated[Path, typer.Argument(help="Folder of unwrapped interferograms, YYYYMMDD_YYYYMMDD...unw.tif.")],
     out: Out,

@@ -27,7 +27,9 @@ class RegistrationKind(StrEnum):
     RAMP = "ramp"
 
 
-Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; made if it is not there.")]
+Out = Annotated[
+    Path, typer.Option("--out", "-o", file_okay=False, help="Folder for the results; made if it is not there.")
+]
 Method = Annotated[MethodName, typer.Option(help="How to measure; auto takes the most accurate.")]
 Weights = Annotated[
     Path | None,

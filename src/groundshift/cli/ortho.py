@@ -11,7 +11,7 @@ from groundshift.cli.app import app
 from groundshift.cli.options import Executor, Out, Workers
 
 
-@app.command(name="ortho")
+@app.command(name="ortho", epilog="Example: groundshift ortho calibrated/*.parquet --gnss stations.csv -o ortho")
 def ortho(
     sources: Annotated[
         list[Path], typer.Argument(metavar="L2B...", help="Calibrated point sets (GeoParquet) of two tracks or more.")

@@ -22,7 +22,7 @@ from groundshift.cli.options import (
 )
 
 
-@app.command(name="pair")
+@app.command(name="pair", epilog="Example: groundshift pair before.tif after.tif -o result")
 def pair(
     pre: Annotated[str, typer.Argument(help="Image before: a raster, .SAFE folder or zip, Landsat folder or tar.")],
     post: Annotated[str, typer.Argument(help="Image after.")],

@@ -11,7 +11,9 @@ from groundshift.cli.app import app
 from groundshift.cli.options import Out
 
 
-@app.command(name="profile")
+@app.command(
+    name="profile", epilog="Example: groundshift profile result/displacement.tif fault.geojson --width 500 -o profile"
+)
 def profile(
     map_file: Annotated[Path, typer.Argument(metavar="MAP", help="Displacement map.")],
     trace: Annotated[
@@ -19,16 +21,28 @@ def profile(
     ],
     out: Out,
     length: Annotated[
-        float | None, typer.Option(help="Length of the profile across the trace, metres.", show_default=False)
+        float | None,
+        typer.Option(
+            help="Length of the profile across the trace, metres; 400 map pixels if not given.", show_default=False
+        ),
     ] = None,
     width: Annotated[
-        float | None, typer.Option(help="Width of the swath along the trace, metres.", show_default=False)
+        float | None,
+        typer.Option(
+            help="Width of the swath along the trace, metres; a fifth of the trace if not given.", show_default=False
+        ),
     ] = None,
     gap: Annotated[
-        float | None, typer.Option(help="Left out on each side of the trace, metres.", show_default=False)
+        float | None,
+        typer.Option(
+            help="Left out on each side of the trace, metres; four map pixels if not given.", show_default=False
+        ),
     ] = None,
     spacing: Annotated[
-        float | None, typer.Option(help="Distance of the offsets along the trace, metres.", show_default=False)
+        float | None,
+        typer.Option(
+            help="Distance of the offsets along the trace, metres; a twentieth of it if not given.", show_default=False
+        ),
     ] = None,
 ) -> None:
     """Stack the displacement across a fault and read its offset, with error bars."""

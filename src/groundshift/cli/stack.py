@@ -22,7 +22,7 @@ class LayoutName(StrEnum):
     GEOTIFF = "geotiff"
 
 
-@app.command(name="stack")
+@app.command(name="stack", epilog="Example: groundshift stack merged/ --layout isce2 -o stack.zarr")
 def stack(
     source: Annotated[Path, typer.Argument(metavar="IN", help="Folder or file of a co-registered radar stack.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Zarr folder to write; one that is there is replaced.")],

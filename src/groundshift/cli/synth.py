@@ -34,7 +34,7 @@ class OrbitName(StrEnum):
     DESCENDING = "descending"
 
 
-@synth.command(name="pairs")
+@synth.command(name="pairs", epilog="Example: groundshift synth pairs --count 500 -o samples")
 def pairs(
     out: Out,
     count: Annotated[
@@ -77,7 +77,7 @@ def pairs(
     )
 
 
-@synth.command(name="show")
+@synth.command(name="show", epilog="Example: groundshift synth show samples")
 def show(
     folder: Annotated[Path, typer.Argument(metavar="SET", help="Folder of samples.")],
     count: Annotated[int, typer.Option("--count", "-n", min=1, max=50, help="How many.")] = 8,
@@ -92,7 +92,7 @@ def show(
     typer.echo(f"{draw_examples(folder, path, count=count)} examples in {path}")
 
 
-@synth.command(name="stack")
+@synth.command(name="stack", epilog="Example: groundshift synth stack town --size 400 --dates 60")
 def stack(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for stack.zarr, truth.zarr and stack.png.")],
     size: Annotated[
@@ -151,7 +151,7 @@ def stack(
     )
 
 
-@synth.command(name="points")
+@synth.command(name="points", epilog="Example: groundshift synth points strip --tracks 2 --bursts 3")
 def points(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for the point sets, stations and picture.")],
     tracks: Annotated[
@@ -182,7 +182,7 @@ def points(
     )
 
 
-@synth.command(name="earthquake")
+@synth.command(name="earthquake", epilog="Example: groundshift synth earthquake quake --slip 3")
 def earthquake(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for what is seen, and the truth.")],
     strike: Annotated[float, typer.Option(help="Of the fault, degrees from north; it dips to the right.")] = 20.0,

@@ -12,7 +12,7 @@ from groundshift.cli.options import Out
 from groundshift.errors import ConfigurationError
 
 
-@app.command(name="train")
+@app.command(name="train", epilog="Example: groundshift train recipe.yaml -o run")
 def train(
     recipe: Annotated[Path, typer.Argument(help="YAML file that says what to train, on what, and how.")],
     out: Out,

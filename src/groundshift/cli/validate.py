@@ -11,7 +11,9 @@ from groundshift.cli.app import app
 from groundshift.cli.options import Out
 
 
-@app.command(name="validate")
+@app.command(
+    name="validate", epilog="Example: groundshift validate calibrated/*.parquet --stations stations.csv -o report"
+)
 def validate(
     out: Out,
     points: Annotated[

@@ -6,6 +6,7 @@ import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -79,22 +80,30 @@ def open_catalog(paths: Iterable[str | Path], *, frame: str | None = None) -> Ca
 
     files = [path for kind, path in found if kind == "points"]
     scratch = tempfile.TemporaryDirectory(prefix="groundshift-", ignore_cleanup_errors=True) if files else None
-    stores = [(path.resolve().name, path) for kind, path in found if kind == "store"]
-    if scratch is not None:
-        ingest(files, Path(scratch.name) / "store", executor="serial" if len(files) < 4 else "processes")
-        stores.append(("points", Path(scratch.name) / "store"))
-    for kind, path in found:
-        name = _free(path.name.split(".")[0], layers)
-        if kind == "raster":
-            raster = open_web_raster(path)
-            add(MapLayer(name, raster) if raster.is_map else ImageLayer(name, raster), titled(path))
-        elif kind == "features":
-            add(FeatureLayer(name, path), titled(path))
-        elif kind == "stations":
-            add(StationLayer(name, path, frame), path.name.split(".")[0])
-    for title, root in stores:
-        for layer in open_layers(root, _free(title, layers)):
-            add(layer, title)
+    with ExitStack() as undo:
+        if scratch is not None:
+            undo.callback(scratch.cleanup)
+        stores = [(path.resolve().name, path) for kind, path in found if kind == "store"]
+        if scratch is not None:
+            ingest(files, Path(scratch.name) / "store", executor="serial" if len(files) < 4 else "processes")
+            stores.append(("points", Path(scratch.name) / "store"))
+        for kind, path in found:
+            name = _free(path.name.split(".")[0], layers)
+            if kind == "raster":
+                raster = open_web_raster(path)
+                add(MapLayer(name, raster) if raster.is_map else ImageLayer(name, raster), titled(path))
+            elif kind == "features":
+                add(FeatureLayer(name, path), titled(path))
+            elif kind == "stations":
+                add(StationLayer(name, path, frame), path.name.split(".")[0])
+        for title, root in stores:
+            for layer in open_layers(root, _free(title, layers)):
+                add(layer, title)
+        if not layers:
+            raise InputError(
+                f"there are no points in {', '.join(path.name for _, path in found)}; nothing can be shown"
+            )
+        undo.pop_all()
     return Catalog(layers, titles, scratch)
 
 

@@ -289,10 +289,13 @@ def _orbit(track_angle: np.ndarray | None) -> str | None:
 
 
 def open_layers(root: Path, title: str) -> list[PointLayer]:
-    """The layers of a store: one for each level, component and track."""
+    """The layers of a store: one for each level, component and track that has points."""
     store = PointStore(root)
+    filled = {part.set for part in store.manifest.parts if part.points}
     groups: dict[str, set[str]] = {}
     for name, record in store.manifest.sets.items():
+        if name not in filled:
+            continue
         words = (title, record.level, record.component, record.track)
         groups.setdefault("-".join(str(word) for word in words if word is not None), set()).add(name)
     return [PointLayer(name, store, sets) for name, sets in sorted(groups.items())]

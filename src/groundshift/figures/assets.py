@@ -223,7 +223,7 @@ def _distortion(axes: Axes, content: SheetContent) -> None:
         for sign in (-1, 1):
             axes.axhline(sign * limit, color=LEVEL_COLORS[name], linewidth=0.9, linestyle=(0, (5, 3)))
         if limit < reach:
-            axes.text(1.005, limit, name, transform=axes.get_yaxis_transform(), fontsize=7, va="center",
+            axes.text(0.995, limit, name, transform=axes.get_yaxis_transform(), fontsize=7, va="bottom", ha="right",
                       color=LEVEL_COLORS[name])  # fmt: skip
     axes.axhline(0, color=TRUTH, linewidth=0.6)
     axes.errorbar(along, size, 1.96 * sigma, fmt="s", markersize=4, color=SECOND, elinewidth=1.6,

@@ -7,7 +7,7 @@ import pyarrow as pa
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from groundshift.figures.style import DIVERGING, FIRST, SECOND, TRUTH, new_figure, scale_bar, symmetric_limit
+from groundshift.figures.style import DIVERGING, FIRST, INVALID, SECOND, TRUTH, new_figure, scale_bar, symmetric_limit
 from groundshift.kernels.series_fields import YEAR, seasonal_design
 from groundshift.model.points import dates, series
 
@@ -46,10 +46,7 @@ def points_figure(table: pa.Table, *, of: int | None = None) -> Figure:
         said = f"{name}: {table['pid'][point]}, {velocity[point]:.1f} mm/yr"
         panel.set_title(said, fontsize=9, loc="left")
         panel.set_ylabel("mm")
-        top.annotate(
-            name, (east[point] - east.min(), north[point] - north.min()), fontsize=7, xytext=(5, 5),
-            textcoords="offset points", arrowprops={"arrowstyle": "-", "linewidth": 0.6},
-        )  # fmt: skip
+        _name(top, name, east[point] - east.min(), north[point] - north.min())
     panels[0].figure.suptitle("displacement toward the satellite", fontsize=10)
     panels[-1].tick_params(axis="x", rotation=20)
     return figure
@@ -60,9 +57,21 @@ def _map(figure: Figure, panel: Axes, east: np.ndarray, north: np.ndarray, veloc
     size = float(np.clip(20_000 / len(east), 0.5, 12))
     drawn = panel.scatter(east, north, c=velocity, s=size, cmap=DIVERGING, vmin=-limit, vmax=limit, linewidths=0)
     panel.set_aspect("equal")
-    panel.set(xticks=[], yticks=[], facecolor="0.9")
+    panel.set(xticks=[], yticks=[], facecolor=INVALID)
     scale_bar(panel, max(float(np.ptp(panel.get_xlim())), 1.0))
     figure.colorbar(drawn, ax=panel, label="mm/yr toward the satellite", shrink=0.8)
+
+
+def _name(panel: Axes, name: str, east: float, north: float) -> None:
+    """A ring around a point, and its name, legible on any colour; toward the middle of the map."""
+    panel.plot(east, north, "o", markersize=7, markerfacecolor="none", markeredgecolor="white", markeredgewidth=2.6)
+    panel.plot(east, north, "o", markersize=7, markerfacecolor="none", markeredgecolor="black", markeredgewidth=1.2)
+    left = east < np.mean(panel.get_xlim())
+    panel.annotate(
+        name, (east, north), fontsize=8, xytext=(7 if left else -7, 5), textcoords="offset points",
+        ha="left" if left else "right", bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none",
+        "alpha": 0.8},
+    )  # fmt: skip
 
 
 def _examples(table: pa.Table) -> dict[str, int]:

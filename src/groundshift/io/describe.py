@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from groundshift.errors import InputError
 from groundshift.grid.tiles import tile_plan
 from groundshift.io.egms import parse_name, read_egms
 from groundshift.io.gnss.files import read_gnss
@@ -51,7 +52,12 @@ def describe_file(
             is_map = "reason" in dataset.descriptions
         if is_map:
             return describe(read_map(path))
-    return _describe_image(open_image(str(path), band=band, crs=crs))
+    try:
+        return _describe_image(open_image(str(path), band=band, crs=crs))
+    except InputError as error:
+        if not Path(path).is_dir():
+            raise
+        raise InputError(f"{path} is a folder of no known kind; give one of its files, a stack or a product") from error
 
 
 def _describe_image(image: Image) -> str:

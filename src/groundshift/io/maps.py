@@ -133,7 +133,8 @@ def read_map(path: str | Path) -> xr.Dataset:
         names = dataset.descriptions
         if "reason" not in names:
             raise InputError(
-                f"{path} is no displacement map: its bands are {names}; expected those that groundshift writes"
+                f"{path} is no displacement map: {_bands(names)}; expected east, north, reason and others, as "
+                "`groundshift pair` writes them"
             )
         grid = georeference(dataset)
         tags = {key: text for key, text in dataset.tags().items() if key not in _NOT_OURS}
@@ -153,6 +154,11 @@ def read_map(path: str | Path) -> xr.Dataset:
     result = xr.Dataset(variables, coords=xr_coords(grid), attrs=attributes)
     check(result.isel(y=slice(1), x=slice(1)) if lazy else result)
     return result
+
+
+def _bands(names: tuple[str | None, ...]) -> str:
+    named = [name for name in names if name]
+    return f"its bands are {', '.join(named)}" if named else f"its {len(names)} bands have no names"
 
 
 def _layer_order(block: Mapping[str, np.ndarray]) -> list[str]:

@@ -57,7 +57,9 @@ def read_points(path: str | Path) -> pa.Table:
     try:
         table = pq.read_table(_existing(path))
     except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path} cannot be read as Parquet ({error}); it may be truncated: write it again") from error
+        raise InputError(
+            f"{path} cannot be read as Parquet ({error}); it is truncated, or no point set: expected GeoParquet"
+        ) from error
     check(table)
     return table
 
@@ -81,7 +83,9 @@ def read_point_batches(path: str | Path, *, rows: int = _BATCH) -> Iterator[pa.T
                 check(table)
                 yield table
     except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path} cannot be read as Parquet ({error}); it may be truncated: write it again") from error
+        raise InputError(
+            f"{path} cannot be read as Parquet ({error}); it is truncated, or no point set: expected GeoParquet"
+        ) from error
 
 
 def _groups(parts: Iterator[pa.Table]) -> Iterator[pa.Table]:

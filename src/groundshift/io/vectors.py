@@ -106,7 +106,7 @@ class RasterMask:
 
 
 def read_area(area: str | Path) -> BoundingBox:
-    """Bounds from `left,bottom,right,top` (in the CRS of the common grid) or from a vector file (in its own).
+    """Bounds from `west,south,east,north` (in the CRS of the common grid) or from a vector file (in its own).
 
     Raises
     ------
@@ -114,14 +114,14 @@ def read_area(area: str | Path) -> BoundingBox:
         If it is neither, or if the bounds are empty.
     """
     text = str(area)
-    if text.count(",") == 3 and not Path(text).exists():
+    if "," in text and not Path(text).exists():
         try:
-            left, bottom, right, top = map(float, text.split(","))
+            west, south, east, north = map(float, text.split(","))
         except ValueError as error:
-            raise InputError(f"area {text!r} is not four numbers; expected left,bottom,right,top") from error
-        if not (left < right and bottom < top):
-            raise InputError(f"area {text!r} is empty; expected left < right and bottom < top: left,bottom,right,top")
-        return BoundingBox(left, bottom, right, top)
+            raise InputError(f"area {text!r} is not four numbers; expected west,south,east,north") from error
+        if not (west < east and south < north):
+            raise InputError(f"area {text!r} is empty; expected west < east and south < north: west,south,east,north")
+        return BoundingBox(west, south, east, north)
     geometries, crs = _geometries(Path(text))
     bounds = shapely.total_bounds(np.array(geometries, object))
     return BoundingBox(*map(float, bounds), crs)

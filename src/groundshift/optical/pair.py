@@ -172,6 +172,8 @@ def _plan(
     lines = (*common.log, first.describe(), second.describe())
     for line in lines:
         log.info("%s", line)
+    if post.date < pre.date:
+        log.warning("%s is later than %s; to measure what happened between them, swap the two", pre.name, post.name)
     masks = [read_mask(path, common.grid) if path is not None else None for path in (mask, stable)]
     step = MeasureTile(first, second, coarse_shift(first, second), config, *masks)
     grid = _map_grid(common.grid, config.step)

@@ -73,7 +73,7 @@ export function showArea(area: AreaRecord, label: string, layer: string, take: (
   describe(bars, `${t("distribution")}: ${label}, ${t("middle")} ${number(p["5"], 1)} … ${number(p["95"], 1)} ${u}`);
   get("drawer-actions").append(element("span", { class: "quiet", text: t("download") }));
   for (const [format, text] of Object.entries(FORMATS)) action(`take-${format}`, text, () => take(format));
-  if (area.series) offer(`${t("area")} ${layer}`, () => areaTable(area));
+  if (area.series) offer(`${t("area")} ${layer}`, () => areaTable(area), t("take-mean"));
 }
 
 export function showProfile(record: ProfileRecord, label: string, layer: string): void {
@@ -95,7 +95,9 @@ export function showProfile(record: ProfileRecord, label: string, layer: string)
   offer(heading, () => profileTable(record, label));
 }
 
-export function showValues(heading: string, values: Record<string, { value: number | string | null; unit: string }>): void {
+export type Values = Record<string, { value: number | string | null; unit: string }>;
+
+export function showValues(heading: string, values: Values): void {
   const known = Object.entries(values).filter(([, { value }]) => value !== null);
   const list = definitions(known.map(([name, { value, unit: units }]) => [name, typeof value === "number" ? `${number(value, digits(value))} ${unit(units)}` : String(value)]));
   open(heading, element("div", { class: "facts alone" }, known.length ? list : element("p", { class: "empty", text: t("no-value") })));
@@ -121,7 +123,7 @@ function action(id: string, text: string, act: () => void): void {
 }
 
 /** Buttons for what the chart shows, as numbers and as a picture. */
-function offer(heading: string, table: () => Table): void {
-  action("take-values", t("take-values"), () => takeTable(heading, table()));
+function offer(heading: string, table: () => Table, values = t("take-values")): void {
+  action("take-values", values, () => takeTable(heading, table()));
   action("take-picture", t("take-picture"), () => picture(heading, get("drawer-body")));
 }

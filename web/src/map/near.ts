@@ -1,10 +1,10 @@
 /** Parts of shapes, and what lies under a place. */
 
-/** Whether a place, a line or an edge is within reach of a place; or, if that counts, an area around it. */
-export function near(geometry: GeoJSON.Geometry, x: number, y: number, reach: number, areas = true): boolean {
-  if (geometry.type === "GeometryCollection") return geometry.geometries.some((each) => near(each, x, y, reach, areas));
+/** Whether a place, a line or an edge is within reach of a place, or an area around it. */
+export function near(geometry: GeoJSON.Geometry, x: number, y: number, reach: number): boolean {
+  if (geometry.type === "GeometryCollection") return geometry.geometries.some((each) => near(each, x, y, reach));
   const rings = geometry.type === "Polygon" ? [geometry.coordinates] : geometry.type === "MultiPolygon" ? geometry.coordinates : [];
-  if (areas && rings.some((polygon) => polygon.filter((ring) => inside(ring, x, y)).length % 2 === 1)) return true;
+  if (rings.some((polygon) => polygon.filter((ring) => inside(ring, x, y)).length % 2 === 1)) return true;
   const { lines, places } = parts(geometry);
   return [...lines, ...places.map((place) => [place])].some((line) => line.some((place, k) => distance(place, line[k + 1] ?? place, x, y) < reach));
 }

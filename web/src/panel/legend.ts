@@ -64,7 +64,7 @@ function bar(title: string, units: string, stops: string[], [low, high]: [number
   strip.style.background = `linear-gradient(to right, ${stops.join(", ")})`;
   const digits = Math.max(1, Math.min(4, 1 - Math.floor(Math.log10(high - low))));
   const write = (value: number): string => number(value, Number.isInteger(value) ? 0 : digits);
-  const ends = [`≤ ${write(low)}`, write((low + high) / 2), `≥ ${write(high)}`].map((text) => element("span", { text }));
+  const ends = [low === 0 ? write(low) : `≤ ${write(low)}`, write((low + high) / 2), `≥ ${write(high)}`].map((text) => element("span", { text }));
   const heading = element("figcaption", {}, element("b", { text: title }), element("span", { text: ` ${units}` }));
   const made: HTMLElement[] = [heading, strip, element("div", { class: "ends" }, ...ends)];
   if (signs) made.push(element("div", { class: "ends signs" }, ...signs.split("|").map((text, i) => element("span", { text: i ? `${text} →` : `← ${text}` }))));

@@ -54,9 +54,7 @@ export class Picking {
         const { layer, tile, index } = found;
         await this.pick(layer, tile.parts[tile.part![index]], tile.row![index], add);
       } else if (found && asks) await this.pickNearest(longitude, latitude, add);
-      else if (this.pickShape(longitude, latitude)) return;
-      else if (this.page.shown("map").length && asks) await this.pickValue(longitude, latitude);
-      else if (this.page.shown("points").length) notice(t("no-point"));
+      else await this.pickPlace(longitude, latitude);
     } catch (error) {
       if (/^no point|^404/.test((error as Error).message)) notice(t("no-point"));
       else failed(error as Error);
@@ -109,27 +107,28 @@ export class Picking {
     notice(t("no-point"));
   }
 
-  /** Show what is known of a station or feature; whether there is one. Over a map, the inside of areas is the map's. */
-  private pickShape(longitude: number, latitude: number): boolean {
+  /** Show what is known of a place: of a station or feature that is there, and of the uppermost map. */
+  private async pickPlace(longitude: number, latitude: number): Promise<void> {
+    const map = this.page.catalog.static ? undefined : this.page.shown("map").at(-1);
+    const shape = this.shapeAt(longitude, latitude);
+    if (!map && !shape) return this.page.shown("points").length ? notice(t("no-point")) : undefined;
+    const values = map ? await this.page.latest(api.value(map, longitude, latitude)) : {};
+    if (!values) return;
+    drawer.showValues(shape?.heading ?? map!.title, { ...shape?.values, ...values });
+    this.mark(longitude, latitude);
+  }
+
+  private shapeAt(longitude: number, latitude: number): { heading: string; values: drawer.Values } | null {
     const reach = SHAPE * degreesPerPixel(this.page.view.camera());
     for (const layer of this.page.shown("stations", "features").reverse()) {
-      const hit = this.scene.shapes.of(layer).find((feature) => near(feature.geometry, longitude, latitude, reach, !this.page.shown("map").length));
+      const hit = this.scene.shapes.of(layer).find((feature) => near(feature.geometry, longitude, latitude, reach));
       if (!hit) continue;
       const { width: _, ...properties } = hit.properties ?? {};
       const units = layer.kind === "stations" ? "mm/yr" : "";
-      drawer.showValues(String(properties.name ?? layer.title), Object.fromEntries(Object.entries(properties).map(([key, value]) => [key, { value: value as number | string, unit: units }])));
-      this.mark(longitude, latitude);
-      return true;
+      const values = Object.entries(properties).map(([key, value]) => [key, { value: value as number | string, unit: units }]);
+      return { heading: String(properties.name ?? layer.title), values: Object.fromEntries(values) };
     }
-    return false;
-  }
-
-  private async pickValue(longitude: number, latitude: number): Promise<void> {
-    const layer = this.page.shown("map").at(-1)!;
-    const values = await this.page.latest(api.value(layer, longitude, latitude));
-    if (!values) return;
-    drawer.showValues(layer.title, values);
-    this.mark(longitude, latitude);
+    return null;
   }
 
   /** Mark a place that is in the drawer, instead of points. */

@@ -48,8 +48,8 @@ def read_raster(path: str | Path) -> xr.Dataset:
         name = parse_name(path.name)
         if "groundshift" not in tags and (name is None or name.level != "L3" or dataset.count != 1):
             raise InputError(
-                f"{path} with the bands {names} is neither a displacement map nor a raster of L3; expected one that "
-                "groundshift writes, or EGMS_L3_E40N28_100km_U_2018_2022_1.tiff"
+                f"{path} is neither a displacement map nor a raster of L3; expected one that groundshift writes, or "
+                "EGMS_L3_E40N28_100km_U_2018_2022_1.tiff"
             )
         bands = read_window(str(path), dataset.indexes, Box(0, 0, *dataset.shape)).astype(np.float32)
         bands[bands == dataset.nodata] = np.nan

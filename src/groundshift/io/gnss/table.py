@@ -114,8 +114,9 @@ def _columns(path: str | Path, head: list[str]) -> dict[str, tuple[int, float]]:
     missing += [f"sigma_{each}" for each in COMPONENTS if each in found and f"sigma_{each}" not in found]
     if missing or not set(COMPONENTS) & set(found):
         raise InputError(
-            f"{path} has the columns {head}; expected {needed}, a velocity (east, north, up) and its sigma_east, "
-            f"...; missing: {missing or 'velocities'}"
+            f"{path} has the columns {', '.join(head[:8])}{', …' if len(head) > 8 else ''}; expected "
+            f"{', '.join(needed)}, a velocity (east, north, up) and its sigma_east, …; missing: "
+            f"{', '.join(missing) or 'velocities'}"
         )
     return found
 

@@ -72,6 +72,9 @@ export class GlView implements View {
   /** When everything that was given to it is on the screen. */
   async drawn(): Promise<void> {
     await new Promise<void>((resolve) => this.map.once("idle", () => resolve()));
+    const points = this.parent.querySelector<HTMLElement>("#deckgl-overlay");
+    points?.setAttribute("aria-hidden", "true");
+    if (points) points.tabIndex = -1; // keys go to the map's own canvas
     await new Promise<void>((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => resolve())));
   }
 
