@@ -10,6 +10,7 @@ import numba
 import numpy as np
 
 from groundshift.kernels.fourier import transform_columns, transpose
+from groundshift.kernels.inner import INNER
 
 TAPER_POWER = 1.0
 """Power of the sine half-wave along each side of a window; 2 is the Hann taper.
@@ -20,7 +21,7 @@ lets fewer windows fail, at the price of more leakage between frequencies, which
 FLAT = 1e-10  # variance over squared mean below which a window has no texture
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(**INNER)
 def tapers(size, dx, dy):
     """Weights along y and x of the first window, then of the second, float32 (4, size), for windows (dx, dy) apart.
 
@@ -35,7 +36,7 @@ def tapers(size, dx, dy):
     return sides
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@numba.njit(**INNER, fastmath=True)
 def gather(images, corner, shift, sides, re, im):
     """Both tapered windows with mean 0 and norm 1 in re and im; the share of weight used, and whether textured."""
     size = sides.shape[1]
@@ -54,7 +55,11 @@ def gather(images, corner, shift, sides, re, im):
             total_b += w_b
             sum_a += w_a * a[j]
             sum_b += w_b * b[j]
-    used = total_a / (sides[0].sum() * weigh_a.sum())
+    full_y = full_x = np.float32(0)
+    for i in range(size):
+        full_y += sides[0, i]
+        full_x += weigh_a[i]
+    used = total_a / (full_y * full_x)
     if total_a <= 0 or total_b <= 0:
         return 0.0, False
     mean_a, mean_b = np.float32(sum_a / total_a), np.float32(sum_b / total_b)
@@ -75,7 +80,7 @@ def gather(images, corner, shift, sides, re, im):
     return used, True
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@numba.njit(**INNER, fastmath=True)
 def cross_spectrum(re, im, spare_re, spare_im, twiddle, phase_re, phase_im, amplitude):
     """Unit phase and amplitude of the cross spectrum of the windows in re and im; returns the mean amplitude.
 
@@ -107,7 +112,7 @@ def cross_spectrum(re, im, spare_re, spare_im, twiddle, phase_re, phase_im, ampl
     return mean / (size * half)
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@numba.njit(**INNER, fastmath=True)
 def _correlate(phase_re, phase_im, amplitude, knee, re, im, spare_re, spare_im, twiddle):
     """Phase correlation, flat (y, x): x < size / 2 in re and the rest in im; the value at (dy, dx) is in its place.
 
@@ -137,7 +142,7 @@ def _correlate(phase_re, phase_im, amplitude, knee, re, im, spare_re, spare_im, 
     return total
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@numba.njit(**INNER)
 def correlation_at(re, im, y, x, size):
     """The correlation of a displacement, as `window_peak` leaves it in the first two of `room`."""
     half = size // 2
@@ -145,7 +150,7 @@ def correlation_at(re, im, y, x, size):
     return re[y * half + x] if x < half else im[y * half + x - half]
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(**INNER)
 def _peak(re, im, size, radius):
     """Place (y, x) of the highest correlation within `radius` of no displacement, and its value."""
     best, at_y, at_x = np.float32(-1e30), 0, 0
@@ -157,14 +162,14 @@ def _peak(re, im, size, radius):
     return (at_y, at_x), best
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(**INNER)
 def vertex(before, middle, after):
     """Place of the top of the parabola through three values at −1, 0 and 1, the middle one highest."""
     bend = before + after - 2 * middle
     return 0.5 * (before - after) / bend if bend < 0 else 0.0
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(**INNER)
 def window_peak(images, corner, shift, sides, twiddle, knee, least_used, radius, room):
     """Read one pair of windows, `shift` (y, x) apart, and find the peak of their correlation.
 

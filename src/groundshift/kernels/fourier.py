@@ -10,6 +10,8 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from groundshift.kernels.inner import INNER
+
 SIZES = (8, 16, 32, 64, 128, 256)
 """Window sizes that can be transformed."""
 
@@ -20,7 +22,7 @@ def twiddles(size: int) -> np.ndarray:
     return np.stack([np.cos(angle), np.sin(angle)]).astype(np.float32)
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@numba.njit(**INNER, fastmath=True)
 def _radix_4(re, im, wr, wi, out_re, out_im, p, quarter, stride):
     """One butterfly of four rows, `quarter` apart, of `stride` contiguous numbers each."""
     ar, br = re[p], re[p + quarter]

@@ -5,11 +5,20 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from groundshift.kernels.inner import INNER
 
-@numba.njit(cache=True, nogil=True)
-def _median(values, count):
-    """Median of the first `count` values, which are reordered."""
-    part = np.sort(values[:count])
+_AROUND = np.array([(0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1)])
+
+
+@numba.njit(**INNER)
+def _median(values, count, part):
+    """Median of the first `count` values, few; `part` is room for them."""
+    for k in range(count):
+        value, at = values[k], k
+        while at > 0 and part[at - 1] > value:
+            part[at] = part[at - 1]
+            at -= 1
+        part[at] = value
     return part[count // 2] if count % 2 else 0.5 * (part[count // 2 - 1] + part[count // 2])
 
 
@@ -41,9 +50,8 @@ def normalised_residual(dx, dy, sigma_x, sigma_y, use, spacing, noise):
     """
     height, width = dx.shape
     out = np.full((height, width), np.nan, np.float32)
-    around = np.array([(0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1)])
     half_reach = max(1, spacing // 2)
-    xs, ys, rs = np.empty(16), np.empty(16), np.empty(16)
+    xs, ys, rs, part = np.empty(16), np.empty(16), np.empty(16), np.empty(16)
     for i in range(height):
         for j in range(width):
             if not use[i, j]:
@@ -52,7 +60,7 @@ def normalised_residual(dx, dy, sigma_x, sigma_y, use, spacing, noise):
             for direction in range(8):
                 count = 0
                 for k in range(5):  # half a turn
-                    oy, ox = around[(direction + k) % 8]
+                    oy, ox = _AROUND[(direction + k) % 8]
                     for reach in (half_reach, spacing):
                         y, x = i + reach * oy, j + reach * ox
                         if 0 <= y < height and 0 <= x < width and use[y, x]:
@@ -62,10 +70,10 @@ def normalised_residual(dx, dy, sigma_x, sigma_y, use, spacing, noise):
                         continue
                 if count < 3:
                     continue
-                middle_x, middle_y = _median(xs, count), _median(ys, count)
+                middle_x, middle_y = _median(xs, count, part), _median(ys, count, part)
                 for k in range(count):
                     rs[k] = np.hypot(xs[k] - middle_x, ys[k] - middle_y)
-                scatter = _median(rs, count)
+                scatter = _median(rs, count, part)
                 own = np.hypot(sigma_x[i, j], sigma_y[i, j])
                 residual = np.hypot(dx[i, j] - middle_x, dy[i, j] - middle_y) / (scatter + own + noise)
                 least = min(least, residual)

@@ -10,6 +10,7 @@ images", IEEE TGRS 45(6), doi:10.1109/TGRS.2006.888937 (two windows, weights, ro
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numba
@@ -17,6 +18,7 @@ import numpy as np
 
 from groundshift.kernels.correlation_peak import correlation_at, cross_spectrum, gather, tapers, vertex, window_peak
 from groundshift.kernels.fourier import twiddles
+from groundshift.kernels.inner import INNER
 from groundshift.kernels.threads import over_bands
 
 FIRST_KNEE = 0.3
@@ -48,7 +50,7 @@ class PhaseMatches(NamedTuple):
     textured: np.ndarray  # 1 where both windows have texture, else 0
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@numba.njit(**INNER, fastmath=True)
 def _plane_sums(phase_re, phase_im, weights, robust, dx, dy, k, along_x, along_y, sums):
     """Sums over half of the frequencies for the plane (dx, dy), with residual phase r.
 
@@ -109,11 +111,11 @@ def _plane_sums(phase_re, phase_im, weights, robust, dx, dy, k, along_x, along_y
         sums[12] += agree
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(**INNER)
 def _fit_plane(phase_re, phase_im, weights, dx, dy, iterations, k, room, sums):
-    """Displacement from the phase plane by damped Newton steps, and `sums` of the last plane."""
+    """Displacement, float32, from the phase plane by damped Newton steps, and `sums` of the last plane."""
     along_x, along_y = room[2, : 2 * k.size].reshape(2, k.size), room[3, : 2 * k.size].reshape(2, k.size)
-    plain = np.float32(dx), np.float32(dy)
+    plain = dx, dy
     steps = _STEPS + _STEPS_EACH * iterations
     for step in range(steps + 1):
         robust = iterations > 0 and step >= _STEPS
@@ -131,7 +133,7 @@ def _fit_plane(phase_re, phase_im, weights, dx, dy, iterations, k, room, sums):
     return plain
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(**INNER)
 def _covariance(sums):
     """Variances of dx and dy: H⁻¹ J H⁻¹, H = Σ dψ/dr k kᵀ and J = Σ ψ² k kᵀ (Huber 1967), or infinity.
 
@@ -148,27 +150,7 @@ def _covariance(sums):
     )
 
 
-@numba.njit(cache=True, nogil=True)
-def _whole_shift(images, first_corner, corner, first_sides, sides, twiddle_1, twiddle_2, reach, room):
-    """Whole pixels (y, x) by which the smaller window of the second image is read.
-
-    The first window's peak, or where its correlation is high and higher the smaller window's own: beside a
-    discontinuity the first window may see mostly the other side.
-    """
-    _, _, shift, _, _ = window_peak(
-        images, first_corner, (0, 0), first_sides, twiddle_1, FIRST_KNEE, FIRST_LEAST_USED, reach, room
-    )
-    _, _, own, own_height, _ = window_peak(images, corner, (0, 0), sides, twiddle_2, PEAK_KNEE, LEAST_USED, reach, room)
-    _, _, rest, height, _ = window_peak(images, corner, shift, sides, twiddle_2, PEAK_KNEE, LEAST_USED, _SEARCH, room)
-    shift = (shift[0] + rest[0], shift[1] + rest[1])
-    if own != shift and own_height > 0:
-        _, _, rest, own_height, _ = window_peak(images, corner, own, sides, twiddle_2, PEAK_KNEE, LEAST_USED, 1, room)
-        if own_height > max(height, CONVINCING):
-            return (own[0] + rest[0], own[1] + rest[1])
-    return shift
-
-
-@numba.njit(cache=True, nogil=True)
+@numba.njit(**INNER)
 def _weigh(amplitude, mean, roll_off, weights):
     """Weights of the frequencies in the fit of the plane."""
     for q in range(roll_off.size):
@@ -176,49 +158,47 @@ def _weigh(amplitude, mean, roll_off, weights):
 
 
 @numba.njit(cache=True, nogil=True)
-def _measure_node(images, corner, shift, sides, twiddle, roll_off, k, iterations, room, sums, out):
-    """The eight numbers of :class:`PhaseMatches` for one node, read `shift` (y, x) apart."""
-    size = sides.shape[1]
+def _measured(images, tops, lefts, shifts, wanted, twiddle, roll_off, k, knee, least_used, radius, iterations):
+    """The eight numbers of :class:`PhaseMatches` for wanted nodes (m, n), windows read `shifts` (m, n, 2: y, x) apart.
+
+    With fewer than 0 iterations, only the highest correlation within `radius`, to whole pixels, and its height.
+    """
+    out = np.full((tops.size, lefts.size, 8), np.nan)
+    size = twiddle.shape[1]
+    room, sums, sides = np.empty((8, size * size), np.float32), np.empty(13), tapers(size, 0.0, 0.0)
     re, im, phase_re, phase_im, amplitude, w = room[0], room[1], room[4], room[5], room[6], room[7]
-    used, textured, (y, x), height, mean = window_peak(
-        images, corner, shift, sides, twiddle, PEAK_KNEE, LEAST_USED, 1, room
-    )
-    out[5], out[6], out[7] = height, used, textured
-    if height < 0:
-        return
-    top = correlation_at(re, im, y, x, size)
-    start_x = x + vertex(correlation_at(re, im, y, x - 1, size), top, correlation_at(re, im, y, x + 1, size))
-    start_y = y + vertex(correlation_at(re, im, y - 1, x, size), top, correlation_at(re, im, y + 1, x, size))
-    _weigh(amplitude, mean, roll_off, w)
-    dx, dy = _fit_plane(phase_re, phase_im, w, start_x, start_y, 0, k, room, sums)
-    if abs(dx - x) > _FARTHEST or abs(dy - y) > _FARTHEST:
-        return
-    _, textured = gather(images, corner, shift, tapers(size, dx, dy), re, im)
-    if not textured:
-        return
-    mean = cross_spectrum(re, im, room[2], room[3], twiddle, phase_re, phase_im, amplitude)
-    _weigh(amplitude, mean, roll_off, w)
-    dx, dy = _fit_plane(phase_re, phase_im, w, dx, dy, iterations, k, room, sums)
-    if abs(dx - x) > _FARTHEST or abs(dy - y) > _FARTHEST:
-        return
-    variance_x, variance_y = _covariance(sums)
-    out[0], out[1] = dx + shift[1], dy + shift[0]
-    out[2], out[3] = np.sqrt(variance_x), np.sqrt(variance_y)
-    out[4] = sums[12] / (sums[11] + 1e-30)
-
-
-@numba.njit(cache=True, nogil=True)
-def _measure(images, first_corners, corners, first_size, twiddle_1, twiddle_2, roll_off, k, reach, iterations):
-    rows, cols = corners[0].size, corners[1].size
-    out = np.full((rows, cols, 8), np.nan)
-    room, sums = np.empty((8, first_size * first_size), np.float32), np.empty(13)
-    first_sides, sides = tapers(first_size, 0.0, 0.0), tapers(k.size, 0.0, 0.0)
-    for m in range(rows):
-        for n in range(cols):
-            corner = (corners[0][m], corners[1][n])
-            first_corner = (first_corners[0][m], first_corners[1][n])
-            shift = _whole_shift(images, first_corner, corner, first_sides, sides, twiddle_1, twiddle_2, reach, room)
-            _measure_node(images, corner, shift, sides, twiddle_2, roll_off, k, iterations, room, sums, out[m, n])
+    for m in range(tops.size):
+        for n in range(lefts.size):
+            if not wanted[m, n]:
+                continue
+            corner, shift = (tops[m], lefts[n]), (shifts[m, n, 0], shifts[m, n, 1])
+            used, textured, (y, x), height, mean = window_peak(
+                images, corner, shift, sides, twiddle, knee, least_used, radius, room
+            )
+            out[m, n, 5], out[m, n, 6], out[m, n, 7] = height, used, textured
+            if iterations < 0:
+                out[m, n, 0], out[m, n, 1] = x + shift[1], y + shift[0]
+            if iterations < 0 or height < 0:
+                continue
+            top = correlation_at(re, im, y, x, size)
+            start_x = x + vertex(correlation_at(re, im, y, x - 1, size), top, correlation_at(re, im, y, x + 1, size))
+            start_y = y + vertex(correlation_at(re, im, y - 1, x, size), top, correlation_at(re, im, y + 1, x, size))
+            dx, dy = np.float32(start_x), np.float32(start_y)
+            for aligned in range(2):  # windows in place, then windows of the same ground
+                if aligned:
+                    _, textured = gather(images, corner, shift, tapers(size, np.float64(dx), np.float64(dy)), re, im)
+                    if not textured:
+                        break
+                    mean = cross_spectrum(re, im, room[2], room[3], twiddle, phase_re, phase_im, amplitude)
+                _weigh(amplitude, mean, roll_off, w)
+                dx, dy = _fit_plane(phase_re, phase_im, w, dx, dy, aligned * iterations, k, room, sums)
+                if abs(dx - x) > _FARTHEST or abs(dy - y) > _FARTHEST:
+                    break
+                if aligned:
+                    variance_x, variance_y = _covariance(sums)
+                    out[m, n, 0], out[m, n, 1] = dx + shift[1], dy + shift[0]
+                    out[m, n, 2], out[m, n, 3] = np.sqrt(variance_x), np.sqrt(variance_y)
+                    out[m, n, 4] = sums[12] / (sums[11] + 1e-30)
     return out
 
 
@@ -230,6 +210,29 @@ def _roll_off(size: int) -> np.ndarray:
     weights[size // 2] = 0
     weights[size // 2 :, 0] = weights[0, 0] = 0
     return weights.astype(np.float32).ravel()
+
+
+def _whole_shifts(
+    run: Callable[..., np.ndarray], first: tuple, second: tuple, shape: tuple[int, int, int], reach: int
+) -> np.ndarray:
+    """Whole pixels (m, n, 2: y, x) by which the smaller windows of the second image are read.
+
+    The first window's peak, or where its correlation is high and higher the smaller window's own: beside a
+    discontinuity the first window may see mostly the other side.
+    """
+
+    def peaks(*given, **wanted):
+        found = run(*given, **wanted)
+        return np.nan_to_num(found[..., 1::-1]).astype(np.int64), found[..., 5]
+
+    still = np.zeros(shape, np.int64)
+    shifts, _ = peaks(first, still, FIRST_KNEE, FIRST_LEAST_USED, reach)
+    own, own_height = peaks(second, still, PEAK_KNEE, LEAST_USED, reach)
+    shifts, height = peaks(second, shifts, PEAK_KNEE, LEAST_USED, _SEARCH)
+    other = (own != shifts).any(axis=-1) & (own_height > 0)
+    own, own_height = peaks(second, own, PEAK_KNEE, LEAST_USED, 1, wanted=other)
+    better = other & (own_height > np.maximum(height, CONVINCING))
+    return np.where(better[..., None], own, shifts)
 
 
 def phase_correlation(
@@ -275,14 +278,18 @@ def phase_correlation(
     def corners(size):
         return tuple(np.ceil(centres - (size - 1) / 2).astype(np.int64) + margin for centres in (rows, cols))
 
-    first_corners, (tops, lefts) = corners(first_window), corners(window)
+    first, second = (*corners(first_window), twiddles(first_window)), (*corners(window), twiddles(window))
+    frequencies = _roll_off(window), (2 * np.pi * np.fft.fftfreq(window)).astype(np.float32)
+    every = np.ones((len(rows), len(cols)), bool)
 
     def measured(top, bottom):
-        return _measure(
-            (*images, *usable), (first_corners[0][top:bottom], first_corners[1]), (tops[top:bottom], lefts),
-            first_window, twiddles(first_window), twiddles(window), _roll_off(window),
-            (2 * np.pi * np.fft.fftfreq(window)).astype(np.float32), reach, iterations,
-        )  # fmt: skip
+        def run(windows, shifts, knee, least_used, radius, wanted=every[top:bottom], iterations=-1):
+            tops, lefts, twiddle = windows
+            given = tops[top:bottom], lefts, shifts, wanted, twiddle, *frequencies, knee, least_used, radius
+            return _measured((*images, *usable), *given, iterations)
 
-    out = np.concatenate(over_bands(measured, len(tops)))
+        shifts = _whole_shifts(run, first, second, (bottom - top, len(cols), 2), reach)
+        return run(second, shifts, PEAK_KNEE, LEAST_USED, 1, iterations=iterations)
+
+    out = np.concatenate(over_bands(measured, len(rows)))
     return PhaseMatches(*np.moveaxis(out, -1, 0))

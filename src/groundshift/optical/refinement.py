@@ -89,8 +89,18 @@ def _interpolated(values: np.ndarray, good: np.ndarray, weight: np.ndarray, at: 
     nearest = values[tuple(ndimage.distance_transform_edt(~good, return_distances=False, return_indices=True))]
     total = ndimage.gaussian_filter(weight, 1.0)
     filled = np.where(good, values, np.where(total > 0, around / np.maximum(total, 1e-12), nearest))
-    grid = np.meshgrid(*at, indexing="ij")
-    return ndimage.map_coordinates(filled, grid, order=1, mode="nearest").astype(np.float32)
+    for axis, places in enumerate(at):
+        filled = _linear(filled, places, axis)
+    return filled.astype(np.float32)
+
+
+def _linear(values: np.ndarray, places: np.ndarray, axis: int) -> np.ndarray:
+    """Values between two nodes of an axis; beyond the last ones theirs."""
+    last = values.shape[axis] - 1
+    before = np.clip(np.floor(places).astype(int), 0, max(last - 1, 0))
+    share = np.clip(places - before, 0, 1).reshape((-1, 1) if axis == 0 else (1, -1))
+    left, right = values.take(before, axis), values.take(np.minimum(before + 1, last), axis)
+    return left + share * (right - left)
 
 
 def refined(pair: PreparedPair, refine: Refine, *, iterations: int) -> np.ndarray:
