@@ -1,4 +1,6 @@
 """How a kernel is compiled that only other kernels call."""
 
-INNER = {"cache": True, "nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+from typing import Any
+
+INNER: dict[str, Any] = {"cache": True, "nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 """Without entries from Python and C, which take as long to compile as many a kernel."""
