@@ -21,6 +21,7 @@ _POLARISATIONS = ("HH", "HV", "VH", "VV")
 _SWATHS = ("IW1", "IW2", "IW3")
 _BURST, _POINT, _CELL = 4, 5, 9  # characters
 _PREAMBLE, _BEAM = 2.298687, 2.758273  # seconds: of the instrument before the first burst, and from burst to burst
+_MOST_CELLS = np.array([[2**32], [2**31]])  # east and north of the origin, in a number of 64 bits
 _ORBIT = 12 * 86400 / 175  # seconds
 
 
@@ -143,9 +144,10 @@ def cell_codes(eastings: np.ndarray, northings: np.ndarray, *, producer: str = "
     -------
     str (n,).
     """
-    east, north = (np.floor(np.asarray(each, np.float64) / 100).astype(np.int64) for each in (eastings, northings))
-    if east.size and min(east.min(), north.min()) < 0:
-        raise InputError("eastings or northings are negative; give them in EPSG:3035")
+    places = np.floor(np.stack([np.asarray(each, np.float64) for each in (eastings, northings)]) / 100)
+    if not ((places >= 0) & (places < _MOST_CELLS)).all():
+        raise InputError("eastings or northings are negative, not finite or too large; give metres in EPSG:3035")
+    east, north = places.astype(np.int64)
     return np.char.add(_producer(producer), base62((north << 32) + east, _CELL))
 
 
@@ -172,14 +174,16 @@ def _letters(codes: np.ndarray) -> np.ndarray:
     codes = np.asarray(codes, "U")
     if not (np.char.str_len(codes) == 1 + _CELL).all():
         raise InputError(
-            f"names such as {codes[np.char.str_len(codes) != 1 + _CELL][0]!r} are no codes of 10 characters"
+            f"names such as {str(codes[np.char.str_len(codes) != 1 + _CELL][0])!r} are no codes of 10 characters"
         )
     points = codes.astype(f"U{1 + _CELL}").view(np.uint32).reshape(-1, 1 + _CELL)
     values = np.full(128, -1)
     values[_ALPHABET.view(np.uint32)] = np.arange(62)
     digits = values[np.minimum(points, 127)]
     if (digits < 0).any():
-        raise InputError(f"the name {codes[(digits < 0).any(axis=1)][0]!r} is no code; expected digits and letters")
+        raise InputError(
+            f"the name {str(codes[(digits < 0).any(axis=1)][0])!r} is no code; expected digits and letters"
+        )
     return digits
 
 

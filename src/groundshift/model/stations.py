@@ -117,11 +117,18 @@ def build_velocities(
         velocity=np.asarray(velocity, float),
         covariance=_blanked(np.asarray(velocity, float), np.array(covariance, float)),
         frame=frame,
-        epoch=None if epoch is None else np.datetime64(epoch, "D"),
+        epoch=None if epoch is None else _day(epoch),
         source=source,
     )
     check_velocities(record)
     return record
+
+
+def _day(epoch: Any) -> np.datetime64:
+    try:
+        return np.datetime64(epoch, "D")
+    except ValueError as error:
+        raise ContractError(f"epoch {epoch!r} is no day ({error}); expected one such as 2015-01-01") from error
 
 
 def build_series(

@@ -16,6 +16,7 @@ MAX_BYTES = 2**37  # of a table: 128 GiB
 _MAX_HEADER = 2**23  # bytes of an XML header: 8 MiB; those of five years have 0.1
 _MAX_RATIO = 150  # of the size of a member to its compressed size: tables have 4, text of one character has 1000
 _MAX_MEMBERS = 64
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _OUTSIDE = re.compile(r"(^|/)\.\.(/|$)|^/|^[A-Za-z]:|\\|\x00")
 _BROKEN = (*ERRORS, NotImplementedError, RuntimeError, OSError, ValueError)
 
@@ -37,7 +38,8 @@ def open_product(path: Path, *, max_bytes: int = MAX_BYTES) -> Iterator[Opened]:
     ------
     InputError
         If there is no such file, if it is no zip, or if a member's name leads out of the folder, or the zip has other
-        than one table, a member that is encrypted, larger than `max_bytes`, or packed as no table is (a zip bomb).
+        than one table, a member that is encrypted, larger than `max_bytes`, packed by another method than deflate, or
+        packed as no table is (a zip bomb).
     """
     if not path.is_file():
         raise InputError(f"{path} is no file; expected a product of EGMS as .zip or .csv: check the path")
@@ -94,6 +96,8 @@ def _one(archive: zipfile.ZipFile, suffix: str, path: Path, limit: int) -> zipfi
         title = f"{path}: member {member.filename}"
         if member.flag_bits & 1:
             raise InputError(f"{title} is encrypted; expected an open file")
+        if member.compress_type not in _METHODS:
+            raise InputError(f"{title} is packed by method {member.compress_type}; expected deflate: pack it again")
         if member.file_size > limit:
             raise InputError(f"{title} has {member.file_size} bytes; expected at most {limit}")
         if member.file_size > _MAX_RATIO * max(member.compress_size, 1) and member.file_size > 2**20:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,8 @@ from groundshift.model.velocity_grid import VelocityGrid, build_grid
 
 _CRS, _FRAME = "EPSG:3035", "ETRF2000"
 _BANDS = ("east_velocity", "north_velocity", "up_velocity")
+_STEP = 50_000.0  # m: between nodes, where it cannot be seen
+_MOST_NODES = 2000  # along an axis
 _PER_YEAR = {"millimetres per year": 1.0, "mm/yr": 1.0, "metres per year": 1000.0, "m/yr": 1000.0}
 
 
@@ -151,15 +152,14 @@ def _words(line: str) -> list[str]:
 
 
 def _split(line: str) -> list[str]:
-    return next(csv.reader([line], delimiter=";" if ";" in line else ","))
+    return [each.strip().strip('"') for each in line.split(";" if ";" in line else ",")]
 
 
 def _axis(path: str | Path, values: np.ndarray) -> np.ndarray:
     known = np.unique(values)
-    step = float(np.diff(known).min()) if len(known) > 1 else 50_000.0
-    axis = known[0] + step * np.arange(round((known[-1] - known[0]) / step) + 1)
-    if len(axis) < 2:
-        axis = np.append(axis, axis[0] + step)
-    if len(axis) > 10_000 or not np.isin(np.rint(known), np.rint(axis)).all():
+    step = float(np.diff(known).min()) if len(known) > 1 else _STEP
+    count = (known[-1] - known[0]) / step + 1
+    axis = known[0] + step * np.arange(max(round(count), 2) if count < _MOST_NODES else 0)
+    if not np.isin(np.rint(known), np.rint(axis)).all():
         raise InputError(f"{path} has nodes that are on no regular grid; expected multiples of 50 km")
     return axis

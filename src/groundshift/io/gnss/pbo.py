@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -53,19 +54,23 @@ def read_pos(path: str | Path, *, frame: str | None = None) -> StationSeries:
     place = numbers(path, 0, head.get("neu reference position", "").split("(")[0].split())
     if len(place) != 3 or "4-character id" not in head:
         raise InputError(f"{path} has no station or no reference position in its header; expected both")
-    days: dict[str, list[float]] = {}
+    days: dict[date, list[float]] = {}
     for number, line in enumerate(lines, start=1):
         words = line.split()
         if words and re.fullmatch(r"\d{8}", words[0]):
             if len(words) < _COLUMNS:
                 raise InputError(f"{path}, line {number} has {len(words)} columns; expected {_COLUMNS} or more")
-            days[words[0]] = numbers(path, number, words[15:21])
+            try:
+                day = datetime.strptime(words[0], "%Y%m%d").date()
+            except ValueError as error:
+                raise InputError(f"{path}, line {number}: {words[0]!r} is no day; expected YYYYMMDD") from error
+            days[day] = numbers(path, number, words[15:21])
     if not days:
         raise InputError(f"{path} has no day; expected lines that begin with YYYYMMDD")
     order = sorted(days)
     values = np.array([days[day] for day in order])
     return build_series(
-        head["4-character id"], place[0], place[1], [f"{day[:4]}-{day[4:6]}-{day[6:]}" for day in order],
+        head["4-character id"], place[0], place[1], order,
         1000 * values[:, [1, 0, 2]], 1000 * values[:, [4, 3, 5]], frame=known, source=Path(path).name, height=place[2],
     )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +11,7 @@ import numpy as np
 from pyproj import Transformer
 
 from groundshift.errors import InputError
-from groundshift.io.gnss.text import read_lines
+from groundshift.io.gnss.text import numbers, read_lines
 from groundshift.kernels.rotation import local_axes
 from groundshift.model.stations import StationVelocities, build_velocities
 
@@ -19,7 +20,7 @@ _PLACE, _SPEED = ("STAX", "STAY", "STAZ"), ("VELX", "VELY", "VELZ")
 
 
 class _Parameter(NamedTuple):
-    number: int
+    number: float
     kind: str
     site: tuple[str, str]  # code and point
     solution: str
@@ -95,15 +96,12 @@ def _estimates(path: str | Path, lines: list[str]) -> Iterator[_Parameter]:
         words = line.split()
         if len(words) < 9 or words[1] not in (*_PLACE, *_SPEED):
             continue
-        try:
-            value, sigma = (float(word.replace("D", "E")) for word in words[-2:])
-            yield _Parameter(int(words[0]), words[1], (words[2], words[3]), words[4], words[5], value, sigma)
-        except ValueError as error:
-            raise InputError(f"{path}, line {number}: {error}; expected a parameter with a value and sigma") from error
+        index, value, sigma = numbers(path, number, [word.replace("D", "E") for word in (words[0], *words[-2:])])
+        yield _Parameter(index, words[1], (words[2], words[3]), words[4], words[5], value, sigma)
 
 
 def _fill(
-    path: str | Path, lines: list[str], rows: dict[int, tuple[int, int]], covariance: np.ndarray, sigma: np.ndarray
+    path: str | Path, lines: list[str], rows: dict[float, tuple[int, int]], covariance: np.ndarray, sigma: np.ndarray
 ) -> None:
     """Put what the matrix says of velocities of one station into (n, 3, 3)."""
     title = next((line for line in lines if line.startswith("+SOLUTION/MATRIX_ESTIMATE")), "")
@@ -111,13 +109,12 @@ def _fill(
         raise InputError(f"{path} holds a normal matrix (INFO); expected covariances (COVA) or correlations (CORR)")
     for number, line in _block(lines, "SOLUTION/MATRIX_ESTIMATE"):
         words = line.split()
-        try:
-            first, second = int(words[0]), int(words[1])
-            if first not in rows:
-                continue
-            values = [float(word.replace("D", "E")) for word in words[2:]]
-        except (ValueError, IndexError) as error:
-            raise InputError(f"{path}, line {number}: {error}; expected two numbers and up to three values") from error
+        if len(words) < 2:
+            raise InputError(f"{path}, line {number} has {len(words)} numbers; expected two and up to three values")
+        first, second = numbers(path, number, words[:2])
+        if first not in rows:
+            continue
+        values = numbers(path, number, [word.replace("D", "E") for word in words[2:]])
         station, i = rows[first]
         for offset, value in enumerate(values):
             other, j = rows.get(second + offset, (-1, 0))
@@ -127,13 +124,13 @@ def _fill(
 
 
 def _rank(solution: str) -> tuple[int, str]:
-    return (int(solution), "") if solution.isdigit() else (0, solution)
+    return (int(solution), "") if solution.isdecimal() else (0, solution)
 
 
 def _day(epoch: str) -> np.datetime64 | None:
     """Of YY:DDD:SSSSS or YYYY:DDD:SSSSS; years below 50 are after 2000."""
-    parts = epoch.split(":")
-    if len(parts) != 3 or not all(part.isdigit() for part in parts) or int(parts[1]) == 0:
+    parts = re.fullmatch(r"(\d\d|\d{4}):(\d{3}):\d{5}", epoch, re.ASCII)
+    if parts is None or not 1 <= int(parts[2]) <= 366:
         return None
-    year = int(parts[0]) + (0 if len(parts[0]) == 4 else 2000 if int(parts[0]) < 50 else 1900)
-    return np.datetime64(f"{year}-01-01") + np.timedelta64(int(parts[1]) - 1, "D")
+    year = int(parts[1]) + (0 if len(parts[1]) == 4 else 2000 if int(parts[1]) < 50 else 1900)
+    return np.datetime64(f"{year:04d}-01-01") + np.timedelta64(int(parts[2]) - 1, "D")

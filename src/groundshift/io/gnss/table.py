@@ -17,7 +17,7 @@ import numpy as np
 
 from groundshift.errors import InputError
 from groundshift.io.files import write_text
-from groundshift.io.gnss.text import read_lines
+from groundshift.io.gnss.text import numbers, read_lines
 from groundshift.model.stations import COMPONENTS, StationVelocities, build_velocities
 
 _MISSING = ("", "nan", "na", "null", "none")
@@ -54,7 +54,7 @@ def read_station_table(path: str | Path, *, frame: str | None = None, source: st
     rows = [(number, text) for number, text in lines if text.strip() and not text.startswith("#")]
     if len(rows) < 2:
         raise InputError(f"{path} has {len(rows)} lines of data; expected a line of column names, and stations")
-    head, *body = csv.reader(text for _, text in rows)
+    head, *body = (_split(path, *row) for row in rows)
     columns = _columns(path, head)
     for (number, _), row in zip(rows[1:], body, strict=True):
         if len(row) != len(head):
@@ -94,6 +94,13 @@ def write_station_table(path: str | Path, stations: StationVelocities) -> None:
         )
     ]
     write_text(path, "\n".join([*head, ",".join(names), *(",".join(row) for row in rows)]) + "\n")
+
+
+def _split(path: str | Path, number: int, text: str) -> list[str]:
+    try:
+        return next(csv.reader([text]))
+    except csv.Error as error:
+        raise InputError(f"{path}, line {number} is no line of a table ({error}); mend it") from error
 
 
 def _columns(path: str | Path, head: list[str]) -> dict[str, tuple[int, float]]:
@@ -140,8 +147,5 @@ def _floats(path: str | Path, rows: list, body: list[list[str]], index: int, fac
     for place, ((number, _), row) in enumerate(zip(rows[1:], body, strict=True)):
         word = row[index].strip()
         if word.lower() not in _MISSING:
-            try:
-                out[place] = float(word) * factor
-            except ValueError as error:
-                raise InputError(f"{path}, line {number}: {word!r} is no number; mend it or leave it empty") from error
+            out[place] = numbers(path, number, [word])[0] * factor
     return out

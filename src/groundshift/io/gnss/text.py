@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gzip
 import lzma
+import math
 from pathlib import Path
 
 from groundshift.errors import InputError
 
+_LARGEST = 1e9  # of any number in files of stations, whatever its unit
 _OPEN = {".gz": gzip.open, ".xz": lzma.open}
 
 
@@ -30,8 +32,15 @@ def read_lines(path: str | Path) -> list[str]:
 
 
 def numbers(path: str | Path, line: int, words: list[str]) -> list[float]:
-    """Words as numbers; InputError that names the line if one is none."""
+    """Words as numbers, which may be NaN; InputError that names the line if one is none, or is beyond 1e9."""
+    return [_number(path, line, word) for word in words]
+
+
+def _number(path: str | Path, line: int, word: str) -> float:
     try:
-        return [float(word) for word in words]
-    except ValueError as error:
-        raise InputError(f"{path}, line {line}: {error}; expected numbers") from error
+        value = float(word)
+    except ValueError:
+        value = math.inf
+    if abs(value) > _LARGEST:
+        raise InputError(f"{path}, line {line}: {word[:40]!r} is no number up to {_LARGEST:.0e}; mend the line")
+    return value
