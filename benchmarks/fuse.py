@@ -124,7 +124,6 @@ def one(
 def pictures(out: Path, made: SimulatedEarthquake, fused: xr.Dataset, tied: dict, truth: np.ndarray, grid) -> None:
     """Map of vectors, and a profile across the rupture with the truth and what Ortho finds."""
     out.mkdir(parents=True, exist_ok=True)
-    save_figure(fusion_figure(fused, trace=made.trace), out / "fusion-map.png", dpi=100)
 
     def as_map(values) -> xr.Dataset:
         layers = {name: np.asarray(each, np.float32) for name, each in zip(NAMES, values, strict=True)}
@@ -137,8 +136,10 @@ def pictures(out: Path, made: SimulatedEarthquake, fused: xr.Dataset, tied: dict
     along = made.trace[-1] - made.trace[0]
     across = np.array([along[1], -along[0]]) / np.hypot(*along)
     middle = made.trace.mean(axis=0)
+    ends = middle - 18_000 * across, middle + 18_000 * across
+    save_figure(fusion_figure(fused, trace=made.trace, line=np.concatenate(ends)), out / "fusion-map.png", dpi=100)
     figure = profile_3d_figure(
-        fused, middle - 18_000 * across, middle + 18_000 * across, width=2_000, truth=as_map(truth),
+        fused, *ends, width=2_000, trace=made.trace, truth=as_map(truth),
         others={"radar and stations, as Ortho": as_map([tied[name] for name in NAMES])},
     )  # fmt: skip
     save_figure(figure, out / "fusion-profile.png", dpi=100)

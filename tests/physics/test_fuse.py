@@ -26,7 +26,6 @@ from groundshift.products.fuse import (
     RadarPoints,
     Stations,
     fuse,
-    fuse_series,
 )
 from groundshift.products.fuse.channels import Channel
 from groundshift.products.fuse.config import SourceErrors
@@ -215,18 +214,6 @@ def test_velocities_of_two_tracks_and_a_model_of_north():
     assert abs(float(found["east"].median()) - 0.00325) < 0.0006
 
 
-def test_a_series_is_one_fusion_a_date():
-    tables = [track(each, points=1500, side=2500, north=False, count=20) for each in (22, 117)]
-    found = fuse_series(
-        [RadarPoints(each) for each in tables], ["2020-01-02", "2020-03-14", "2020-06-18"], executor="serial"
-    )
-    assert found["up"].dims == ("time", "y", "x")
-    check(found)
-    east = found["east"].median(("y", "x")).values
-    years = np.array([72, 168]) / 365.25
-    np.testing.assert_allclose(east, 0.00325 * years, atol=0.001)
-
-
 def test_what_makes_no_sense_is_said(sources, grid):
     with pytest.raises(InputError, match="no source came"):
         fuse([])
@@ -240,8 +227,6 @@ def test_what_makes_no_sense_is_said(sources, grid):
         fuse(sources["radar"][:1], grid=grid, **DAYS)
     with pytest.raises(InputError, match="pass a grid"):
         fuse([sources["stations"]])
-    with pytest.raises(ConfigurationError, match="two or more, increasing"):
-        fuse_series(sources["radar"], ["2020-01-01"])
 
 
 def test_sizes_of_errors_are_found():

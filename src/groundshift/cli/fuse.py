@@ -30,8 +30,11 @@ def fuse(
         typer.Option(help="Points of a track, L2a or L2b (.parquet, .zip); may be given often.", show_default=False),
     ] = None,
     stations: Annotated[
-        Path | None,
-        typer.Option(help="CSV of stations: mm/yr, or with displacements mm.", show_default=False),
+        list[Path] | None,
+        typer.Option(
+            help="CSV of stations: mm/yr, or with displacements mm; or files of series, given often.",
+            show_default=False,
+        ),
     ] = None,
     levelling: Annotated[
         Path | None,
@@ -47,6 +50,17 @@ def fuse(
     quantity: Annotated[QuantityName, typer.Option(help="What is wanted.")] = QuantityName.DISPLACEMENT,
     cell: Annotated[
         float | None, typer.Option(help="Side of a cell, metres; of the first map, or 100.", show_default=False)
+    ] = None,
+    every: Annotated[
+        int | None, typer.Option(help="A series: days from one date to the next.", min=1, show_default=False)
+    ] = None,
+    dates: Annotated[
+        str | None,
+        typer.Option(metavar="DATE,DATE,…", help="A series on these dates, since the first.", show_default=False),
+    ] = None,
+    step: Annotated[
+        list[str] | None,
+        typer.Option(help="Day on which the ground jumped, of a series; may be given often.", show_default=False),
     ] = None,
     profile: Annotated[
         str | None,
@@ -65,9 +79,10 @@ def fuse(
     from groundshift.products.fuse.files import fuse_files
 
     dataset = fuse_files(
-        out, optical=optical or (), radar=radar or (), stations=stations, levelling=levelling, model=model,
+        out, optical=optical or (), radar=radar or (), stations=stations or (), levelling=levelling, model=model,
         start=start, end=end, average=average, quantity=quantity.value, cell=cell, profile=profile, width=width,
-        config=config, executor=scheduler, workers=workers,
+        every=every, dates=dates.split(",") if dates else (), steps=step or (), config=config, executor=scheduler,
+        workers=workers,
     )  # fmt: skip
     typer.echo(describe(dataset))
     typer.echo(f"map, pictures and record are in {out}")

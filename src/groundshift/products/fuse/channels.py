@@ -30,6 +30,14 @@ class Channel(NamedTuple):
     group: str | None  # which errors it shares with others of its source; None for errors of its own
 
 
+class CellEpochs(NamedTuple):
+    """What a track measured on cells at several dates; NaN where it did not."""
+
+    value: np.ndarray  # (time, y, x), m
+    variance: np.ndarray
+    look: np.ndarray  # (3, y, x): east, north, up
+
+
 class Fusible(Protocol):
     """A source."""
 

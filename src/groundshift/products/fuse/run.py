@@ -8,30 +8,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 import xarray as xr
 from odc.geo.geobox import GeoBox
 
 from groundshift import __version__
-from groundshift.engine import FolderStore, MemoryStore, TileStore, one_thread, run, run_key, run_record
+from groundshift.engine import FolderStore, MemoryStore, TileStore, one_thread, run
 from groundshift.errors import ConfigurationError, InputError
 from groundshift.figures.fusion import fusion_figure
 from groundshift.figures.style import save_figure
 from groundshift.grid.tiles import Box, Tile, tile_plan
 from groundshift.io import read_map, write_json, write_map
-from groundshift.model.displacement import COMPONENTS, COVARIANCES, displacement_map
-from groundshift.model.points import series
-from groundshift.model.reason import Reason
-from groundshift.model.stations import StationVelocities
+from groundshift.model.displacement import COMPONENTS, displacement_map
 from groundshift.products.fuse.channels import Fusible, Interval
 from groundshift.products.fuse.config import FuseConfig
 from groundshift.products.fuse.grid import fuse_grid
 from groundshift.products.fuse.groups import make_groups
+from groundshift.products.fuse.record import identity, map_layers
 from groundshift.products.fuse.shared import Shared, solve_shared
 from groundshift.products.fuse.solve import Problem, ReduceTile, SolveTile
 from groundshift.products.fuse.sources import OpticalMap, RadarPoints
 from groundshift.products.fuse.stations import ModelField, Stations
-from groundshift.products.ortho.plan import model_record
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -98,7 +94,7 @@ def fuse(
     north_known = not any(isinstance(each, OpticalMap | Stations | ModelField) for each in sources)
     problem = Problem(tuple(sources), grid, make_groups(sources, grid, config), config, interval, north_known)
     tiles = tile_plan(tuple(grid.shape), config.tile)
-    key, record = _identity(problem, start, end)
+    key, record = identity(problem.sources, grid, {"config": config, "start": str(start), "end": str(end)})
     how = {"executor": executor or ("threads" if len(tiles) > 1 else "serial"), "workers": workers}
     log.info("fusing %s on %d x %d cells", ", ".join(each.name for each in sources), *grid.shape)
     stores: list[TileStore] = []
@@ -136,56 +132,6 @@ def fuse(
     return dataset
 
 
-def fuse_series(
-    sources: Sequence[Fusible],
-    dates: Sequence[Any],
-    *,
-    match: int = 30,
-    config: FuseConfig | None = None,
-    **options: Any,
-) -> xr.Dataset:
-    """Displacement since the first of several dates: one fusion each, on one grid.
-
-    Radar and stations are taken between the dates; an optical map takes part where both its dates are within `match`
-    days of those of the interval.
-
-    Parameters
-    ----------
-    dates
-        Increasing, two or more.
-    match
-        Days.
-    config, options
-        As for :func:`fuse`, without `start`, `end` and `out`.
-
-    Returns
-    -------
-    A displacement map on (time, y, x), one time for each date but the first. A component that is not there on all of
-    them is left out.
-    """
-    days = np.asarray(dates, "datetime64[D]")
-    if days.size < 2 or (np.diff(days) <= np.timedelta64(0, "D")).any():
-        raise ConfigurationError(f"dates {days.tolist()} came; expected two or more, increasing")
-    if (config or FuseConfig()).quantity != "displacement":
-        raise ConfigurationError("a series is of displacement; fuse velocities once, by fuse(...)")
-    options.setdefault("grid", fuse_grid(sources))
-    maps = []
-    for day in days[1:]:
-        there = [each for each in sources if not isinstance(each, OpticalMap) or _matches(each, days[0], day, match)]
-        maps.append(fuse(there, start=days[0], end=day, config=config, **options))
-    common = [name for name in maps[0].data_vars if all(name in each for each in maps)]
-    times = xr.DataArray(days[1:].astype("datetime64[ns]"), dims="time", name="time")
-    return xr.concat([each[common] for each in maps], times, combine_attrs="override")
-
-
-def _matches(source: OpticalMap, start: np.datetime64, end: np.datetime64, match: int) -> bool:
-    said = [source.dataset().attrs[name] for name in ("date_pre", "date_post")]
-    if not all(said):
-        raise InputError(f"{source.name} does not say its dates, which a series needs; write date_pre and date_post")
-    apart = [abs(np.datetime64(text, "D") - day).astype(int) for text, day in zip(said, (start, end), strict=True)]
-    return max(apart) <= match
-
-
 def _check(sources: Sequence[Fusible], interval: Interval) -> None:
     if not sources:
         raise InputError("no source came; give optical maps, radar points, stations")
@@ -196,36 +142,6 @@ def _check(sources: Sequence[Fusible], interval: Interval) -> None:
             raise ConfigurationError(f"{timed[0].name} is a series; give the start and end of the displacement")
         if interval.start is not None and interval.end is not None and interval.end <= interval.start:
             raise ConfigurationError(f"the displacement ends on {interval.end}, before its start {interval.start}")
-
-
-def _identity(problem: Problem, start: Any, end: Any) -> tuple[str, dict[str, Any]]:
-    """Key and record of a run."""
-    inputs, described = [], []
-    for source in problem.sources:
-        inputs += _content(source)
-        described.append({"kind": type(source).__name__, "name": source.name, "errors": source.errors})
-        if isinstance(source, ModelField):
-            described[-1]["model"] = model_record(source.model)
-    decided = {
-        "config": problem.config, "sources": described, "start": str(start), "end": str(end),
-        "grid": [list(problem.grid.shape), list(problem.grid.affine)[:6], str(problem.grid.crs)],
-    }  # fmt: skip
-    return run_key(inputs, decided, __version__), run_record(inputs, decided, __version__)
-
-
-def _content(source: Fusible) -> list[Any]:
-    """What the result depends on: a path, or arrays."""
-    held = getattr(source, "source", None)
-    if isinstance(held, str | Path):
-        return [held]
-    if isinstance(held, xr.Dataset):
-        return [held[name].values for name in held.data_vars if name.partition("_")[0] in COMPONENTS]
-    if isinstance(held, pa.Table):
-        return [series(held)]
-    record = getattr(source, "record", [])
-    if isinstance(record, StationVelocities):
-        return [record.velocity, record.covariance, record.latitude, record.longitude]
-    return [each.displacement for each in record]
 
 
 def _components(store: TileStore, tiles: Sequence[Tile]) -> tuple[str, ...]:
@@ -243,22 +159,7 @@ def _blocks(
 ) -> Iterator[tuple[Box, dict[str, np.ndarray]]]:
     for tile in tiles:
         solved = store.read(tile.index)
-        there = dict(zip(COMPONENTS, solved["there"], strict=True))
-        layers = {}
-        for number, name in enumerate(COMPONENTS):
-            if name in names:
-                layers[name] = np.where(there[name], solved["motion"][number], np.nan)
-                layers[f"{name}_sigma"] = np.where(there[name], np.sqrt(solved["covariance"][number]), np.nan)
-        for number, name in enumerate(COVARIANCES, start=3):
-            one, other = name.split("_")[:2]
-            if {one, other} <= set(names):
-                layers[name] = np.where(there[one] & there[other], solved["covariance"][number], np.nan)
-        valid = np.any(list(there.values()), axis=0)
-        fit = 1 / np.maximum(np.nan_to_num(solved["misfit"], nan=1.0), 1.0)
-        layers["quality"] = np.where(valid, fit, np.nan)
-        layers = {name: values.astype(np.float32) for name, values in layers.items()}
-        layers["reason"] = np.where(valid, Reason.VALID, Reason.NO_DATA).astype(np.uint8)
-        yield tile.box, layers
+        yield tile.box, map_layers(solved["motion"], solved["covariance"], solved["there"], solved["misfit"], names)
 
 
 def _in_memory(

@@ -73,7 +73,7 @@ class Problem:
             variance = channel.variance + (group.errors.noise**2 if group else 0)
             if channel.group is not None:
                 apart = lone_residual(channel.value, np.sqrt(variance))
-                variance = variance * _inflation(apart, self.config.neighbours)
+                variance = variance * inflation(apart, self.config.neighbours)
             value, variance = channel.value[inside].ravel(), variance[inside].ravel()
             look = channel.look[:, inside[0], inside[1]].reshape(3, -1)
             if group is not None:
@@ -85,7 +85,7 @@ class Problem:
             system.look[row] = look
         if shared is not None:
             *_, residual = self.solved(system, shared.without_covariance())
-            system.weight[:] /= _inflation(residual, self.config.outlier)
+            system.weight[:] /= inflation(residual, self.config.outlier)
         return system
 
     def _alike(self, group: Group) -> float:
@@ -180,7 +180,7 @@ class SolveTile:
         }
 
 
-def _inflation(residual: np.ndarray, most: float) -> np.ndarray:
+def inflation(residual: np.ndarray, most: float) -> np.ndarray:
     """What the variance of a measurement is multiplied by: its standardised residual squared, if that is too large."""
     large = np.abs(np.nan_to_num(residual))
     return np.where(large > most, large**2, 1.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,7 +21,7 @@ from groundshift.kernels.elimination import lone_residual
 from groundshift.model.displacement import COMPONENTS
 from groundshift.model.points import series
 from groundshift.model.units import YEAR
-from groundshift.products.fuse.channels import Channel, Fusible, Interval, box_bounds, cell_numbers
+from groundshift.products.fuse.channels import CellEpochs, Channel, Fusible, Interval, box_bounds, cell_numbers
 from groundshift.products.fuse.config import OPTICAL, RADAR, RADAR_VELOCITY, Quantity, SourceErrors
 
 _LOOK = ("los_east", "los_north", "los_up")
@@ -103,28 +104,55 @@ class RadarPoints:
 
     def channels(self, grid: GeoBox, box: Box, interval: Interval) -> list[Channel]:
         """Averages of the points in each cell."""
-        count, cells = np.zeros(box.shape[0] * box.shape[1]), box.shape[0] * box.shape[1]
-        sums, look = np.zeros((2, cells)), np.zeros((3, cells))
         names = (
             ("displacement", "rmse") if interval.quantity == "displacement" else ("mean_velocity", "mean_velocity_std")
         )
+        found = self._cells(grid, box, names, lambda table: [each[None] for each in self._measured(table, interval)])
+        return [Channel(found.value[0], found.variance[0], found.look, "los")]
+
+    def over_time(self, grid: GeoBox, box: Box, days: np.ndarray) -> CellEpochs:
+        """The same on some of its dates, datetime64[D]; noise is `rmse`, alike on all of them."""
+        chosen = np.flatnonzero(np.isin(self.parts.header.dates.astype("datetime64[D]"), days))
+
+        def measured(table: pa.Table) -> list[np.ndarray]:
+            values = series(table)[:, chosen].T.astype(float) / 1000
+            noise = np.nan_to_num(table["rmse"].to_numpy() / 1000.0) ** 2
+            return [values, np.broadcast_to(noise, values.shape)]
+
+        return self._cells(grid, box, ("displacement", "rmse"), measured, len(chosen))
+
+    def _cells(
+        self,
+        grid: GeoBox,
+        box: Box,
+        names: tuple[str, ...],
+        measured: Callable[[pa.Table], list[np.ndarray]],
+        rows: int = 1,
+    ) -> CellEpochs:
+        """Averages in each cell of what points measured: values and variances, float64 (rows, points)."""
+        cells = box.shape[0] * box.shape[1]
+        count, total, square = np.zeros((3, rows, cells))
+        look, points = np.zeros((3, cells)), np.zeros(cells)
         crs = self.parts.header.crs
         bounds = box_bounds(grid, box)
         if str(grid.crs) != crs.to_string():
             bounds = Transformer.from_crs(str(grid.crs), crs, always_xy=True).transform_bounds(*bounds)
         for table in point_batches(self.parts, bounds, ("easting", "northing", *_LOOK, *names)):
             at = cell_numbers(grid, box, crs, table["easting"].to_numpy(), table["northing"].to_numpy())
-            value, variance = self._measured(table, interval)
-            use = (at >= 0) & np.isfinite(value)
-            at = at[use]
-            count += np.bincount(at, minlength=cells)
-            for total, each in zip(sums, (value, variance), strict=True):
-                total += np.bincount(at, each[use], cells)
-            for total, name in zip(look, _LOOK, strict=True):
-                total += np.bincount(at, table[name].to_numpy()[use], cells)
+            value, variance = measured(table)
+            there = np.isfinite(value) & (at >= 0)
+            for row, use in enumerate(there):
+                count[row] += np.bincount(at[use], minlength=cells)
+                total[row] += np.bincount(at[use], value[row, use], cells)
+                square[row] += np.bincount(at[use], variance[row, use], cells)
+            use = there.any(axis=0)
+            points += np.bincount(at[use], minlength=cells)
+            for sums, name in zip(look, _LOOK, strict=True):
+                sums += np.bincount(at[use], table[name].to_numpy()[use], cells)
         with np.errstate(divide="ignore", invalid="ignore"):
-            value, variance, look = sums[0] / count, sums[1] / count**2, np.nan_to_num(look / count)
-        return [Channel(value.reshape(box.shape), variance.reshape(box.shape), look.reshape(3, *box.shape), "los")]
+            value, variance, look = total / count, square / count**2, np.nan_to_num(look / points)
+        shape = box.shape
+        return CellEpochs(value.reshape(-1, *shape), variance.reshape(-1, *shape), look.reshape(3, *shape))
 
     def _measured(self, table: pa.Table, interval: Interval) -> tuple[np.ndarray, np.ndarray]:
         """Value and variance of each point, m."""
@@ -156,7 +184,28 @@ def usual_errors(source: Fusible, quantity: Quantity) -> SourceErrors:
     """Errors of a source, or those that sources of its kind usually have."""
     if source.errors is not None:
         return source.errors
-    return RADAR if quantity == "displacement" else RADAR_VELOCITY
+    if quantity == "displacement":
+        return RADAR
+    return RADAR_VELOCITY.model_copy(update=_calibration(source.parts) if isinstance(source, RadarPoints) else {})
+
+
+def _calibration(parts: PointParts) -> dict[str, float]:
+    """Sizes of errors of velocities that all points of a calibrated track share, in m/yr; none if they do not say.
+
+    Offset and ramps together have twice the variance of what calibration took off (ramps go from -1 to 1): most of it
+    is alike in all tracks, and a fusion takes that of each for its own. What is left of the atmosphere is correlated.
+    """
+    names = ("calibration_std", "absolute_velocity_std", "mean_velocity_std")
+    if not set(names) <= set(parts.columns):
+        return {}
+    squares = np.zeros(3)
+    for table in point_batches(parts, (-np.inf, -np.inf, np.inf, np.inf), names):
+        surface, absolute, noise = (table[name].to_numpy().astype(float) ** 2 for name in names)
+        use = np.isfinite(surface + absolute + noise)
+        squares += [surface[use].sum(), (absolute - noise - surface)[use].sum(), use.sum()]
+    surface, air = np.sqrt(np.maximum(squares[:2], 0) / max(squares[2], 1)) / 1000
+    size = float(surface * np.sqrt(2 / (1 + 2 / 3)))
+    return {"offset": size, "ramp": size, "correlated": float(air)}
 
 
 def _factor(data: xr.Dataset, interval: Interval, name: str) -> float:

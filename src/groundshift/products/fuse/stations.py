@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from odc.geo.geobox import GeoBox
@@ -15,8 +15,10 @@ from groundshift.geodesy.velocity_model import VelocityField
 from groundshift.grid.tiles import Box
 from groundshift.model.displacement import COMPONENTS
 from groundshift.model.stations import StationSeries, StationVelocities
-from groundshift.products.fuse.channels import Channel, Interval, cell_numbers
+from groundshift.products.fuse.channels import CellEpochs, Channel, Interval, cell_numbers
 from groundshift.products.fuse.config import LEVELLING, SourceErrors
+
+StationsOverTime = Sequence[StationSeries]
 
 
 class Places(NamedTuple):
@@ -36,7 +38,7 @@ class Stations:
     series, whose means over `average` days before and after the interval are compared.
     """
 
-    record: StationVelocities | Sequence[StationSeries]
+    record: StationVelocities | StationsOverTime
     errors: SourceErrors = SourceErrors()  # noqa: RUF009
     average: int = 10
 
@@ -82,6 +84,22 @@ class Stations:
             out.append(Channel(value, variance, look, None))
         return out
 
+    def over_time(self, grid: GeoBox, box: Box, days: np.ndarray) -> CellEpochs:
+        """Place of the station of each cell on each of some days, (time, 3, y, x); of several the one with most days.
+
+        A line through the measurements of the days that are nearest to a date tells where the station was on it.
+        """
+        record = [each for each in self.record if len(each)]
+        at = cell_numbers(
+            grid, box, "EPSG:4326", np.array([each.longitude for each in record]),
+            np.array([each.latitude for each in record]),
+        )  # fmt: skip
+        value, variance = np.full((2, len(days), 3, box.shape[0] * box.shape[1]), np.nan)
+        for number in sorted(np.flatnonzero(at >= 0), key=lambda number: len(record[number])):
+            value[:, :, at[number]], variance[:, :, at[number]] = _on_dates(record[number], days)
+        shape = (len(days), 3, *box.shape)
+        return CellEpochs(value.reshape(shape), variance.reshape(shape), np.zeros((3, *box.shape)))
+
 
 @dataclass(frozen=True, eq=False)
 class Levelling:
@@ -89,6 +107,8 @@ class Levelling:
 
     record: StationVelocities
     errors: SourceErrors = LEVELLING
+    start: Any = None  # the days between which was levelled; a series needs them
+    end: Any = None
 
     @property
     def name(self) -> str:
@@ -172,3 +192,21 @@ def _steps(record: Sequence[StationSeries], interval: Interval, average: int) ->
             motion[row] = (means[1][0] - means[0][0]) / 1000
             covariance[row] = np.diag(means[0][1] + means[1][1]) / 1e6
     return Places(np.array([s.longitude for s in record]), np.array([s.latitude for s in record]), motion, covariance)
+
+
+def _on_dates(station: StationSeries, days: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Displacement and variance on dates, float64 (time, 3), m: of each date from the days nearest to it, by a line."""
+    nearest = np.abs(station.days[:, None] - days).argmin(axis=1)
+    value, variance = np.full((2, len(days), 3), np.nan)
+    for row, column in np.ndindex(len(days), 3):
+        use = (nearest == row) & np.isfinite(station.displacement[:, column])
+        apart = (station.days[use] - days[row]).astype(float)
+        if not apart.size or apart.min() > 0 or apart.max() < 0:
+            continue
+        weight = (station.sigma[use, column] / 1000) ** -2.0
+        centre = (weight * apart).sum() / weight.sum()
+        moment = (weight * (apart - centre) ** 2).sum()
+        share = weight / weight.sum() - (weight * (apart - centre) * centre / moment if moment > 0 else 0)
+        value[row, column] = (share * station.displacement[use, column]).sum() / 1000
+        variance[row, column] = (share**2 / weight).sum()
+    return value, variance

@@ -1,0 +1,83 @@
+"""What a fusion is made from, and what it gives as layers of a displacement map."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import xarray as xr
+from odc.geo.geobox import GeoBox
+
+from groundshift import __version__
+from groundshift.engine import run_key, run_record
+from groundshift.model.displacement import COMPONENTS, COVARIANCES
+from groundshift.model.points import series
+from groundshift.model.reason import Reason
+from groundshift.model.stations import StationVelocities
+from groundshift.products.fuse.channels import Fusible
+from groundshift.products.fuse.stations import Levelling, ModelField
+from groundshift.products.ortho.plan import model_record
+
+
+def identity(sources: Sequence[Fusible], grid: GeoBox, decided: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Key and record of a run."""
+    inputs, described = [], []
+    for source in sources:
+        inputs += _content(source)
+        described.append({"kind": type(source).__name__, "name": source.name, "errors": source.errors})
+        if isinstance(source, Levelling):
+            described[-1]["days"] = [str(source.start), str(source.end)]
+        if isinstance(source, ModelField):
+            described[-1]["model"] = model_record(source.model)
+    decided = {
+        **decided, "sources": described, "grid": [list(grid.shape), list(grid.affine)[:6], str(grid.crs)],
+    }  # fmt: skip
+    return run_key(inputs, decided, __version__), run_record(inputs, decided, __version__)
+
+
+def map_layers(
+    motion: np.ndarray, covariance: np.ndarray, there: np.ndarray, misfit: np.ndarray, names: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """Layers of a displacement map with the components `names`.
+
+    Parameters
+    ----------
+    motion, covariance
+        (3, y, x) in m, and (6, y, x): ee, nn, uu, en, eu, nu.
+    there
+        bool (3, y, x): which components something measured.
+    misfit
+        (y, x): 1 where measurements agree as they should.
+    """
+    known, layers = dict(zip(COMPONENTS, there, strict=True)), {}
+    for number, name in enumerate(COMPONENTS):
+        if name in names:
+            layers[name] = np.where(known[name], motion[number], np.nan)
+            layers[f"{name}_sigma"] = np.where(known[name], np.sqrt(covariance[number]), np.nan)
+    for number, name in enumerate(COVARIANCES, start=3):
+        one, other = name.split("_")[:2]
+        if {one, other} <= set(names):
+            layers[name] = np.where(known[one] & known[other], covariance[number], np.nan)
+    valid = there.any(axis=0)
+    layers["quality"] = np.where(valid, 1 / np.maximum(np.nan_to_num(misfit, nan=1.0), 1.0), np.nan)
+    layers = {name: values.astype(np.float32) for name, values in layers.items()}
+    layers["reason"] = np.where(valid, Reason.VALID, Reason.NO_DATA).astype(np.uint8)
+    return layers
+
+
+def _content(source: Fusible) -> list[Any]:
+    """What the result depends on: a path, or arrays."""
+    held = getattr(source, "source", None)
+    if isinstance(held, str | Path):
+        return [held]
+    if isinstance(held, xr.Dataset):
+        return [held[name].values for name in held.data_vars if name.partition("_")[0] in COMPONENTS]
+    if isinstance(held, pa.Table):
+        return [series(held)]
+    record = getattr(source, "record", [])
+    if isinstance(record, StationVelocities):
+        return [record.velocity, record.covariance, record.latitude, record.longitude]
+    return [each.displacement for each in record]

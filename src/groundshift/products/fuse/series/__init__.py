@@ -1,0 +1,1 @@
+"""Displacement in three dimensions over time."""
