@@ -210,7 +210,7 @@ def test_a_killed_run_goes_on_and_gives_the_same_bytes(town, tiled):
     assert in_tiles(town, "killed", dies="measuring").returncode == -signal.SIGKILL
     stores = town / "killed" / ".tiles"
     assert sorted(each.name.rsplit("-", 1)[1] for each in stores.iterdir() if each.is_dir()) == [
-        "blocks", "pixels", "points",
+        "blocks", "held", "pixels", "points",
     ]  # fmt: skip
     assert len(list(stores.glob("*-points/*.npz"))) == 5
     assert not (town / "killed" / "points.parquet").exists()

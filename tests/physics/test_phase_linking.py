@@ -84,7 +84,7 @@ def test_sigmas_hold_for_pixels_that_are_closer_than_the_resolution():
     """Noise with the band of Sentinel-1: 253 pixels are 95 looks."""
     rng = np.random.default_rng(12)
     coherence, sensor = decay(0.8, 0.4, 80), PointResponseConfig()
-    slc, phase, config = windows_of(rng, coherence, 30)
+    slc, phase, config = windows_of(rng, coherence, 12)
     spectrum = np.fft.fft2(slc)
     for axis, resolution, taper in zip((1, 2), sensor.resolution, sensor.taper, strict=True):
         frequency = np.fft.fftfreq(slc.shape[axis]) * resolution
@@ -253,3 +253,43 @@ def test_what_does_not_fit_is_refused():
         link_phases(slc, np.array([0, 2, 2, 3.0]))
     with pytest.raises(InputError, match="choose 0 to 3"):
         link_phases(slc, np.arange(4.0), reference=4)
+    with pytest.raises(InputError, match="of sum 0"):
+        link_phases(slc, np.arange(4.0), row=np.ones(4))
+
+
+def two_heights(rng, coherence, apart, power):
+    """Windows a third of whose pixels are `apart` metres higher and brighter; and the row that makes heights of phases.
+
+    The pixels in the middle are low. A metre is as many radians as metres of baseline by 1 / 2,500.
+    """
+    rate = rng.normal(size=len(coherence)) * 60 / 2500
+    rate[0] = 0
+    slc, phase, config = windows_of(rng, coherence, 12)
+    high = rng.random(slc.shape[1:]) < 1 / 3
+    high[5::11, 11::23] = False
+    slc *= np.exp(-1j * phase)[:, None, None] * np.where(
+        high, np.sqrt(power) * np.exp(1j * rate[:, None, None] * apart), 1
+    )
+    centred = rate - rate.mean()
+    return slc.astype(np.complex64), config, centred / (centred @ centred)
+
+
+@pytest.mark.parametrize("coherence", [decay(0.8, 0.4, 80), decay(0.6, 0.15, 60)])
+@pytest.mark.parametrize("apart", [0.0, 10.0])
+def test_heights_that_differ_between_neighbours_are_told_from_noise(coherence, apart):
+    slc, config, row = two_heights(np.random.default_rng(13), coherence, apart, 1.0)
+    spread = link_phases(slc, DAYS, config=config, row=row).spread
+    true = apart * np.sqrt(2) / 3
+    assert np.mean(spread**2) == pytest.approx(true**2, rel=0.3, abs=4.0)
+    assert (link_phases(slc, DAYS, config=config).spread == 0).all()
+
+
+def test_bright_neighbours_count_no_more_than_others():
+    """A third of the pixels is 10 m higher and twice as bright: the mean height is 3.3 m, that of intensity 5 m."""
+    slc, config, row = two_heights(np.random.default_rng(14), decay(0.8, 0.4, 80), 10.0, 2.0)
+    heights = []
+    for evenness in (0.0, 1.0):
+        linked = link_phases(slc, DAYS, config=config.model_copy(update={"evenness": evenness}))
+        heights.append(np.mean(row @ np.angle(linked.phase).reshape(len(DAYS), -1)))
+    assert heights[0] == pytest.approx(5.0, abs=0.4)
+    assert heights[1] == pytest.approx(10 / 3, abs=0.4)

@@ -7,7 +7,7 @@ from reference.radar_points import town
 from groundshift.errors import InputError
 from groundshift.insar.network.acceptance import acceptance_threshold
 from groundshift.insar.network.arcs import NetworkConfig, solve_network
-from groundshift.insar.network.attach import attach_points
+from groundshift.insar.network.attach import Surroundings, attach_points
 from groundshift.insar.network.unwrap import unwrap_network, wrap
 
 
@@ -17,6 +17,11 @@ def unwrapped():
     truth = town(0)
     network = solve_network(truth.positions, truth.phasors, truth.geometry)
     return truth, network, unwrap_network(truth.positions, truth.phasors, truth.geometry, network)
+
+
+def around(positions, network, result):
+    """The network as further points are held against it."""
+    return Surroundings(positions, network.cluster, result.coherence, lambda points: result.residual[:, points])
 
 
 def cycles(phase, truth):
@@ -86,7 +91,7 @@ def test_further_points_join_the_network(unwrapped):
     network = solve_network(truth.positions[first], truth.phasors[:, first], g)
     result = unwrap_network(truth.positions[first], truth.phasors[:, first], g, network)
     joined = attach_points(
-        truth.positions[~first], truth.phasors[:, ~first], g, truth.positions[first], network, result
+        truth.positions[~first], truth.phasors[:, ~first], g, around(truth.positions[first], network, result)
     )
     assert (joined.coherence > 0.5).mean() > 0.99
     phase = np.concatenate([result.phase, joined.phase], axis=1)
@@ -101,7 +106,9 @@ def test_pixels_of_noise_do_not_join(unwrapped):
     truth, network, result = unwrapped
     random = np.random.default_rng(8)
     noise = np.exp(2j * np.pi * random.random((60, 3000))).astype(np.complex64)
-    joined = attach_points(random.uniform(0, 5000, (3000, 2)), noise, truth.geometry, truth.positions, network, result)
+    joined = attach_points(
+        random.uniform(0, 5000, (3000, 2)), noise, truth.geometry, around(truth.positions, network, result)
+    )
     assert joined.coherence.max() < acceptance_threshold(truth.geometry, samples=20_000).coherence
 
 
@@ -115,7 +122,7 @@ def test_further_points_join_the_nearest_cluster_only():
     assert network.cluster.max() == 1
     result = unwrap_network(far, phasors, truth.geometry, network)
     edge = np.flatnonzero(network.cluster == 1)[:20]
-    joined = attach_points(far[edge], phasors[:, edge], truth.geometry, far, network, result)
+    joined = attach_points(far[edge], phasors[:, edge], truth.geometry, around(far, network, result))
     assert (network.cluster[joined.nearest] == 1).all()
     assert joined.coherence.min() > 0.9
 

@@ -3,7 +3,7 @@
 Pixels of steady amplitude and linked phases of homogeneous ground are found tile by tile, in one pass over the images.
 The steadiest make a network, which is unwrapped in blocks and shows the atmosphere. Tile by tile, all others are held
 against it; those whose temporal coherence noise would not reach are measurement points. They are written tile by tile:
-in memory are the phases of the network, and a sample of the points.
+phases and series are in memory for one tile or block at a time, and for a sample of the points.
 """
 
 from __future__ import annotations
@@ -19,23 +19,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 import xarray as xr
-from pyproj import CRS, Transformer
+from pyproj import CRS
 
 from groundshift.engine import FolderStore, MemoryStore, TileStore, one_thread, run, run_key, run_record
-from groundshift.errors import InputError, RunError
 from groundshift.figures.points import points_figure
 from groundshift.figures.style import save_figure
 from groundshift.grid.tiles import tile_plan
 from groundshift.insar.basic_config import BasicConfig
-from groundshift.insar.motion.clusters import Frame, cluster_frames
+from groundshift.insar.frame import frame_network
 from groundshift.insar.motion.series import DisplacementSeries
-from groundshift.insar.network.acceptance import acceptance_threshold
-from groundshift.insar.network.blocks import SolveBlock, Tied, block_plan, tie_blocks
-from groundshift.insar.parts import Measured, Summary, thinned
-from groundshift.insar.scan import Pixels, ScanTile, gather_network, stack_gains
-from groundshift.insar.second_pass import PointTile, SolvedNetwork, held_against_others
-from groundshift.insar.stack.geometry import StackGeometry
-from groundshift.insar.stack.places import layers_at, local_plane, local_positions, stack_geometry
+from groundshift.insar.parts import Measured, Summary
+from groundshift.insar.scan import ScanTile, gather_network, stack_gains
+from groundshift.insar.second_pass import PointTile
+from groundshift.insar.stack.places import local_plane, stack_geometry
 from groundshift.io.egms import write_egms
 from groundshift.io.files import write_json
 from groundshift.io.geoid import Geoid, check_geoid, open_geoid
@@ -50,10 +46,8 @@ log = logging.getLogger(__name__)
 POINTS_NAME, PICTURE_NAME, REPORT_NAME = "points.parquet", "quicklook.png", "report.json"
 
 _EGMS_CRS = 3035
-_LEAST_POINTS = 10
-_FRAME_POINTS = 200_000  # of a cluster's network, at most, that its atmosphere and virtual reference are found from
 _PROBES = 64  # lines and columns, about, at which the geoid is looked for
-_STEPS = ("pixels", "blocks", "points")
+_STEPS = ("pixels", "blocks", "held", "points")
 
 
 class BasicResult(NamedTuple):
@@ -178,7 +172,7 @@ def _measure(
     gains, plane = stack_gains(stack), local_plane(stack)
     run(ScanTile(stack, gains, geometry.days, reference, config), tiles, store=pixels, label="scanning", **where)
     with one_thread():
-        frame = _framed(stack, gather_network(pixels, tiles), plane, geometry, config, stores("blocks"), where)
+        frame = frame_network(stack, gather_network(pixels, tiles), plane, geometry, config, stores, where)
     run(PointTile(stack, pixels, plane, geometry, frame.solved, frame.frames, config.network.search, frame.threshold,
                   config.network.max_length), tiles, store=points, label="measuring", **where)  # fmt: skip
     report = {
@@ -191,88 +185,6 @@ def _measure(
         **frame.report,
     }
     return Measured(stack, config, geometry, tiles, points, _software(), geoid, report)
-
-
-class _Framed(NamedTuple):
-    """What pixels are held against."""
-
-    solved: SolvedNetwork
-    frames: list[Frame | None]
-    threshold: float  # of temporal coherence
-    report: dict[str, Any]
-
-
-def _framed(
-    stack: xr.Dataset,
-    candidates: Pixels,
-    plane: Transformer,
-    geometry: StackGeometry,
-    config: BasicConfig,
-    store: TileStore,
-    where: dict[str, Any],
-) -> _Framed:
-    """The network, what its points share, and the coherence that noise would not reach."""
-    if len(candidates.rows) < _LEAST_POINTS:
-        raise InputError(
-            f"{len(candidates.rows)} of {stack.sizes['y'] * stack.sizes['x']} pixels are candidates; give an area with "
-            "buildings or rocks, or a larger network_dispersion"
-        )
-    positions = local_positions(stack, plane, candidates.rows, candidates.columns)
-    tied = _solved(positions, candidates.phases, geometry, config, store, where)
-    network, unwrapped = tied.network, tied.unwrapped
-    threshold = acceptance_threshold(geometry, config.network.search, probability=config.false_alarms, seed=config.seed)
-    coherence = held_against_others(positions, candidates.phases, geometry, network, unwrapped, config.network.search)
-    candidates = candidates._replace(phases=np.empty((0, len(positions)), np.complex64))  # they are in the network
-    numbers = candidates.rows * stack.sizes["x"] + candidates.columns
-    kept = coherence > threshold.coherence
-    log.info("%d points of the network have a coherence above %.3f", kept.sum(), threshold.coherence)
-    members = [np.flatnonzero(kept & (network.cluster == label)) for label in range(network.cluster.max() + 1)]
-    some = np.sort(np.concatenate([each[thinned(numbers[each], _FRAME_POINTS)] for each in members]))
-    heights = layers_at(stack, ("height",), candidates.rows[some], candidates.columns[some])["height"]
-    frames = cluster_frames(
-        positions[some], heights, unwrapped.phase[:, some], network.cluster[some], geometry,
-        atmosphere=config.atmosphere, reference=config.virtual_reference,
-    )  # fmt: skip
-    solved = SolvedNetwork(numbers, positions, network, unwrapped, coherence)
-    report = {"acceptance": threshold._asdict(), **_of_network(candidates, tied, kept, frames)}
-    return _Framed(solved, frames, threshold.coherence, report)
-
-
-def _solved(
-    positions: np.ndarray,
-    phases: np.ndarray,
-    geometry: StackGeometry,
-    config: BasicConfig,
-    store: TileStore,
-    where: dict[str, Any],
-) -> Tied:
-    """The network of the candidates, solved in blocks and tied."""
-    blocks = block_plan(positions, most=config.block, overlap=config.overlap)
-    step = SolveBlock(positions, phases, geometry, config.network)
-    run(step, blocks, store=store, label="unwrapping", units="blocks", **where)
-    tied = tie_blocks(blocks, [store.read(block.index) for block in blocks], geometry, config.network)
-    if (tied.network.cluster < 0).all():
-        raise RunError("no cluster of points holds together; give more images, or a lower min_coherence of arcs")
-    return tied
-
-
-def _of_network(candidates: Pixels, tied: Tied, kept: np.ndarray, frames: list[Frame | None]) -> dict[str, Any]:
-    """What is reported of the network."""
-    return {
-        "candidates": len(kept),
-        "candidates_distributed": int(np.count_nonzero(candidates.neighbours)),
-        "arcs": len(tied.network.arcs.ends),
-        "arcs_accepted": tied.network.accepted.sum(),
-        "open_triangles": tied.network.open_triangles,
-        "arcs_with_a_cycle": tied.unwrapped.corrected.mean(),
-        "disagreeing_overlaps": tied.disagreeing,
-        "open_loops": tied.open_loops,
-        "points_of_network": int(kept.sum()),
-        "atmosphere_mm": [
-            None if each is None or each.atmosphere is None else np.sqrt(np.mean(each.atmosphere.scale**2))
-            for each in frames
-        ],
-    }
 
 
 def _joined_report(measured: Measured, summary: Summary) -> dict[str, Any]:

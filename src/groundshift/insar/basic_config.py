@@ -17,7 +17,8 @@ class DistributedConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     link: LinkConfig = Field(
-        LinkConfig(stride=(4, 16), min_neighbours=21), description="neighbours, phase linking, and the grid of results"
+        LinkConfig(stride=(4, 16), min_neighbours=21, evenness=1.0),
+        description="neighbours, phase linking, and the grid of results",
     )
     max_sigma: float = Field(
         0.5, gt=0, description="those with a larger phase sigma, median over the dates, are left out, radians"

@@ -104,6 +104,11 @@ class LinkConfig(BaseModel):
     significance: float = Field(0.01, gt=0, lt=1, description="share of true neighbours that the test refuses")
     connected: bool = Field(False, description="neighbours must be joined to the pixel by neighbours")
     min_neighbours: int = Field(20, ge=2, description="fewest neighbours, the pixel included, for a result")
+    evenness: float = Field(
+        0.0, ge=0, le=1,
+        description="power of its mean amplitude that each neighbour is divided by: 0 is best where all have one law, "
+        "1 lets bright ones count no more than others",
+    )  # fmt: skip
     response: PointResponseConfig = Field(
         PointResponseConfig(), description="the sensor's response to a point, which says how many pixels are one look"
     )

@@ -14,6 +14,7 @@ from groundshift.engine import TileStore
 from groundshift.grid.tiles import Tile
 from groundshift.insar.basic_config import BasicConfig, DistributedConfig
 from groundshift.insar.motion.series import motion_projection
+from groundshift.insar.network.phases import StoredSeries
 from groundshift.insar.scatterers.candidates import Candidates, calibration_gains, find_candidates, halo
 from groundshift.insar.scatterers.link import link_phases
 from groundshift.insar.stack.geometry import StackGeometry
@@ -33,7 +34,7 @@ class Pixels(NamedTuple):
     neighbours: np.ndarray  # int32 (n,): pixels of a distributed scatterer; 0 for a persistent one
     dispersion: np.ndarray  # float32 (n,): amplitude dispersion
     wander: np.ndarray  # float32 (n,): growth of the variance of linked phases with time, radians² a day
-    mixture: np.ndarray  # float32 (n,): of a persistent one, change of its height to pixels beside it, m; else 0
+    mixture: np.ndarray  # float32 (n,): m, change of height to pixels beside a persistent one, or between neighbours
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class ScanTile:
         found = find_candidates(slc, self.gains, config=self.config.candidates)
         parts = [self._persistent(slc, found, inner, self._geometry(tile))]
         if self.config.distributed is not None:
-            parts.append(self._distributed(slc, found, inner, self.config.distributed))
+            parts.append(self._distributed(slc, found, inner, self._geometry(tile), self.config.distributed))
         joined = Pixels(*(np.concatenate(each, axis=-1) for each in zip(*parts, strict=True)))
         top, left = (each.start for each in around)
         joined = joined._replace(rows=joined.rows + top, columns=joined.columns + left)
@@ -84,10 +85,17 @@ class ScanTile:
         )  # fmt: skip
 
     def _distributed(
-        self, slc: np.ndarray, found: Candidates, inner: tuple[slice, slice], config: DistributedConfig
+        self,
+        slc: np.ndarray,
+        found: Candidates,
+        inner: tuple[slice, slice],
+        geometry: StackGeometry,
+        config: DistributedConfig,
     ) -> Pixels:
         slc = np.where(found.chosen | (found.foreign > config.max_foreign), np.complex64(0), slc)
-        linked = link_phases(slc, self.days, reference=self.reference, config=config.link, area=inner)
+        linked = link_phases(
+            slc, self.days, reference=self.reference, config=config.link, area=inner, row=_height_row(geometry)
+        )
         sigma = np.median(linked.sigma, axis=0)
         i, j = np.nonzero(sigma < config.max_sigma)
         rows, columns = linked.rows[i], linked.cols[j]
@@ -95,7 +103,7 @@ class ScanTile:
             rows, columns, linked.phase[:, i, j].conj(), sigma[i, j] < config.network_sigma,
             linked.neighbours[i, j], found.dispersion[rows, columns],
             _growth(linked.sigma[:, i, j], np.abs(self.days - self.days[self.reference])),
-            np.zeros(len(rows), np.float32),
+            linked.spread[i, j],
         )  # fmt: skip
 
     def _boxes(self, tile: Tile) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
@@ -129,8 +137,7 @@ def height_change(slc: np.ndarray, rows: np.ndarray, columns: np.ndarray, geomet
     geometry
         The stack.
     """
-    _, height = motion_projection(geometry, np.ones(len(geometry.days)))
-    row = (height / geometry.phase_per_mm).astype(np.float32)
+    row = _height_row(geometry).astype(np.float32)
     middle = slc[:, rows, columns]
     total, weight = np.zeros((2, len(rows)), np.float32)
     for y, x in ((0, 1), (0, -1), (1, 0), (-1, 0)):
@@ -142,6 +149,11 @@ def height_change(slc: np.ndarray, rows: np.ndarray, columns: np.ndarray, geomet
         total += np.abs(row @ ratio) ** 2
         weight += np.abs(mean) ** 2
     return np.sqrt(total / np.maximum(weight, np.float32(1e-12)))
+
+
+def _height_row(geometry: StackGeometry) -> np.ndarray:
+    """Factors of the dates that make a height error of phases, m a radian; float64 (time,)."""
+    return motion_projection(geometry, np.ones(len(geometry.days)))[1] / geometry.phase_per_mm
 
 
 def spread(quality: np.ndarray, apart: tuple[int, int], *, rounds: int = _ROUNDS) -> np.ndarray:
@@ -168,15 +180,27 @@ def spread(quality: np.ndarray, apart: tuple[int, int], *, rounds: int = _ROUNDS
     return kept
 
 
-def gather_network(store: TileStore, tiles: Iterable[Tile]) -> Pixels:
-    """Pixels of all tiles that may be points of the network, in the order of their lines and pixels."""
-    parts = []
+class NetworkPixels(NamedTuple):
+    """Pixels that may be points of the network, in the order of their lines and pixels."""
+
+    rows: np.ndarray  # int (n,): place in the arrays of the stack
+    columns: np.ndarray
+    neighbours: np.ndarray  # int32 (n,): as of :class:`Pixels`
+    phases: StoredSeries  # complex64, where the tiles of the first pass are
+
+
+def gather_network(store: TileStore, tiles: Iterable[Tile]) -> NetworkPixels:
+    """Pixels of all tiles that may be points of the network; their phases stay in the store."""
+    parts, dates = [], 0
     for tile in tiles:
         made = Pixels(**store.read(tile.index))
-        parts.append(Pixels(*(each[..., made.in_network] for each in made)))
-    whole = Pixels(*(np.concatenate(each, axis=-1) for each in zip(*parts, strict=True)))
-    order = np.lexsort((whole.columns, whole.rows))
-    return Pixels(*(each[..., order] for each in whole))
+        inside, dates = np.flatnonzero(made.in_network), len(made.phases)
+        place = made.rows[inside], made.columns[inside], made.neighbours[inside]
+        parts.append((*place, np.full(len(inside), tile.index, np.int32), inside.astype(np.int32)))
+    rows, columns, neighbours, tile, column = (np.concatenate(each) for each in zip(*parts, strict=True))
+    order = np.lexsort((columns, rows))
+    phases = StoredSeries(store, "phases", dates, tile[order], column[order])
+    return NetworkPixels(rows[order], columns[order], neighbours[order], phases)
 
 
 def stack_gains(stack: xr.Dataset) -> np.ndarray:

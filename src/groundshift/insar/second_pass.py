@@ -13,15 +13,17 @@ from groundshift.engine import TileStore
 from groundshift.grid.tiles import Tile
 from groundshift.insar.motion.clusters import Frame, framed_series
 from groundshift.insar.motion.series import DisplacementSeries
-from groundshift.insar.network.arcs import Network, SearchConfig
-from groundshift.insar.network.attach import attach_points
-from groundshift.insar.network.unwrap import Unwrapped
+from groundshift.insar.network.arcs import SearchConfig
+from groundshift.insar.network.attach import Surroundings, attach_points
+from groundshift.insar.network.blocks import Block, Tied
+from groundshift.insar.network.phases import StoredSeries
 from groundshift.insar.scan import Pixels
 from groundshift.insar.stack.geometry import StackGeometry
 from groundshift.insar.stack.places import layers_at, range_sine
 from groundshift.model.radar_stack import LAYERS
 
 _MIXED = 0.6  # of the change of height to the pixels beside: the standard deviation of a height by other scatterers
+_SPREAD = 0.32  # of the spread of heights between neighbours: the same of the height of a distributed scatterer
 _DOUBTFUL = 2.0  # mm of noise, from which on cycles of single dates of distributed scatterers may be wrong
 _MARGIN = 3  # times the reach: of the network around a tile that its points are held against
 
@@ -31,38 +33,39 @@ class SolvedNetwork(NamedTuple):
 
     numbers: np.ndarray  # int64 (n,), ascending: line × width + pixel of each point
     positions: np.ndarray  # float64 (n, 2), m
-    network: Network
-    unwrapped: Unwrapped
-    coherence: np.ndarray  # float64 (n,): of :func:`held_against_others`
+    tied: Tied
+    coherence: np.ndarray  # float64 (n,): of :class:`HoldBlock`
 
 
-def held_against_others(
-    positions: np.ndarray,
-    phases: np.ndarray,
-    geometry: StackGeometry,
-    network: Network,
-    unwrapped: Unwrapped,
-    search: SearchConfig,
-) -> np.ndarray:
-    """Temporal coherence of the network's points with other points of it, float64 (n,); NaN for dropped points.
+@dataclass(frozen=True)
+class HoldBlock:
+    """Step over blocks: temporal coherence of their own points with other points of the network.
 
     Each half of the points is held against the other half, as pixels of the second pass are against all: a point's own
-    noise must not be in what it is compared with.
+    noise must not be in what it is compared with. `coherence` is float64 (n,), NaN for dropped points.
     """
-    coherence = np.full(len(positions), np.nan)
-    inside = network.cluster >= 0
-    half = np.arange(len(positions)) % 2 == 0
-    for one in (half, ~half):
-        others = network._replace(cluster=np.where(one, -1, network.cluster))
-        mine = np.flatnonzero(one & inside)
-        for label in np.unique(network.cluster[mine]):
-            part = mine[network.cluster[mine] == label]
-            same = others._replace(cluster=np.where(others.cluster == label, 0, -1))
-            if (same.cluster == 0).any():
-                coherence[part] = attach_points(
-                    positions[part], phases[:, part], geometry, positions, same, unwrapped, search=search
-                ).coherence
-    return coherence
+
+    positions: np.ndarray
+    phases: StoredSeries
+    geometry: StackGeometry
+    tied: Tied
+    search: SearchConfig
+
+    def __call__(self, block: Block) -> dict[str, np.ndarray]:
+        coherence = np.full(len(block.own), np.nan)
+        cluster, half = self.tied.cluster, np.arange(len(self.positions)) % 2 == 0
+        network = self.tied.around(self.positions)
+        for one in (half, ~half):
+            mine = one[block.own] & (cluster[block.own] >= 0)
+            for label in np.unique(cluster[block.own[mine]]):
+                part = np.flatnonzero(mine & (cluster[block.own] == label))
+                same = network._replace(cluster=np.where(~one & (cluster == label), 0, -1))
+                if (same.cluster == 0).any():
+                    points = block.own[part]
+                    coherence[part] = attach_points(
+                        self.positions[points], self.phases.at(points), self.geometry, same, search=self.search
+                    ).coherence
+        return {"coherence": coherence}
 
 
 @dataclass(frozen=True)
@@ -91,9 +94,10 @@ class PointTile:
         phase, cluster = self._unwrapped(pixels, places)
         kept = np.flatnonzero(cluster >= 0)
         layers = {name: values[kept] for name, values in layers.items()}
+        share = np.where(pixels.neighbours[kept] == 0, _MIXED, _SPREAD)
         series = framed_series(
             places[kept], layers["height"], phase[:, kept], cluster[kept], self.geometry, self.frames,
-            wander=pixels.wander[kept] / self.geometry.phase_per_mm**2, mixture=_MIXED * pixels.mixture[kept],
+            wander=pixels.wander[kept] / self.geometry.phase_per_mm**2, mixture=share * pixels.mixture[kept],
         )  # fmt: skip
         sure = (pixels.neighbours[kept] == 0) | (series.noise < _DOUBTFUL)
         kept = kept[sure]
@@ -118,32 +122,25 @@ class PointTile:
         cluster, coherence = np.full(len(places), -1), np.full(len(places), np.nan)
         own = np.flatnonzero(pixels.in_network)
         at = np.searchsorted(solved.numbers, pixels.rows[own] * self.stack.sizes["x"] + pixels.columns[own])
-        phase[:, own], cluster[own] = solved.unwrapped.phase[:, at], solved.network.cluster[at]
+        phase[:, own], cluster[own] = solved.tied.phases.phase(at), solved.tied.cluster[at]
         coherence[own] = solved.coherence[at]
         others = np.flatnonzero(~pixels.in_network)
         if others.size:
             around = _around(solved, places[others], _MARGIN * self.reach)
-            if (around.network.cluster >= 0).any():
+            if (around.cluster >= 0).any():
                 joined = attach_points(
-                    places[others], pixels.phases[:, others], self.geometry, around.positions, around.network,
-                    around.unwrapped, search=self.search, least=self.threshold,
+                    places[others], pixels.phases[:, others], self.geometry, around,
+                    search=self.search, least=self.threshold,
                 )  # fmt: skip
                 near = np.hypot(*(places[others] - around.positions[joined.nearest]).T) <= self.reach
                 phase[:, others], coherence[others] = joined.phase, np.where(near, joined.coherence, np.nan)
-                cluster[others] = around.network.cluster[joined.nearest]
+                cluster[others] = around.cluster[joined.nearest]
         framed = np.array([frame is not None for frame in self.frames] + [False])  # the last is for -1
         return phase, np.where((coherence > self.threshold) & framed[cluster], cluster, -1)
 
 
-def _around(solved: SolvedNetwork, places: np.ndarray, margin: float) -> SolvedNetwork:
+def _around(solved: SolvedNetwork, places: np.ndarray, margin: float) -> Surroundings:
     """The part of a network that is not farther than a margin from the box around places."""
     low, high = places.min(axis=0) - margin, places.max(axis=0) + margin
     kept = np.flatnonzero(((solved.positions >= low) & (solved.positions <= high)).all(axis=1))
-    network, unwrapped = solved.network, solved.unwrapped
-    return SolvedNetwork(
-        solved.numbers[kept],
-        solved.positions[kept],
-        network._replace(cluster=network.cluster[kept]),
-        unwrapped._replace(residual=unwrapped.residual[:, kept], coherence=unwrapped.coherence[kept]),
-        solved.coherence[kept],
-    )
+    return solved.tied.around(solved.positions).part(kept)

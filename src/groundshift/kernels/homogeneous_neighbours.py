@@ -128,3 +128,58 @@ def choose(test, limit, log_intensity, ranked, row, col, mask):
             mask[i, j] = 1
             count += 1
     return count
+
+
+@numba.njit(cache=True, nogil=True)
+def gather(real, imag, log_intensity, row, col, mask, every, evenness, z_real, z_imag):
+    """Copy the series of marked neighbours, float32 (y, x, time), to rows of z; return how many.
+
+    Of the mask, every so many rows and columns from the centre. Series are divided by their root mean intensity to the
+    power of `evenness`.
+    """
+    half_y, half_x = mask.shape[0] // 2, mask.shape[1] // 2
+    count, size = 0, real.shape[2]
+    for i in range(half_y % every, mask.shape[0], every):
+        for j in range(half_x % every, mask.shape[1], every):
+            if mask[i, j] == 0:
+                continue
+            y, x = row + i - half_y, col + j - half_x
+            scale = np.float32(np.exp(-0.5 * evenness * log_intensity[y, x]))
+            for t in range(size):
+                z_real[count, t] = real[y, x, t] * scale
+                z_imag[count, t] = imag[y, x, t] * scale
+            count += 1
+    return count
+
+
+@numba.njit(cache=True, nogil=True)
+def spread(z_real, z_imag, count, size, phase, row):
+    """Variance between neighbours of what a row of factors makes of their phases, beyond noise.
+
+    Without a neighbour's own linked phases, its series is c(t) = a (1 + n(t) + i δ(t)), with noise n that is as large
+    in phase as in amplitude, and small phases δ of its own: a height that others do not have, if the row is that of the
+    height. Σ row c / mean c has both in its imaginary part and noise alone in its real one, so the difference of
+    their squares, weighted by the neighbours' intensity, is the variance of Σ row δ. Noise can make it negative.
+
+    Parameters
+    ----------
+    z_real, z_imag, count, size
+        float32 (neighbours and more, time and more), how many of both.
+    phase
+        Linked phases, cosine and sine, float64 (2, time).
+    row
+        float64 (time,), of sum 0.
+    """
+    excess, weight = 0.0, 0.0
+    for p in range(count):
+        mean_re, mean_im, sum_re, sum_im = 0.0, 0.0, 0.0, 0.0
+        for t in range(size):
+            re = z_real[p, t] * phase[0, t] + z_imag[p, t] * phase[1, t]
+            im = z_imag[p, t] * phase[0, t] - z_real[p, t] * phase[1, t]
+            mean_re, mean_im = mean_re + re, mean_im + im
+            sum_re, sum_im = sum_re + row[t] * re, sum_im + row[t] * im
+        power = max(mean_re**2 + mean_im**2, 1e-30)
+        re, im = sum_re * mean_re + sum_im * mean_im, sum_im * mean_re - sum_re * mean_im
+        excess += (im * im - re * re) / power
+        weight += power / (size * size)
+    return excess / weight

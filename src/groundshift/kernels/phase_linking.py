@@ -30,7 +30,7 @@ from groundshift.kernels.coherence_matrix import (
     workspace,
 )
 from groundshift.kernels.hermitian import largest_eigenvector, smallest_eigenvector
-from groundshift.kernels.homogeneous_neighbours import NONE, choose, keep_connected, limit_at
+from groundshift.kernels.homogeneous_neighbours import NONE, choose, gather, keep_connected, limit_at, spread
 
 _CURVATURE = 3.0  # of the declared variance
 
@@ -120,24 +120,6 @@ def _link(z_real, z_imag, count, skip, size, looks, decays, emi, work):
             length = np.hypot(work.real[i, j], work.imag[i, j])
             fit += (work.real[i, j] * re + work.imag[i, j] * im) / max(length, 1e-30)
     return fit, 0.5 * (size - skip) * (size - skip - 1)
-
-
-@numba.njit(cache=True, nogil=True)
-def _gather(real, imag, log_intensity, row, col, mask, every, equal, z_real, z_imag):
-    """Copy the images of marked neighbours, every so many rows and columns from the centre; return how many."""
-    half_y, half_x = mask.shape[0] // 2, mask.shape[1] // 2
-    count, size = 0, real.shape[2]
-    for i in range(half_y % every, mask.shape[0], every):
-        for j in range(half_x % every, mask.shape[1], every):
-            if mask[i, j] == 0:
-                continue
-            y, x = row + i - half_y, col + j - half_x
-            scale = np.float32(np.exp(-0.5 * log_intensity[y, x])) if equal else np.float32(1)
-            for t in range(size):
-                z_real[count, t] = real[y, x, t] * scale
-                z_imag[count, t] = imag[y, x, t] * scale
-            count += 1
-    return count
 
 
 @numba.njit(cache=True, nogil=True)
@@ -240,7 +222,7 @@ def link_series(z_real, z_imag, count, looks, series, emi, reference, work, part
 
 
 @numba.njit(cache=True, nogil=True)
-def link_pixels(images, grid, window, choice, series, emi, reference, results):
+def link_pixels(images, grid, window, choice, series, emi, reference, row, results):
     """Choose neighbours and link phases for a grid of pixels.
 
     Parameters
@@ -254,19 +236,23 @@ def link_pixels(images, grid, window, choice, series, emi, reference, results):
         (y, x) sizes, odd.
     choice
         The test and its table of :func:`groundshift.kernels.homogeneous_neighbours.limits`, whether neighbours must
-        be joined to the pixel, the fewest neighbours, and independent looks a neighbour.
+        be joined to the pixel, the fewest neighbours, independent looks a neighbour, and the power of its amplitude
+        that each neighbour is divided by.
     series
         A :class:`Plan`.
     emi, reference
         As in :func:`link_series`.
+    row
+        As of :func:`~groundshift.kernels.homogeneous_neighbours.spread`.
     results
         Phases, complex64 (time, i, j); temporal coherence, float32 (i, j); neighbours, int32 (i, j); sigma, float32
-        (time, i, j). NaN where a pixel has no data or too few neighbours.
+        (time, i, j); root of :func:`spread`, 0 where it is negative, float32 (i, j). NaN where a pixel has no data or
+        too few neighbours.
     """
     real, imag, log_intensity, ranked = images
-    rows, cols, begin, end = grid
-    test, table, connected, least, share = choice
-    linked, coherence, neighbours, sigma = results
+    lines, cols, begin, end = grid
+    test, table, connected, least, share, evenness = choice
+    linked, coherence, neighbours, sigma, spreads = results
     dates, most, largest = real.shape[2], window[0] * window[1] + 3, series.decays.shape[2]
     work = workspace(max(dates, largest))
     z_real, z_imag = np.empty((most, dates), np.float32), np.empty((most, dates), np.float32)
@@ -275,25 +261,27 @@ def link_pixels(images, grid, window, choice, series, emi, reference, results):
     phase, variance = np.empty((2, dates)), np.empty(dates)
     for i in range(begin, end):
         for j in range(cols.size):
-            row, col = rows[i], cols[j]
-            linked[:, i, j], sigma[:, i, j], coherence[i, j], neighbours[i, j] = np.nan, np.nan, np.nan, 0
-            if np.isnan(log_intensity[row, col]):
+            line, col = lines[i], cols[j]
+            linked[:, i, j], sigma[:, i, j], neighbours[i, j] = np.nan, np.nan, 0
+            coherence[i, j] = spreads[i, j] = np.nan
+            if np.isnan(log_intensity[line, col]):
                 continue
-            count = choose(NONE, 0.0, log_intensity, ranked, row, col, mask)
+            count = choose(NONE, 0.0, log_intensity, ranked, line, col, mask)
             if test != NONE:
-                some = _gather(real, imag, log_intensity, row, col, mask, 2, True, z_real, z_imag)
+                some = gather(real, imag, log_intensity, line, col, mask, 2, 1.0, z_real, z_imag)
                 limit = limit_at(table, independent_dates(z_real, z_imag, some, dates, work), dates)
-                count = choose(test, limit, log_intensity, ranked, row, col, mask)
+                count = choose(test, limit, log_intensity, ranked, line, col, mask)
             if connected:
                 keep_connected(mask, pending)
                 count = int(mask.sum())
             neighbours[i, j] = count
             if count < least:
                 continue
-            _gather(real, imag, log_intensity, row, col, mask, 1, False, z_real, z_imag)
+            gather(real, imag, log_intensity, line, col, mask, 1, evenness, z_real, z_imag)
             coherence[i, j] = link_series(
                 z_real, z_imag, count, count * share, series, emi, reference, work, parts, phase, variance
             )
+            spreads[i, j] = np.sqrt(max(spread(z_real, z_imag, count, dates, phase, row), 0.0))
             for t in range(dates):
                 linked[t, i, j] = complex(phase[0, t], phase[1, t])
                 sigma[t, i, j] = np.sqrt(max(variance[t] * (1.0 + _CURVATURE * variance[t]), 0.0))

@@ -2,19 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from scipy.spatial import cKDTree
 
 from groundshift.errors import InputError
-from groundshift.insar.network.arcs import Network, SearchConfig
+from groundshift.insar.network.arcs import SearchConfig
 from groundshift.insar.network.season import MOST_COHERENCE, fit_season
-from groundshift.insar.network.unwrap import Unwrapped
 from groundshift.insar.stack.geometry import StackGeometry
 from groundshift.kernels.periodogram import Periodogram, maximise_coherence, search_grid
 
 _CHUNK = 1 << 22
+
+
+class Surroundings(NamedTuple):
+    """Points of an unwrapped network, as further points are held against them."""
+
+    positions: np.ndarray  # float (n, 2), m
+    cluster: np.ndarray  # int (n,): -1 for points that are left out
+    coherence: np.ndarray  # float (n,): against the points around
+    residual: Callable[[np.ndarray], np.ndarray]  # of points, int (k,): phases less their model, float32 (time, k)
+
+    def part(self, points: np.ndarray) -> Surroundings:
+        """Some of the points, int (k,)."""
+        return Surroundings(
+            self.positions[points], self.cluster[points], self.coherence[points], _Part(self.residual, points)
+        )
+
+
+class _Part(NamedTuple):
+    whole: Callable[[np.ndarray], np.ndarray]
+    points: np.ndarray
+
+    def __call__(self, points: np.ndarray) -> np.ndarray:
+        return self.whole(self.points[points])
 
 
 class Attached(NamedTuple):
@@ -31,9 +54,7 @@ def attach_points(
     positions: np.ndarray,
     phases: np.ndarray,
     geometry: StackGeometry,
-    network_positions: np.ndarray,
-    network: Network,
-    unwrapped: Unwrapped,
+    network: Surroundings,
     *,
     search: SearchConfig | None = None,
     neighbours: int = 8,
@@ -51,9 +72,8 @@ def attach_points(
         Of the further points: float (m, 2), m, and complex64 (time, m); 0 or NaN is no data.
     geometry
         The stack.
-    network_positions, network, unwrapped
-        Points of the network, float (n, 2), what :func:`~groundshift.insar.network.arcs.solve_network` made of them,
-        and their phases by :func:`unwrap_network`.
+    network
+        Points of it; the phases of those that are needed are read, of one cluster at a time.
     search
         What velocities and height errors are looked for, in the datum of the network.
     neighbours
@@ -72,7 +92,7 @@ def attach_points(
     if not inside.size:
         raise InputError("the network has no unwrapped point; lower its min_coherence or give more candidates")
     grid = search_grid(geometry.rates, (search.max_velocity, search.max_height))
-    nearest = inside[cKDTree(network_positions[inside]).query(positions)[1]]
+    nearest = inside[cKDTree(network.positions[inside]).query(positions)[1]]
     phase = np.empty(phases.shape, np.float32)
     values, coherence = np.empty((len(positions), 2)), np.empty(len(positions))
     step = max(1, _CHUNK // (len(geometry.days) * neighbours))
@@ -81,13 +101,16 @@ def attach_points(
         if not mine.size:
             continue
         members = np.flatnonzero(network.cluster == label)
-        tree, field = cKDTree(network_positions[members]), unwrapped.residual[:, members].T
-        quality = unwrapped.coherence[members] ** 2 / np.maximum(1 - unwrapped.coherence[members] ** 2, 1e-3)
-        for part in np.array_split(mine, max(1, -(-mine.size // step))):
-            distance, near = tree.query(positions[part], [*range(1, min(neighbours, members.size) + 1)])
-            weight = quality[near] / np.maximum(distance, 1.0)
-            weight /= weight.sum(axis=1, keepdims=True)
-            around = np.einsum("mk,mkt->mt", weight, field[near])
+        distance, near = cKDTree(network.positions[members]).query(
+            positions[mine], [*range(1, min(neighbours, members.size) + 1)]
+        )
+        used, near = np.unique(members[near], return_inverse=True)
+        field, good = network.residual(used).T, network.coherence[used] ** 2
+        weight = (good / np.maximum(1 - good, 1e-3))[near] / np.maximum(distance, 1.0)
+        weight /= weight.sum(axis=1, keepdims=True)
+        for some in np.array_split(np.arange(mine.size), max(1, -(-mine.size // step))):
+            part = mine[some]
+            around = np.einsum("mk,mkt->mt", weight[some], field[near[some]])
             found = _attach(phases[:, part].T, around, geometry, grid, least)
             phase[:, part] = found.phase.T
             values[part], coherence[part] = found.parameters, found.coherence

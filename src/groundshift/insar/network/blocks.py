@@ -1,4 +1,7 @@
-"""A network in parts: overlapping blocks are solved and unwrapped on their own, then tied by the points they share."""
+"""A network in parts: overlapping blocks are solved and unwrapped on their own, then tied by the points they share.
+
+Phases stay in the stores of the steps that made them: in memory are those of one block, or two that are tied.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,11 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import breadth_first_order, connected_components, minimum_spanning_tree
 
-from groundshift.insar.network.arcs import Arcs, Network, NetworkConfig, solve_network
-from groundshift.insar.network.unwrap import Unwrapped, unwrap_network
+from groundshift.engine import TileStore
+from groundshift.insar.network.arcs import NetworkConfig, solve_network
+from groundshift.insar.network.attach import Surroundings
+from groundshift.insar.network.phases import StoredSeries, TiedPhases
+from groundshift.insar.network.unwrap import unwrap_network
 from groundshift.insar.stack.geometry import StackGeometry
 
 log = logging.getLogger(__name__)
@@ -49,27 +55,23 @@ def block_plan(positions: np.ndarray, *, most: int, overlap: float) -> list[Bloc
 
 @dataclass(frozen=True)
 class SolveBlock:
-    """Step over blocks: the fields of a :class:`Network` and an :class:`Unwrapped` of a block's points."""
+    """Step over blocks: what :func:`tie_blocks` needs of the network and the unwrapped phases of a block's points."""
 
     positions: np.ndarray
-    phases: np.ndarray
+    phases: StoredSeries
     geometry: StackGeometry
     config: NetworkConfig
 
     def __call__(self, block: Block) -> dict[str, np.ndarray]:
-        place, phases = self.positions[block.points], self.phases[:, block.points]
+        place, phases = self.positions[block.points], self.phases.at(block.points)
         network = solve_network(place, phases, self.geometry, self.config)
         unwrapped = unwrap_network(place, phases, self.geometry, network)
-        arcs = network.arcs
+        arcs = network.arcs.ends
+        mine = np.isin(block.points[arcs[:, 0]], block.own)  # an arc is counted where its first point is the own
         return {
             "model": np.stack([network.velocity, network.height]),
-            "sigma": np.stack([network.velocity_sigma, network.height_sigma]),
             "cluster": network.cluster,
-            "ends": arcs.ends,
-            "estimates": arcs.estimates,
-            "arc_coherence": arcs.coherence,
-            "accepted": network.accepted,
-            "misfit": network.misfit,
+            "arcs": np.array([len(arcs), mine.sum(), network.accepted[mine].sum()]),
             "open_triangles": np.array(network.open_triangles),
             "phase": unwrapped.phase,
             "coherence": unwrapped.coherence,
@@ -81,10 +83,20 @@ class SolveBlock:
 class Tied(NamedTuple):
     """The network as if it had been solved at once."""
 
-    network: Network
-    unwrapped: Unwrapped
+    cluster: np.ndarray  # int (n,): 0 is the largest, -1 for points that were dropped
+    coherence: np.ndarray  # float64 (n,): temporal coherence of a point with the points around it
+    phases: TiedPhases
+    arcs: int
+    accepted: int  # arcs that the network was integrated from
+    open_triangles: float  # share of triangles of coherent arcs that do not close
+    residues: np.ndarray  # int (time,): triangles around which the wrapped phase does not close
+    corrected: np.ndarray  # float64 (time,): share of arcs that needed a cycle
     disagreeing: float  # share of points in overlaps whose cycles differ from those of the tie on some date
     open_loops: float  # share of dates, of ties that were not needed, on which cycles do not close
+
+    def around(self, positions: np.ndarray) -> Surroundings:
+        """What further points are held against; `positions` float (n, 2), m, of the network's points."""
+        return Surroundings(positions, self.cluster, self.coherence, self.phases.residual)
 
 
 class _Tie(NamedTuple):
@@ -96,9 +108,7 @@ class _Tie(NamedTuple):
     disagreeing: int
 
 
-def tie_blocks(
-    blocks: Sequence[Block], solved: Sequence[dict[str, np.ndarray]], geometry: StackGeometry, config: NetworkConfig
-) -> Tied:
+def tie_blocks(blocks: Sequence[Block], store: TileStore, geometry: StackGeometry, config: NetworkConfig) -> Tied:
     """Put blocks together.
 
     Where two blocks share points, both have unwrapped the same phases: at each date they differ by whole cycles, one
@@ -107,64 +117,75 @@ def tie_blocks(
 
     Parameters
     ----------
-    blocks, solved
+    blocks, store
         :func:`block_plan`, and what :class:`SolveBlock` made of each.
     geometry, config
         The stack, and the options of the network.
     """
-    first_part = np.cumsum([0, *(int(each["cluster"].max(initial=-1)) + 1 for each in solved)])
-    ties = _ties(blocks, solved, first_part)
-    cycles, model, label, open_loops = _joined(ties, int(first_part[-1]), len(geometry.days))
     size = sum(len(block.own) for block in blocks)
-    values, sigma = np.full((2, 2, size), np.nan)
-    phase = np.full((len(geometry.days), size), np.nan, np.float32)
-    coherence, cluster = np.full(size, np.nan), np.full(size, -1)
-    for block, each, start in zip(blocks, solved, first_part, strict=False):
+    model, coherence = np.full((2, size), np.nan), np.full(size, np.nan)
+    part, number, column = np.full((3, size), -1, np.int32)
+    first_part, ties, counted = [0], [], []
+    for block in blocks:
+        each = store.read(block.index)
         mine = np.searchsorted(block.points, block.own)
+        number[block.own], column[block.own] = block.index, mine
         mine = mine[each["cluster"][mine] >= 0]
-        part, own = start + each["cluster"][mine], block.points[mine]
-        values[:, own], sigma[:, own] = each["model"][:, mine] + model[part].T, each["sigma"][:, mine]
-        phase[:, own] = each["phase"][:, mine] + 2 * np.pi * cycles[part].T
-        coherence[own], cluster[own] = each["coherence"][mine], label[part]
-    cluster = _ranked(cluster, config.min_cluster)
-    for number in range(cluster.max(initial=-1) + 1):
-        inside = cluster == number
-        values[:, inside] -= values[:, inside].mean(axis=1, keepdims=True)
-    dropped = cluster < 0
-    values[:, dropped] = sigma[:, dropped] = phase[:, dropped] = coherence[dropped] = np.nan
-    residual = np.empty_like(phase)
-    for date, rate in enumerate(geometry.rates.T):
-        residual[date] = phase[date] - rate @ values
-    weight = np.array([len(each["ends"]) for each in solved], float)
-    shares = [np.average(np.stack([each[name] for each in solved]), axis=0, weights=weight)
-              for name in ("open_triangles", "corrected")]  # fmt: skip
-    arcs, accepted, misfit = _own_arcs(blocks, solved)
-    network = Network(values[0], values[1], sigma[0], sigma[1], cluster, arcs, accepted, misfit, float(shares[0]))
-    residues = np.sum([each["residues"] for each in solved], axis=0)
-    shared = sum(tie.points for tie in ties)
+        own = block.points[mine]
+        part[own], model[:, own] = first_part[-1] + each["cluster"][mine], each["model"][:, mine]
+        coherence[own] = each["coherence"][mine]
+        first_part.append(first_part[-1] + int(each["cluster"].max(initial=-1)) + 1)
+        counted.append([each[name] for name in ("arcs", "open_triangles", "corrected", "residues")])
+    for a, b in combinations(range(len(blocks)), 2):
+        ties += _ties((blocks[a], blocks[b]), (first_part[a], first_part[b]), store)
+    cycles, moved, label, open_loops = _joined(ties, max(first_part[-1], 1), len(geometry.days))
+    cluster = _ranked(np.append(label, -1)[part], config.min_cluster)
+    part[cluster < 0] = -1
+    model += moved[part].T
+    for each in range(cluster.max(initial=-1) + 1):
+        inside = cluster == each
+        model[:, inside] -= model[:, inside].mean(axis=1, keepdims=True)
+    model[:, cluster < 0] = coherence[cluster < 0] = np.nan
+    arcs, triangles, corrected, residues = (np.stack(each) for each in zip(*counted, strict=True))
+    weight = arcs[:, 0].astype(float)
     return Tied(
-        network,
-        Unwrapped(phase, residual, coherence, residues, shares[1]),
-        sum(tie.disagreeing for tie in ties) / max(shared, 1),
+        cluster,
+        coherence,
+        TiedPhases(
+            StoredSeries(store, "phase", len(geometry.days), number, column), part, cycles, model, geometry.rates
+        ),
+        int(arcs[:, 1].sum()),
+        int(arcs[:, 2].sum()),
+        float(np.average(triangles, weights=weight)),
+        residues.sum(axis=0),
+        np.average(corrected, axis=0, weights=weight),
+        sum(tie.disagreeing for tie in ties) / max(sum(tie.points for tie in ties), 1),
         open_loops,
     )
 
 
-def _ties(blocks: Sequence[Block], solved: Sequence[dict[str, np.ndarray]], first_part: np.ndarray) -> list[_Tie]:
+def _ties(pair: tuple[Block, Block], first_part: tuple[int, int], store: TileStore) -> list[_Tie]:
+    """Ties of the clusters of two blocks."""
+    _, *at = np.intersect1d(pair[0].points, pair[1].points, assume_unique=True, return_indices=True)
+    if len(at[0]) < _LEAST_SHARED:
+        return []
+    shared = [
+        {name: read[name][..., each] for name in ("cluster", "model", "phase")}
+        for read, each in ((store.read(block.index), each) for block, each in zip(pair, at, strict=True))
+    ]
+    labels = np.stack([each["cluster"] for each in shared])
     ties = []
-    for a, b in combinations(range(len(blocks)), 2):
-        _, at_a, at_b = np.intersect1d(blocks[a].points, blocks[b].points, assume_unique=True, return_indices=True)
-        labels = np.stack([solved[a]["cluster"][at_a], solved[b]["cluster"][at_b]])
-        for one, other in np.unique(labels[:, (labels >= 0).all(axis=0)], axis=1).T:
-            both = (labels[0] == one) & (labels[1] == other)
-            if both.sum() < _LEAST_SHARED:
-                continue
-            i, j = at_a[both], at_b[both]
-            apart = np.rint((solved[a]["phase"][:, i] - solved[b]["phase"][:, j]) / (2 * np.pi)).astype(int)
-            cycles = np.rint(np.median(apart, axis=1)).astype(int)
-            model = np.median(solved[a]["model"][:, i] - solved[b]["model"][:, j], axis=1)
-            wrong = int((apart != cycles[:, None]).any(axis=0).sum())
-            ties.append(_Tie(int(first_part[a] + one), int(first_part[b] + other), cycles, model, len(i), wrong))
+    for one, other in np.unique(labels[:, (labels >= 0).all(axis=0)], axis=1).T:
+        both = (labels[0] == one) & (labels[1] == other)
+        if both.sum() < _LEAST_SHARED:
+            continue
+        phases, models = ([each[name][:, both] for each in shared] for name in ("phase", "model"))
+        apart = np.rint((phases[0] - phases[1]) / (2 * np.pi)).astype(int)
+        cycles = np.rint(np.median(apart, axis=1)).astype(int)
+        model = np.median(models[0] - models[1], axis=1)
+        wrong = int((apart != cycles[:, None]).any(axis=0).sum())
+        ends = int(first_part[0] + one), int(first_part[1] + other)
+        ties.append(_Tie(*ends, cycles, model, int(both.sum()), wrong))
     return ties
 
 
@@ -200,12 +221,3 @@ def _ranked(cluster: np.ndarray, least: int) -> np.ndarray:
     rank = np.full(len(count) + 1, -1)
     rank[order] = np.where(count[order] >= least, np.arange(len(count)), -1)
     return rank[cluster]
-
-
-def _own_arcs(blocks: Sequence[Block], solved: Sequence[dict[str, np.ndarray]]) -> tuple[Arcs, np.ndarray, np.ndarray]:
-    """Arcs of all blocks, each once: in the block whose own its first point is."""
-    kept = [np.isin(block.points[each["ends"][:, 0]], block.own) for block, each in zip(blocks, solved, strict=True)]
-    ends = np.concatenate([block.points[each["ends"][k]] for block, each, k in zip(blocks, solved, kept, strict=True)])
-    columns = ("estimates", "arc_coherence", "accepted", "misfit")
-    values = [np.concatenate([each[name][k] for each, k in zip(solved, kept, strict=True)]) for name in columns]
-    return Arcs(ends, values[0], values[1]), values[2], values[3]

@@ -26,6 +26,7 @@ class LinkedPhases(NamedTuple):
     temporal_coherence: np.ndarray  # float32 (i, j), 1 where linked phases explain all interferograms
     neighbours: np.ndarray  # int32 (i, j), the pixel included; 0 where it has no data
     sigma: np.ndarray  # float32 (time, i, j), radians, of the phase against the reference
+    spread: np.ndarray  # float32 (i, j): standard deviation of `row` times phases between neighbours, beyond noise
     rows: np.ndarray  # int64 (i): lines of the input that the results stand for
     cols: np.ndarray  # int64 (j): pixels of the input
 
@@ -37,6 +38,7 @@ def link_phases(
     reference: int = 0,
     config: LinkConfig | None = None,
     area: tuple[slice, slice] | None = None,
+    row: np.ndarray | None = None,
     threads: int = 1,
 ) -> LinkedPhases:
     """Link the phases of a stack of images over statistically homogeneous neighbours.
@@ -57,6 +59,9 @@ def link_phases(
     area
         Lines and pixels to make results for, the whole input if not given; what is around serves as halo. With
         `config.halo` of it, and a first line and pixel that the stride divides, tiles are the same as the whole.
+    row
+        Factors of the dates, of sum 0, whose product with phases is told to differ between neighbours: those of the
+        height, say. Float (time,); all 0 if not given.
     threads
         Threads that share the lines.
 
@@ -73,6 +78,8 @@ def link_phases(
         )
     if not np.all(np.diff(days) > 0):
         raise InputError("times of the images do not ascend; sort the images and leave out dates that come twice")
+    if row is not None and (np.shape(row) != days.shape or abs(np.sum(row)) > 1e-6 * np.abs(row).sum()):
+        raise InputError(f"factors {np.shape(row)} of {days.size} times; give one for each, of sum 0")
     if not 0 <= reference < days.size:
         raise InputError(f"the reference is image {reference} of {days.size}; choose 0 to {days.size - 1}")
     lines, pixels = area or (slice(None), slice(None))
@@ -86,22 +93,25 @@ def link_phases(
         np.empty(size, np.float32),
         np.empty(size, np.int32),
         np.empty((days.size, *size), np.float32),
+        np.empty(size, np.float32),
         rows,
         cols,
     )
     table = homogeneous_neighbours.limits(test, config.significance, days.size)
     plan = phase_linking.plan(days, config.ministack)
+    factors = np.zeros(days.size) if row is None else np.ascontiguousarray(row, np.float64)
 
     def link(first: int) -> None:
         phase_linking.link_pixels(
             (real, imag, log_intensity, ranked),
             (rows, cols, first, min(first + _LINES, rows.size)),
             config.window,
-            (test, table, config.connected, config.min_neighbours, config.response.independent_share),
+            (test, table, config.connected, config.min_neighbours, config.response.independent_share, config.evenness),
             plan,
             config.estimator == "emi",
             reference,
-            (out.phase, out.temporal_coherence, out.neighbours, out.sigma),
+            factors,
+            (out.phase, out.temporal_coherence, out.neighbours, out.sigma, out.spread),
         )
 
     with ThreadPoolExecutor(threads) as pool:
