@@ -99,6 +99,13 @@ def draw(page, *corners):
     page.keyboard.press("Enter")
 
 
+def taken(page, what):
+    """The file that a button of the drawer hands over."""
+    with page.expect_download() as download:
+        page.click(f"#take-{what}")
+    return Path(download.value.path()).read_bytes()
+
+
 def number(text):
     return float(re.sub(r"[^\d.−-]", "", text).replace("−", "-"))
 
@@ -130,6 +137,9 @@ def test_points_are_asked_compared_filtered_and_taken_away(chromium, address):
     inks = page.evaluate(INKS)
     assert inks["band"] > 100  # one standard deviation of the residuals, around the fit
     assert inks["line"] > 100
+
+    assert taken(page, "values").splitlines()[1] == b"date,displacement_mm,model_mm"
+    assert taken(page, "picture").startswith(b"\x89PNG")
 
     page.click("#compare")
     x, y = middle(page)
@@ -166,15 +176,9 @@ def test_points_are_asked_compared_filtered_and_taken_away(chromium, address):
     until(page, f"document.querySelector('dl.wide dd')?.textContent !== '{few:.0f}'")
     count = number(page.locator("dl.wide dd").first.inner_text())
     assert 0 < few < count < POINTS
-    taken = {}
-    for kind in ("csv", "geojson", "parquet"):
-        with page.expect_download() as download:
-            page.click(f"#take-{kind}")
-        assert download.value.suggested_filename.endswith(kind)
-        taken[kind] = Path(download.value.path()).read_bytes()
-    assert len(json.loads(taken["geojson"])["features"]) == count
-    assert len(pyarrow.csv.read_csv(io.BytesIO(taken["csv"]))) == count
-    assert b"geo" in pq.read_schema(io.BytesIO(taken["parquet"])).metadata
+    assert len(json.loads(taken(page, "geojson"))["features"]) == count
+    assert len(pyarrow.csv.read_csv(io.BytesIO(taken(page, "csv")))) == count
+    assert b"geo" in pq.read_schema(io.BytesIO(taken(page, "parquet"))).metadata
 
     page.keyboard.press("p")
     draw(page, (-200, 0), (200, 0))

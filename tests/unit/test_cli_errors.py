@@ -1,0 +1,62 @@
+"""What the command line says to likely mistakes: one sentence, with what came and what was expected."""
+
+import sys
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from odc.geo.geobox import GeoBox
+
+from groundshift.cli.app import app
+from groundshift.io.write import write_image
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """An image, one far away, one with three bands, a text, and an empty folder."""
+    folder = tmp_path_factory.mktemp("mistakes")
+    pixels = np.random.default_rng(0).integers(1, 4000, (64, 64)).astype(np.uint16)
+    for name, easting in (("near", 500_000), ("far", 800_000)):
+        grid = GeoBox((64, 64), Affine(10, 0, easting, 0, -10, 4_000_000), "EPSG:32633")
+        write_image(folder / f"{name}.tif", pixels, grid)
+    kind = {"driver": "GTiff", "width": 64, "height": 64, "count": 3, "dtype": "uint16", "crs": grid.crs.to_wkt()}
+    with rasterio.open(folder / "bands.tif", "w", transform=grid.affine, **kind) as file:
+        file.write(np.stack([pixels] * 3))
+    (folder / "notes.txt").write_text("hello")
+    (folder / "empty").mkdir()
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("pair near.tif gone.tif -o out", "gone.tif does not exist"),
+        ("pair near.tif notes.txt -o out", "notes.txt cannot be opened as an image"),
+        ("pair near.tif far.tif -o out", "the images share no ground"),
+        ("pair bands.tif near.tif -o out", "bands.tif has 3 bands; expected one: choose with --band"),
+        ("pair near.tif near.tif -o notes.txt", "'notes.txt' is a file"),
+        ("pair near.tif near.tif -o out --method best", "'best' is not one of 'auto', 'network'"),
+        ("pair near.tif near.tif -o out --window 3", "--window 3: input should be greater than or equal to 8"),
+        ("pair near.tif near.tif -o out --area 1,2,3", "is not four numbers; expected west,south,east,north"),
+        ("profile near.tif 1,2 -o out", "near.tif is no displacement map: its 1 bands have no names"),
+        ("info empty", "empty is a folder of no known kind"),
+        ("explore empty", "empty is neither a store nor a folder with points"),
+        ("explore notes.txt", "notes.txt is of no known kind"),
+        ("ingest empty -o store", "no file with points was found"),
+        ("invert empty -o out --reference 1,2", "'1,2' is not LON,LAT,RADIUS"),
+        ("calibrate notes.txt -o out", "notes.txt cannot be read as Parquet"),
+    ],
+)
+def test_a_mistake_is_told_in_one_sentence(folder, command, said, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", ["groundshift", *command.split()])
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setenv("COLUMNS", "300")
+    with pytest.raises(SystemExit) as stopped:
+        app()
+    assert stopped.value.code in (1, 2)
+    told = capsys.readouterr().err
+    assert said in " ".join(told.split())
+    assert "Traceback" not in told
+    assert not (folder / "out").exists()
