@@ -29,7 +29,8 @@ from groundshift.products.calibrate.cells import BurstSummary, read_summary
 from groundshift.products.calibrate.overlap import Places, overlaps
 from groundshift.products.calibrate.overlap import places_of as small_cells
 from groundshift.products.calibrate.report import compare_with_stations
-from groundshift.products.calibrate.solve import Solution, solve
+from groundshift.products.calibrate.solve import Solution
+from groundshift.products.calibrate.tie import tie_to_stations
 from groundshift.products.ortho import make_ortho
 from groundshift.synth.points.motion import bowl_centres
 from groundshift.synth.points.options import ErrorOptions, MotionOptions, StripOptions
@@ -52,19 +53,18 @@ class Made(NamedTuple):
 
 def make(options: StripOptions) -> Made:
     """Simulate a strip and solve for its surfaces; series are not kept."""
-    stations, bursts, summaries = strip_stations(options), [], []
+    stations, bursts, used, summaries = strip_stations(options), [], [], []
     with tempfile.TemporaryDirectory() as folder:
         for frame in frames(options):
             burst = simulate_burst(options, frame)
             path = Path(folder) / point_file(frame)
             write_points(path, burst.table)
-            summaries.append(
-                read_summary(path, stations.held_out, crs=_CRS, cell=5000, radius=1500, least=_CONFIG.least)
-            )
+            for into, each in ((used, stations.stations), (summaries, stations.held_out)):
+                into.append(read_summary(path, each, crs=_CRS, cell=5000, radius=1500, least=_CONFIG.least))
             path.unlink()
             bursts.append(burst._replace(table=burst.table.drop_columns(["displacement", "geometry"])))
-    model = fit_velocity_model(stations.stations)
-    return Made(bursts, summaries, stations, model, solve(summaries, model, _CRS, _CONFIG))
+    tied = tie_to_stations(used, stations.stations, np.arange(len(stations.stations)), _CRS, _CONFIG)
+    return Made(bursts, summaries, stations, tied.model, tied.solution)
 
 
 def places_of(burst: BurstPoints) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Calibrated points of a simulated strip: absolute, one with the other, and with what is local left in."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from groundshift.products.calibrate.cells import Averages, BurstSummary, read_su
 from groundshift.products.calibrate.overlap import overlaps, places_of
 from groundshift.products.calibrate.solve import solve
 from groundshift.products.calibrate.surface import Nodes, Surfaces, bilinear, node_places
-from groundshift.synth.points.motion import bowl_centres
+from groundshift.synth.points.motion import bowl_centres, metres
 from groundshift.synth.points.options import ErrorOptions, MotionOptions, StationOptions, StripOptions
 from groundshift.synth.points.stations import strip_stations
 from groundshift.synth.points.strip import frames, simulate_burst
@@ -125,6 +126,26 @@ def test_held_out_stations_are_not_seen(strip, tmp_path):
     assert results[1].report["held_out_stations"]["rms"] > 20
     with pytest.raises(InputError, match="'nobody'"):
         calibrate_points(paths, tmp_path, gnss=both, held_out=["nobody"])
+
+
+def test_a_station_that_sinks_with_the_points_around_it_is_left_out(strip, tmp_path):
+    """One in a bowl of its own takes no part, one that is wrong where the points around it do not move does."""
+    paths, bursts, made = strip
+    spots = metres(STRIP, made.stations.latitude, made.stations.longitude)
+    cover = [sum((np.linalg.norm(each.places - spot, axis=1) < 1500).sum() > 20 for each in bursts) for spot in spots]
+    sunk, odd = np.argsort(np.where(made.outliers, 0, cover))[-2:]
+    velocity, sunken = made.stations.velocity.copy(), []
+    velocity[[sunk, odd]] += [0, 0, -8]
+    for path, burst in zip(paths, bursts, strict=True):
+        depth = -8 * np.exp(-0.5 * (np.linalg.norm(burst.places - spots[sunk], axis=1) / 2500) ** 2)
+        rate = depth * burst.table["los_up"].to_numpy()
+        sunken.append(tmp_path / path.name)
+        write_points(sunken[-1], apply_surface(burst.table, -rate, None))
+    bent = replace(made.stations, velocity=velocity)
+    result = calibrate_points(sunken, tmp_path / "out", gnss=bent, config=CalibrateConfig(folds=0), executor="serial")
+    assert str(bent.name[sunk]) in result.report["stations_on_moving_ground"]
+    model = result.report["model"]
+    assert model["stations"] == len(bent) - len(result.report["stations_on_moving_ground"])
 
 
 def test_a_bowl_stays(strip, calibrated, tmp_path):

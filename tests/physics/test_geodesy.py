@@ -243,6 +243,34 @@ def test_a_station_in_a_sinking_town_does_not_pull_the_others():
     np.testing.assert_allclose(found.velocity[0], [1.5, 2.5, -1.0], atol=0.3)
 
 
+def test_a_prediction_knows_that_it_hangs_on_a_station_that_may_move_by_itself():
+    """Of a station that is odd by some sigmas, half the difference between both cases is in the sigma, or less."""
+    random = np.random.default_rng(11)
+    latitude, longitude = random.uniform(45, 46, 20), random.uniform(9, 10.4, 20)
+    velocity = 0.2 * random.standard_normal((20, 3))
+    velocity[7, 2] += 0.75
+    fitted = fit_velocity_model(stations_of(latitude, longitude, velocity, 0.2))
+    own, inflation = (*fitted.own[:2], OwnMotion(0.1, 2.0)), np.zeros((20, 3))
+    inflation[7, 2] = 0.1
+    model = replace(fitted, own=own, inflation=inflation)
+    left = model.leave_one_out()
+    expected = np.sqrt(left.sigma[:, 2] ** 2 - own[2].variance)
+    chance = chance_of_own_motion(left.error[:, 2], expected, own[2])[7]
+    assert 0.05 < chance < 0.95
+    both = []
+    for more in (0.0, own[2].size ** 2):
+        case = inflation.copy()
+        case[7, 2] = more
+        both.append(replace(model, inflation=case).at(latitude[7:8], longitude[7:8]).velocity[0])
+    still = replace(model, own=(OwnMotion(0.0, 0.0),) * 3)
+    place = latitude[7:8], longitude[7:8]
+    extra = (model.at(*place).covariance - still.at(*place).covariance)[0, 2, 2]
+    one = chance * (1 - chance) * (both[1] - both[0])[2] ** 2
+    assert one > 0.2 * still.at(*place).covariance[0, 2, 2]
+    assert one <= extra < 1.5 * one  # others hardly matter
+    np.testing.assert_allclose(model.joint_covariance(*place), model.at(*place).covariance[0], atol=1e-7)
+
+
 def test_a_grid_is_a_field():
     random = np.random.default_rng(6)
     latitude, longitude = random.uniform(44, 48, 40), random.uniform(8, 12, 40)

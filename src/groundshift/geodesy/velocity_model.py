@@ -8,13 +8,15 @@ taken for ground that does not move. Prediction and leave-one-out come from the 
 collocation (Moritz 1980, Advanced Physical Geodesy), or Gaussian-process regression with basis functions (Rasmussen &
 Williams 2006, Gaussian Processes for Machine Learning, 2.7 and 5.4.2). A few stations move by themselves far more than
 others (:mod:`~groundshift.geodesy.own_motion`): those count for less, and as any station may be one, the sigma of the
-leave-one-out error is that of a distribution with heavy tails.
+leave-one-out error is that of a distribution with heavy tails. Which ones move is known with some probability only: the
+covariance of a prediction holds how much it depends on that.
 """
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -39,6 +41,7 @@ log = logging.getLogger(__name__)
 _VAGUE = 30.0  # standard deviation of rotation (mas/yr) and of the common velocity upward (mm/yr) beforehand
 _ROUNDS = 5
 _NONE = OwnMotion(0.0, 0.0)
+_CLEAR = 0.05  # √(p (1 - p)) below which it is clear whether a station moves by itself
 LEAST_STATIONS = 5
 """Below which there is no model."""
 
@@ -109,6 +112,8 @@ class VelocityModel:
             velocity[part] = (near @ self._solved).reshape(-1, 3)
             explained = cho_solve(self._factor, near.T).T.reshape(-1, 3, near.shape[1])
             covariance[part] = prior - explained @ near.reshape(-1, 3, near.shape[1]).transpose(0, 2, 1)
+            cases = (near @ self._cases).reshape(len(near) // 3, 3, self._cases.shape[1])
+            covariance[part] += cases @ cases.transpose(0, 2, 1)
         return Velocity(velocity, (covariance + covariance.transpose(0, 2, 1)) / 2)
 
     def joint_covariance(self, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
@@ -116,7 +121,8 @@ class VelocityModel:
         near = self._towards(latitude, longitude)
         prior = smooth_covariance(self.fields, latitude, longitude, latitude, longitude)
         basis = _basis(latitude, longitude)
-        out = prior + _VAGUE**2 * basis @ basis.T - near @ cho_solve(self._factor, near.T)
+        cases = near @ self._cases
+        out = prior + _VAGUE**2 * basis @ basis.T - near @ cho_solve(self._factor, near.T) + cases @ cases.T
         return (out + out.T) / 2
 
     def leave_one_out(self) -> LeaveOneOut:
@@ -138,6 +144,27 @@ class VelocityModel:
         every = zip(error.T, np.sqrt(variance).T, self.own, strict=True)
         score = np.stack([normal_score(*each) for each in every], 1)
         return LeaveOneOut(error, np.sqrt(variance + [each.variance for each in self.own]), weight, score)
+
+    @cached_property
+    def _cases(self) -> np.ndarray:
+        """What is not known of the prediction because it is not known which stations move by themselves, (k, m).
+
+        Multiplied from the left by the covariance of places with the stations, it gives, for each of the m measurements
+        of which that is not clear, the standard deviation over both cases: √(p (1 - p)) times the difference between a
+        prediction for which the station moves by itself and one for which it does not.
+        """
+        left, there = self.leave_one_out(), self._there
+        own = np.array([each.size**2 for each in self.own])
+        expected = np.sqrt(left.sigma**2 - [each.variance for each in self.own])
+        chance = np.stack(
+            [chance_of_own_motion(*each) for each in zip(left.error.T, expected.T, self.own, strict=True)]
+        )
+        doubt = np.sqrt(chance.T * (1 - chance.T)).ravel()[there]
+        more = [(each - self.inflation).ravel()[there] for each in (np.zeros(3), own)]
+        inverse = cho_solve(self._factor, np.eye(len(doubt)))
+        moved = [each * self._solved / (1 + each * np.diag(inverse)) for each in more]
+        unclear = np.flatnonzero(doubt > _CLEAR)
+        return inverse[:, unclear] * (doubt * (moved[1] - moved[0]))[unclear]
 
     def __post_init__(self) -> None:
         there = np.isfinite(self.stations.velocity).ravel()

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from pyproj import CRS
 
-from groundshift.geodesy.velocity_model import VelocityField, VelocityModel, fit_velocity_model
+from groundshift.geodesy.velocity_model import VelocityField, VelocityModel
 from groundshift.kernels.robust import nmad
 from groundshift.model.stations import COMPONENTS, StationVelocities
 from groundshift.products.calibrate.cells import BurstSummary
 from groundshift.products.calibrate.config import CalibrateConfig
-from groundshift.products.calibrate.solve import Solution, solve
+from groundshift.products.calibrate.solve import Solution
+from groundshift.products.calibrate.tie import tie_to_stations
 
 _LEAST = 8  # stations in a fold and the rest, for cross-validation to mean anything
 
@@ -122,8 +123,7 @@ def cross_validate(
     part = np.random.default_rng(0).permutation(len(rows)) % config.folds
     pairs: list[dict[str, Any]] = []
     for fold in range(config.folds):
-        model = fit_velocity_model(stations.select(rows[part != fold]), config.velocity_model)
-        solution = solve(bursts, model, crs, config)
+        solution = tie_to_stations(bursts, stations, rows[part != fold], crs, config).solution
         pairs += compare_with_stations(bursts, solution, stations, rows[part == fold]).get("each", [])
     return _totals(pairs)
 

@@ -26,7 +26,7 @@ from groundshift.figures.calibrate import calibrate_figure
 from groundshift.figures.style import save_figure
 from groundshift.geodesy.frames import to_frame
 from groundshift.geodesy.velocity_field import GridField, grid_to_frame, interpolate, sample_field
-from groundshift.geodesy.velocity_model import VelocityField, VelocityModel, fit_velocity_model
+from groundshift.geodesy.velocity_model import VelocityField, VelocityModel
 from groundshift.io.files import write_json
 from groundshift.io.point_batches import point_parts, read_any_batches
 from groundshift.io.points import write_points
@@ -40,6 +40,7 @@ from groundshift.products.calibrate.report import compare_with_stations, cross_v
 from groundshift.products.calibrate.shared_error import reference_sigma
 from groundshift.products.calibrate.solve import Solution, solve
 from groundshift.products.calibrate.surface import Nodes, Surfaces, interpolated, node_places
+from groundshift.products.calibrate.tie import tie_to_stations
 
 log = logging.getLogger(__name__)
 
@@ -97,11 +98,11 @@ def calibrate_points(
     bursts = _summaries(paths, stations, crs, config)
     used, rest = _parted(stations, held_out)
     with one_thread():
-        field = _field(gnss if stations is None else stations.select(used), config)
-        solution = solve(bursts, field, crs, config)
+        field, solution, local = _tied(bursts, gnss if stations is None else stations, used, crs, config)
         grid = None if field is None else sample_field(field, crs, _box(bursts), 1000 * config.model_spacing)
         report = summary_report(bursts, solution, field, config) | {"reference_sigma": reference_sigma(solution)}
         if stations is not None:
+            report["stations_on_moving_ground"] = stations.name[local].tolist()
             report["held_out_stations"] = compare_with_stations(bursts, solution, stations, rest)
             report["cross_validation"] = cross_validate(bursts, stations, used, crs, config)
         sigmas = tuple(_sigma(solution, number, burst, config) for number, burst in enumerate(bursts))
@@ -219,12 +220,15 @@ def _parted(stations: StationVelocities | None, held_out: Sequence[str]) -> tupl
     return np.flatnonzero(~out), np.flatnonzero(out)
 
 
-def _field(gnss: StationVelocities | VelocityGrid | None, config: CalibrateConfig) -> VelocityField | None:
-    if gnss is None:
-        return None
-    if isinstance(gnss, VelocityGrid):
-        return GridField(grid_to_frame(gnss, config.frame or gnss.frame))
-    return fit_velocity_model(gnss, config.velocity_model)
+def _tied(
+    bursts: Sequence[BurstSummary], gnss: StationVelocities | VelocityGrid | None, used: np.ndarray, crs: CRS,
+    config: CalibrateConfig,
+) -> tuple[VelocityField | None, Solution, np.ndarray]:  # fmt: skip
+    """The model, the surfaces, and rows of stations that took no part."""
+    if isinstance(gnss, StationVelocities):
+        return tie_to_stations(bursts, gnss, used, crs, config)
+    field = None if gnss is None else GridField(grid_to_frame(gnss, config.frame or gnss.frame))
+    return field, solve(bursts, field, crs, config), used
 
 
 def _box(bursts: Sequence[BurstSummary]) -> np.ndarray:

@@ -108,8 +108,8 @@ class OrthoTile:
         return float(np.sin(np.radians(self.config.least_angle)) ** 2)
 
     def _geometry(self, tile: Tile) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Of all cells points (tracks, cells), mean looks (tracks, 3, cells), sums of heights (cells,) and the variance of
-        the calibration of each track beside what all share (tracks, cells), (mm/yr)²."""
+        """Of all cells points (tracks, cells), mean looks (tracks, 3, cells), sums of heights (cells,) and the variance
+        of the calibration of each track beside what all share (tracks, cells), (mm/yr)²."""
         cells = tile.box.shape[0] * tile.box.shape[1]
         counts, looks, heights = np.zeros((len(self.tracks), cells)), np.zeros((len(self.tracks), 3, cells)), 0.0
         usual = _USUAL_RATE if self.config.rate_sigma is None else self.config.rate_sigma
