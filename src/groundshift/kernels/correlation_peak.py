@@ -150,7 +150,7 @@ def correlation_at(re, im, y, x, size):
     return re[y * half + x] if x < half else im[y * half + x - half]
 
 
-@numba.njit(**INNER)
+@numba.njit(cache=True, nogil=True, inline="always")
 def _peak(re, im, size, radius):
     """Place (y, x) of the highest correlation within `radius` of no displacement, and its value."""
     best, at_y, at_x = np.float32(-1e30), 0, 0
@@ -162,14 +162,14 @@ def _peak(re, im, size, radius):
     return (at_y, at_x), best
 
 
-@numba.njit(**INNER)
+@numba.njit(cache=True, nogil=True, inline="always")
 def vertex(before, middle, after):
     """Place of the top of the parabola through three values at −1, 0 and 1, the middle one highest."""
     bend = before + after - 2 * middle
     return 0.5 * (before - after) / bend if bend < 0 else 0.0
 
 
-@numba.njit(**INNER)
+@numba.njit(cache=True, nogil=True, inline="always")
 def window_peak(images, corner, shift, sides, twiddle, knee, least_used, radius, room):
     """Read one pair of windows, `shift` (y, x) apart, and find the peak of their correlation.
 

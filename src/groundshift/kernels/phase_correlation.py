@@ -111,7 +111,7 @@ def _plane_sums(phase_re, phase_im, weights, robust, dx, dy, k, along_x, along_y
         sums[12] += agree
 
 
-@numba.njit(**INNER)
+@numba.njit(cache=True, nogil=True, inline="always")
 def _fit_plane(phase_re, phase_im, weights, dx, dy, iterations, k, room, sums):
     """Displacement, float32, from the phase plane by damped Newton steps, and `sums` of the last plane."""
     along_x, along_y = room[2, : 2 * k.size].reshape(2, k.size), room[3, : 2 * k.size].reshape(2, k.size)
@@ -133,7 +133,7 @@ def _fit_plane(phase_re, phase_im, weights, dx, dy, iterations, k, room, sums):
     return plain
 
 
-@numba.njit(**INNER)
+@numba.njit(cache=True, nogil=True, inline="always")
 def _covariance(sums):
     """Variances of dx and dy: H⁻¹ J H⁻¹, H = Σ dψ/dr k kᵀ and J = Σ ψ² k kᵀ (Huber 1967), or infinity.
 
@@ -150,7 +150,7 @@ def _covariance(sums):
     )
 
 
-@numba.njit(**INNER)
+@numba.njit(cache=True, nogil=True, inline="always")
 def _weigh(amplitude, mean, roll_off, weights):
     """Weights of the frequencies in the fit of the plane."""
     for q in range(roll_off.size):
