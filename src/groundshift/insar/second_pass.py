@@ -98,6 +98,7 @@ class PointTile:
         series = framed_series(
             places[kept], layers["height"], phase[:, kept], cluster[kept], self.geometry, self.frames,
             wander=pixels.wander[kept] / self.geometry.phase_per_mm**2, mixture=share * pixels.mixture[kept],
+            persistent=pixels.neighbours[kept] == 0,
         )  # fmt: skip
         sure = (pixels.neighbours[kept] == 0) | (series.noise < _DOUBTFUL)
         kept = kept[sure]

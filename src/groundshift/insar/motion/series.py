@@ -63,6 +63,30 @@ def _weighted_inverse(design: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.linalg.pinv(design * root[:, None]) * root
 
 
+def with_heights(
+    made: DisplacementSeries, geometry: StackGeometry, height: np.ndarray, height_sigma: np.ndarray
+) -> DisplacementSeries:
+    """Series with other height errors: displacements and velocities are what these leave; sigmas of both stay.
+
+    Parameters
+    ----------
+    made, geometry
+        Series with data on all dates, and the stack.
+    height, height_sigma
+        m, float (n,).
+    """
+    fields = seasonal_design((geometry.days - geometry.days[0]) / YEAR)
+    linear = np.column_stack([np.ones(len(fields)), geometry.years, fields[:, 2:4]])
+    column, more = geometry.height_to_mm, height - made.height
+    at_first = fields[0] @ np.linalg.pinv(fields) @ column
+    return made._replace(
+        displacement=(made.displacement - np.outer(column - at_first, more)).astype(np.float32),
+        velocity=made.velocity - np.linalg.pinv(linear)[1] @ column * more,
+        height=height,
+        height_sigma=height_sigma,
+    )
+
+
 def virtual_reference(displacement: np.ndarray, method: Literal["mean", "mode"] = "mean") -> np.ndarray:
     """Series that stands for ground at rest: mean or mode of all series at each date, float64 (time,).
 
