@@ -1,10 +1,11 @@
 """Files of EGMS and other formats: points a second of CPU time, memory, and bytes a point.
 
-    python -m benchmarks.egms [--points 100000] [--folder FOLDER] [--keep] [--peers]
+    python -m benchmarks.egms [--points 100000] [--only fields] [--peers] [--folder FOLDER]
 
 Points are simulated: 200 dates, series with a trend, a season and 3 mm of noise, to one decimal, as EGMS has them. Each
 step runs in a process of its own, after a first run on few points that compiles the kernels; CPU time is of all threads
-of the process, the peak of memory that of the process.
+of the process, divided by the clock it tells how many cores were at work; the peak of memory is that of the process.
+Text is packed by ISA-L if the package `isal` is installed, else by zlib; the first line says which.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from groundshift.io.convert import convert, read_parts
 from groundshift.io.egms import write_egms
+from groundshift.io.egms.packing import codec
 from groundshift.model.points import point_set
 from groundshift.products.fields import recomputed
 
@@ -59,25 +62,35 @@ def simulated(count: int) -> Iterator[pa.Table]:
         yield point_set(columns, level="L2a", dates=DATES, crs="EPSG:3035", track=88, frame="0282_IW2_VV")
 
 
-def steps(folder: Path) -> dict[str, Callable[[], object]]:
-    """What is measured, by name; each reads what the steps before it wrote."""
+class Step(NamedTuple):
+    """What is measured, and which file it reads."""
+
+    source: str  # a key of FORMATS
+    run: Callable[[], object]
+
+
+def steps(folder: Path) -> dict[str, Step]:
+    """What is measured, by name."""
     path = {name: folder / file for name, file in FORMATS.items()}
-    out = folder / "out"
+    out = {name: folder / "out" / file for name, file in FORMATS.items()}
 
-    def read(name: str) -> Callable[[], object]:
-        return lambda: sum(map(len, read_parts(path[name])))
+    def read(source: str) -> Step:
+        return Step(source, lambda: sum(map(len, read_parts(path[source]))))
 
-    def fields(source: str, target: str) -> Callable[[], object]:
-        return lambda: convert(path[source], out / FORMATS[target], change=recomputed)
+    def write(source: str, target: str) -> Step:
+        return Step(source, lambda: convert(path[source], out[target]))
+
+    def fields(source: str, target: str) -> Step:
+        return Step(source, lambda: convert(path[source], out[target], change=recomputed))
 
     return {
         "read csv": read("csv"),
-        "write zip (from csv)": lambda: convert(path["csv"], path["zip"]),
+        "write zip (from csv)": write("csv", "zip"),
         "read zip": read("zip"),
-        "write parquet (from csv)": lambda: convert(path["csv"], path["parquet"]),
+        "write parquet (from csv)": write("csv", "parquet"),
         "read parquet": read("parquet"),
-        "write csv (from parquet)": lambda: convert(path["parquet"], out / FORMATS["csv"]),
-        "write gpkg (from parquet)": lambda: convert(path["parquet"], path["gpkg"]),
+        "write csv (from parquet)": write("parquet", "csv"),
+        "write gpkg (from parquet)": write("parquet", "gpkg"),
         "read gpkg": read("gpkg"),
         "fields, parquet to parquet": fields("parquet", "parquet"),
         "fields, csv to csv": fields("csv", "csv"),
@@ -86,7 +99,7 @@ def steps(folder: Path) -> dict[str, Callable[[], object]]:
     }
 
 
-def peers(folder: Path) -> dict[str, Callable[[], object]]:
+def peers(folder: Path) -> dict[str, Step]:
     """How others read the same table, all at once."""
 
     def pandas() -> object:
@@ -99,58 +112,70 @@ def peers(folder: Path) -> dict[str, Callable[[], object]]:
 
         return csv.read_csv(folder / FORMATS["csv"], csv.ReadOptions(use_threads=False))
 
-    return {"pandas.read_csv": pandas, "pyarrow.csv.read_csv": arrow}
+    return {"pandas.read_csv": Step("csv", pandas), "pyarrow.csv.read_csv": Step("csv", arrow)}
+
+
+def _provide(folder: Path, count: int, sources: set[str]) -> None:
+    """Make the files that steps read, where they are not there yet."""
+    table = folder / FORMATS["csv"]
+    if not table.exists():
+        write_egms(table, simulated(count))
+    for name in sources:
+        if not (folder / FORMATS[name]).exists():
+            convert(table, folder / FORMATS[name])
 
 
 def _measure(folder: Path, small: Path, name: str) -> None:
     """One step, in this process: prints seconds and bytes as JSON."""
-    ({**steps(small), **peers(small)})[name]()  # compiles, imports
+    ({**steps(small), **peers(small)})[name].run()  # compiles, imports
     cpu = wall = np.inf
     for _ in range(_REPEATS):
         start, clock = time.process_time(), time.perf_counter()
-        ({**steps(folder), **peers(folder)})[name]()
+        ({**steps(folder), **peers(folder)})[name].run()
         cpu, wall = min(cpu, time.process_time() - start), min(wall, time.perf_counter() - clock)
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     peak = 1024 * int(status["VmHWM"].split()[0])  # ru_maxrss would be that of the parent, if larger
     print(json.dumps({"cpu": cpu, "wall": wall, "peak": peak}))
 
 
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--points", type=int, default=100_000, help="How many are simulated; 1.1 kB each as text.")
+    parser.add_argument(
+        "--folder", type=Path, help="Where files are made and stay, to be used again; a passing one if not given."
+    )
+    parser.add_argument("--peers", action="store_true", help="Measure pandas and pyarrow too, on the same table.")
+    parser.add_argument(
+        "--only", nargs="+", metavar="WORD",
+        help="Steps whose names hold one of these, such as 'fields', 'read' or 'zip to zip'; what they read is made.",
+    )  # fmt: skip
+    parser.add_argument("--step", nargs=2, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
 def main() -> None:
     """Measure and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--points", type=int, default=100_000)
-    parser.add_argument("--folder", type=Path)
-    parser.add_argument("--keep", action="store_true")
-    parser.add_argument("--peers", action="store_true")
-    parser.add_argument(
-        "--only", nargs="*", help="Steps by a part of their names; name those too that write what they read."
-    )
-    parser.add_argument("--step", nargs=2, help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    options = _options()
     if options.step:
         _measure(options.folder, Path(options.step[0]), options.step[1])
         return
     folder = options.folder or Path(tempfile.mkdtemp(prefix="egms-"))
     small = folder / "small"
+    known = {**steps(folder), **(peers(folder) if options.peers else {})}
+    chosen = [name for name in known if not options.only or any(part in name for part in options.only)]
     for place, count in ((small, 500), (folder, options.points)):
-        if not (place / FORMATS["csv"]).exists():
-            write_egms(place / FORMATS["csv"], simulated(count))
-        for name, step in steps(place).items() if place == small else ():
-            if name.startswith("write"):
-                step()
-    print(f"{options.points} points, {len(DATES)} dates")
-    print(f"{'step':28s} {'points/s of CPU':>16s} {'points/s of wall':>17s} {'peak MB':>8s}")
-    for name in [*steps(folder), *(peers(folder) if options.peers else ())]:
-        if options.only and not any(part in name for part in options.only):
-            continue
+        _provide(place, count, {known[name].source for name in chosen})
+    print(f"{options.points} points, {len(DATES)} dates, {codec.__name__}")
+    print(f"{'step':28s} {'points/s of CPU':>16s} {'by the clock':>13s} {'cores':>6s} {'peak MB':>8s}")
+    for name in chosen:
         command = [sys.executable, "-m", "benchmarks.egms", "--folder", str(folder), "--step", str(small), name]
         record = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-        rates = (options.points / record["cpu"], options.points / record["wall"])
-        print(f"{name:28s} {rates[0]:16,.0f} {rates[1]:17,.0f} {record['peak'] / 1e6:8.0f}", flush=True)
+        rates = (options.points / record["cpu"], options.points / record["wall"], record["cpu"] / record["wall"])
+        print(f"{name:28s} {rates[0]:16,.0f} {rates[1]:13,.0f} {rates[2]:6.2f} {record['peak'] / 1e6:8.0f}", flush=True)
     for name, file in FORMATS.items():
         if (folder / file).exists():
             print(f"{name}: {(folder / file).stat().st_size / options.points:.0f} bytes a point")
-    if not options.keep:
+    if options.folder is None:
         shutil.rmtree(folder)
 
 

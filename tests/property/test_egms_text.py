@@ -1,5 +1,6 @@
 """Text of EGMS: what is written is read, and no broken file does anything but be refused."""
 
+import re
 import tempfile
 from pathlib import Path
 
@@ -87,6 +88,24 @@ def test_numbers_are_those_that_python_reads_and_writes(fields):
     exact = rows._replace(series=np.empty((len(fields), 0), np.float32))
     written = write_rows(*exact[:4], np.array([3, 3])).tobytes().decode()
     assert written == "".join(f"n{i},{float(a):.3f},{float(b):.3f}\n" for i, (a, b, _) in enumerate(fields))
+
+
+field = st.from_regex(r"[+-]?[0-9]{0,9}\.?[0-9]{0,5}(e[+-]?[0-9])?", fullmatch=True) | st.text(
+    "-+.0159:/,e\r ", max_size=9
+)
+
+
+@given(field, st.sampled_from(["", "1", "123456789"]))
+@settings(max_examples=400, deadline=None)
+def test_a_field_is_a_number_as_python_says_wherever_it_stands(field, more):
+    """Near the end of the text, and before it, where numbers are read by words of eight bytes."""
+    rows, fault = read_rows(np.frombuffer(f"n,2,{field}\nmm,3,{more}\n".encode(), np.uint8), 1, 1)
+    plain = re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9])?|", field.removesuffix("\r"))
+    assert (fault.kind == FINE) == (plain is not None)
+    if fault.kind == FINE:
+        found = field.removesuffix("\r")
+        np.testing.assert_array_equal(rows.series[0, 0], np.float32(found or np.nan))
+        assert np.signbit(rows.series[0, 0]) == found.startswith("-")
 
 
 @given(st.binary(max_size=300))

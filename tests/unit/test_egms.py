@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from groundshift.errors import InputError
-from groundshift.io.egms import name_of, parse_name, read_batches, read_egms, tile_of, write_egms
+from groundshift.io.egms import name_of, packing, parse_name, read_batches, read_egms, tile_of, write_egms
 from groundshift.io.egms.header import parse_header, write_header
 from groundshift.model.points import header, point_set, series
 
@@ -81,6 +81,28 @@ def test_parts_are_the_whole(tmp_path):
     assert len({str(part.schema.metadata) for part in parts}) == 1
     assert sum(map(len, parts)) == 400
     same(read_egms(path), table)
+
+
+def test_the_same_points_make_the_same_bytes_in_any_parts(tmp_path):
+    table = points(count=9000)
+    one = write_egms(tmp_path / "one.zip", table, produced=datetime.date(2024, 1, 2))
+    cut = [table.slice(start, size) for start, size in ((0, 5), (5, 4500), (4505, 0), (4505, 4495))]
+    parts = write_egms(tmp_path / "parts" / "one.zip", cut, produced=datetime.date(2024, 1, 2))
+    assert parts.read_bytes() == one.read_bytes()
+    same(read_egms(one), table)
+
+
+@pytest.mark.parametrize("level", [1, 6])
+@pytest.mark.parametrize("name", ["zlib", "isal.isal_zlib"])
+def test_zips_of_either_packer_are_read_by_both(tmp_path, monkeypatch, name, level):
+    monkeypatch.setattr(packing, "codec", pytest.importorskip(name))
+    path = write_egms(tmp_path, points(count=50), level=level)
+    same(read_egms(path), points(count=50))
+    monkeypatch.undo()
+    same(read_egms(path), points(count=50))
+    with zipfile.ZipFile(path) as archive:
+        assert archive.testzip() is None
+        assert b"".join(archive.open(f"{path.stem}.csv")).count(b"\n") == 51
 
 
 def test_a_file_without_points_keeps_its_dates(tmp_path):

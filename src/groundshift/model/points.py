@@ -13,6 +13,7 @@ All columns of a level are always there: what was not measured is NaN, or null i
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -164,7 +165,7 @@ def header(table: pa.Table) -> Header:
             dates=np.array(record["dates"], "datetime64[D]"),
             track=record["track"],
             frame=record["frame"],
-            crs=CRS.from_json_dict(geo["columns"]["geometry"]["crs"]),
+            crs=_crs(json.dumps(geo["columns"]["geometry"]["crs"])),
             provenance=record["provenance"],
         )
     except (KeyError, TypeError, ValueError, CRSError) as error:
@@ -172,6 +173,11 @@ def header(table: pa.Table) -> Header:
             f"the table's metadata does not describe a point set ({type(error).__name__}: {error}); "
             "build it with point_set(...), and keep the schema metadata when a table is derived from another"
         ) from error
+
+
+@functools.lru_cache
+def _crs(projjson: str) -> CRS:
+    return CRS.from_json(projjson)
 
 
 def level(table: pa.Table) -> str:

@@ -22,7 +22,7 @@ from groundshift.model.points import COMPONENTS, INTEGERS, point_set
 log = logging.getLogger(__name__)
 
 CRS = "EPSG:3035"
-_BATCH = 2**24  # bytes of text
+_BATCH = 2**23  # bytes of text
 
 
 def read_batches(

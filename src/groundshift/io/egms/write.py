@@ -21,7 +21,7 @@ from groundshift.io.files import atomic_path
 from groundshift.kernels.decimal_text import write_rows
 from groundshift.model.points import COLUMNS, Header, header, series
 
-_ROWS = 8192  # that are made to text at once
+_ROWS = 4096  # that are made to text at once
 
 
 def write_egms(
