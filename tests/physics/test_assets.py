@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import shapely
 
+from groundshift.io.features import Features
 from groundshift.model.points import header, point_set, series
 from groundshift.products.active_areas import AreaConfig, find_areas
 from groundshift.products.assets import AssetConfig, assess_assets
@@ -107,6 +108,14 @@ def test_an_assessment_does_not_depend_on_how_points_come(town):
     )
     for name in ("velocity", "seasonality", "points", "distortion", "change_size"):
         np.testing.assert_allclose(one[name].to_numpy(), other[name].to_numpy(), rtol=1e-5, atol=1e-5)
+
+
+def test_assets_that_no_point_is_on_are_not_seen(town):
+    few = town.assets.geometry[:3]
+    away = shapely.transform(few, lambda places: places + 1e5)
+    assessed = assess_assets(town.table, Features(away, town.assets.attributes.slice(0, 3), town.assets.crs))
+    assert assessed.table.attributes["level"].to_pylist() == ["not seen"] * 3
+    assert assessed.report["points_on_assets"] == 0
 
 
 def test_angular_distortion_is_that_of_a_beam_that_tilts(town):

@@ -270,8 +270,8 @@ def _said(assessment: Assessment, out: Path) -> str:
     lines = [
         f"{report['assets_seen']} of {report['assets']} assets have points enough ({report['points_on_assets']} of "
         f"{report['points']} points are on assets): {found}",
-        f"without any motion, fewer than {expected['notice']:.2g} notices or more, {expected['watch']:.2g} watches "
-        f"or more and {expected['alert']:.2g} alerts would be expected",
+        f"without any motion, fewer than {expected['notice']:.2g} would reach notice or above, "
+        f"{expected['watch']:.2g} watch or above, {expected['alert']:.2g} alert",
     ]
     worst = assessment.table.attributes.slice(0, 5).to_pylist()
     lines += [

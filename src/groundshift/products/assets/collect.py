@@ -132,7 +132,7 @@ def _rates(table: pa.Table, config: AssetConfig) -> tuple[np.ndarray, np.ndarray
 def _rows(table: pa.Table, rows: np.ndarray) -> np.ndarray:
     """Series of some rows, float32 (rows, time)."""
     column = table["displacement"].take(pa.array(rows)).combine_chunks()
-    return column.flatten().to_numpy(zero_copy_only=False).reshape(len(rows), -1)
+    return column.flatten().to_numpy(zero_copy_only=False).reshape(len(rows), column.type.list_size)
 
 
 def _filled(series: np.ndarray, dates: np.ndarray, velocity: np.ndarray) -> np.ndarray:
