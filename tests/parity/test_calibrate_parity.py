@@ -51,6 +51,7 @@ def test_a_cluster_gives_the_same_bytes(paths, here, tmp_path):
     with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0") as cluster:
         stations = strip_stations(STRIP).stations
         there = calibrate_points(paths, tmp_path, gnss=stations, config=CONFIG, executor=cluster.scheduler_address)
+        assert cluster.scheduler.task_prefixes  # it was done there
     assert content(there) == content(here)
 
 

@@ -65,6 +65,7 @@ def here(sources, tmp_path_factory):
 def test_a_cluster_gives_the_same_bytes(sources, here, tmp_path):
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster:
         make_ortho(sources, tmp_path, CONFIG, north_removed=True, executor=cluster.scheduler_address)
+        assert cluster.scheduler.task_prefixes  # it was done there
     assert content(tmp_path) == content(here)
 
 
