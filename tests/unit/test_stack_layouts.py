@@ -13,7 +13,7 @@ from groundshift.cli.stack import LayoutName
 from groundshift.errors import InputError
 from groundshift.insar.convert import convert_stack
 from groundshift.io.radar_stack import write_stack
-from groundshift.io.stacks import LAYOUTS, Supplement, geocoded, open_any_stack, write_any_stack
+from groundshift.io.stacks import LAYOUTS, MAPPED, Supplement, geocoded, open_any_stack, write_any_stack
 from groundshift.model.radar_stack import LAYERS, check_stack
 from groundshift.synth.radar.options import StackOptions
 from groundshift.synth.radar.stack import simulate_stack
@@ -40,9 +40,9 @@ def folders(tmp_path_factory):
 
 @pytest.mark.parametrize("layout", list(LAYOUTS))
 def test_what_is_written_is_read_again(stack, layout, tmp_path):
-    expected = geocoded(stack) if layout == "opera" else stack
+    expected = geocoded(stack) if layout in MAPPED else stack
     write_any_stack(tmp_path / "stack", stack, layout)
-    own = Supplement(reference_date=stack.attrs["reference_date"]) if layout == "opera" else None  # it names none
+    own = Supplement(reference_date=stack.attrs["reference_date"]) if layout in MAPPED else None  # they name none
     back = open_any_stack(tmp_path / "stack", supplement=own)
     check_stack(back)
     assert back["slc"].chunks is not None  # lazy
@@ -56,6 +56,8 @@ def test_what_is_written_is_read_again(stack, layout, tmp_path):
         allowed = {"latitude": 3e-9, "longitude": 3e-9, "height": 1e-3, "incidence": 0.02}.get(name, 3e-4)
         assert np.nanmax(np.abs(back[name].values - expected[name].values)) < allowed, name
     for name in ("wavelength", "track", "swath", "polarisation", "orbit", "reference_date"):
+        if (name, layout) == ("swath", "nisar"):  # it has none
+            continue
         assert (
             back.attrs[name] == pytest.approx(expected.attrs[name])
             if name == "wavelength"
@@ -211,6 +213,45 @@ def test_static_layers_of_opera_have_no_heights_and_the_option_gives_them(folder
     model = _height_model(tmp_path / "model.tif", open_any_stack(folders / "opera"), height)
     given = open_any_stack(copy, supplement=Supplement(height=model))
     assert np.nanmax(np.abs(given["height"].values - height)) < 0.05
+
+
+def test_files_of_nisar_have_no_heights_and_a_model_gives_them(folders, tmp_path):
+    copy, expected = _copy(folders / "nisar", tmp_path / "stack"), open_any_stack(folders / "nisar")
+    (copy / "height.tif").rename(tmp_path / "model.tif")
+    with pytest.raises(InputError, match=r"height.*height\.tif.*--height"):
+        open_any_stack(copy)
+    given = open_any_stack(copy, supplement=Supplement(height=tmp_path / "model.tif"))
+    for name in ("height", "los_east", "los_north", "incidence"):
+        np.testing.assert_array_equal(given[name], expected[name])
+
+
+def test_looks_of_nisar_are_those_at_the_height_of_the_ground(folders, tmp_path):
+    """A kilometre higher, the satellite is nearer and is seen under a larger angle."""
+    copy, expected = _copy(folders / "nisar", tmp_path / "stack"), open_any_stack(folders / "nisar")
+    for path in copy.glob("*.h5"):
+        with h5py.File(path, "a") as file:
+            heights = file["science/LSAR/GSLC/metadata/radarGrid/heightAboveEllipsoid"]
+            heights[...] = heights[()] - 300
+    higher = open_any_stack(copy)
+    with h5py.File(path) as file:
+        grid = file["science/LSAR/GSLC/metadata/radarGrid"]
+        each = np.diff(grid["incidenceAngle"][()], axis=0).mean() / np.diff(grid["heightAboveEllipsoid"][()])[0]
+    assert (higher["incidence"] - expected["incidence"]).values == pytest.approx(300 * each, rel=0.05)
+    assert each > 0
+
+
+def test_frames_of_nisar_that_differ_are_refused(folders, tmp_path):
+    copy = _copy(folders / "nisar", tmp_path / "stack")
+    with h5py.File(sorted(copy.glob("*.h5"))[1], "a") as file:
+        file["science/LSAR/identification/frameNumber"][()] = 99
+    with pytest.raises(InputError, match=r"frame 99.*one track and frame"):
+        open_any_stack(copy)
+    with h5py.File(sorted(copy.glob("*.h5"))[0], "a") as file:
+        del file["science/LSAR/GSLC/grids/frequencyA/centerFrequency"]
+    with pytest.raises(InputError, match=r"has no .*centerFrequency.*GSLC of NISAR"):
+        open_any_stack(copy)
+    with pytest.raises(InputError, match=r"no image HV; it has frequencyA/VV"):
+        open_any_stack(folders / "nisar", supplement=Supplement(polarisation="HV"))
 
 
 def test_several_bursts_ask_for_a_choice(folders, tmp_path):

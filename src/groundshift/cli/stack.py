@@ -16,6 +16,7 @@ class LayoutName(StrEnum):
 
     ZARR = "zarr"
     OPERA = "opera"
+    NISAR = "nisar"
     ISCE2 = "isce2"
     SNAP = "snap"
     ZNAP = "znap"

@@ -20,6 +20,8 @@ from groundshift.io.stacks.geotiff import matches as matches_geotiff
 from groundshift.io.stacks.geotiff import open_geotiff, write_geotiff
 from groundshift.io.stacks.isce2 import matches as matches_isce2
 from groundshift.io.stacks.isce2 import open_isce2, write_isce2
+from groundshift.io.stacks.nisar import matches as matches_nisar
+from groundshift.io.stacks.nisar import open_nisar, write_nisar
 from groundshift.io.stacks.opera import matches as matches_opera
 from groundshift.io.stacks.opera import open_opera, write_opera
 from groundshift.io.stacks.simulated import geocoded
@@ -30,6 +32,7 @@ from groundshift.io.stacks.znap import open_znap
 
 __all__ = [
     "LAYOUTS",
+    "MAPPED",
     "Layout",
     "Supplement",
     "geocoded",
@@ -59,12 +62,16 @@ def _open_zarr(path: Path, supplement: Supplement | None = None) -> xr.Dataset:
 LAYOUTS: dict[str, Layout] = {
     "zarr": Layout(_is_zarr, _open_zarr, write_stack, "Zarr of groundshift"),
     "opera": Layout(matches_opera, open_opera, write_opera, "OPERA CSLC-S1 or COMPASS, HDF5"),
+    "nisar": Layout(matches_nisar, open_nisar, write_nisar, "NISAR GSLC, HDF5"),
     "isce2": Layout(matches_isce2, open_isce2, write_isce2, "ISCE2 stack, folder with merged/SLC"),
     "snap": Layout(matches_dimap, open_dimap, write_dimap, "SNAP, BEAM-DIMAP (.dim)"),
     "znap": Layout(matches_znap, open_znap, write_znap, "SNAP, Zarr (.znap)"),
     "geotiff": Layout(matches_geotiff, open_geotiff, write_geotiff, "complex GeoTIFFs with a date in the name"),
 }
 """All layouts by name, in the order in which a folder is tried."""
+
+MAPPED = ("opera", "nisar")
+"""Layouts that are on a map, whatever the stack."""
 
 
 def open_any_stack(path: str | Path, *, supplement: Supplement | None = None, layout: str | None = None) -> xr.Dataset:
@@ -99,10 +106,10 @@ def open_any_stack(path: str | Path, *, supplement: Supplement | None = None, la
 def write_any_stack(path: str | Path, stack: xr.Dataset, layout: str) -> None:
     """Write a stack in a layout of :data:`LAYOUTS`: the whole folder or none.
 
-    For `opera` a stack that is not on a map is put on one, by :func:`geocoded`.
+    For :data:`MAPPED` layouts a stack that is not on a map is put on one, by :func:`geocoded`.
     """
     if layout not in LAYOUTS:
         raise InputError(f"layout {layout!r} is not known; give one of {', '.join(LAYOUTS)}")
-    if layout == "opera" and "easting" not in stack.coords:
+    if layout in MAPPED and "easting" not in stack.coords:
         stack = geocoded(stack)
     LAYOUTS[layout].write(Path(path), stack)
