@@ -243,6 +243,10 @@ def test_a_link_brings_the_view_back_in_french_on_a_phone(chromium, address):
     unnamed = "[...document.querySelectorAll('button, input, select')].filter((e) => e.offsetParent && "
     unnamed += "!(e.getAttribute('aria-label') || e.textContent.trim() || e.labels?.length)).map((e) => e.outerHTML)"
     assert page.evaluate(unnamed) == []
+    page.click("#area")  # and with a tool again
+    assert page.locator("#controls").is_hidden()
+    page.click("#draw-cancel")
+    assert page.locator("#hint").is_hidden()
     page.click("#language")
     assert "Velocity mm/yr" in page.locator("#legend").text_content()
     assert not wrong

@@ -6,6 +6,7 @@ import * as drawer from "../drawer/drawer";
 import { t } from "../i18n";
 import { notice } from "../notice";
 import type { Page } from "../page";
+import { fold, onPhone } from "../panel/fold";
 import { type Kind, Pencil } from "./pencil";
 import type { Picking } from "./picking";
 import type { Swipe } from "./swipe";
@@ -58,6 +59,7 @@ export class Toolbox {
 
   private toggle(tool: Tool): void {
     if (get(tool).hidden) return;
+    if (onPhone()) fold(true); // the tools work on the map
     if (tool === "area" || tool === "profile") this.draw(tool);
     else if (tool === "compare") {
       this.picking.comparing = !this.picking.comparing;
