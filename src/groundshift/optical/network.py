@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -21,16 +21,16 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from groundshift.errors import InputError
-from groundshift.kernels.jumps import median_where
 from groundshift.kernels.network_inputs import network_answer, network_inputs
 from groundshift.kernels.spline import coefficients
-from groundshift.kernels.threads import available_cores, side_by_side
+from groundshift.kernels.threads import available_cores
 from groundshift.kernels.total_variation import Field
 from groundshift.model.reason import Reason
 from groundshift.optical.frequency import FREQUENCY
 from groundshift.optical.methods import Method, Nodes, PixelFlow, flow_where_valid
-from groundshift.optical.piecewise import Images, Known, Pair, improved, usable, variance_of
+from groundshift.optical.piecewise import Images, Known, Pair, bound, improved, misplaced, near_jumps, usable
 from groundshift.optical.refinement import PreparedPair, Refine, prepared, refined, variance
+from groundshift.optical.rupture import settled
 
 if TYPE_CHECKING:
     from groundshift.optical.config import PairConfig
@@ -44,13 +44,12 @@ _HALO = 128  # pixels that the steps see, beyond what the first field does
 _ITERATIONS = (20, 60, 80, 80), (30, 60, 80, 80)
 """Of the prior, each time that the field is measured by small windows and made piecewise smooth; the network's field is
 close, so the full grid needs few."""
-_WINDOW, _JUMP = 2.0, 0.05  # pixels: Gaussian sigma of these windows; a jump between pixels that is a fault
+_WINDOW, _JUMP = 2.0, 0.02  # pixels: Gaussian sigma of these windows; a jump between pixels that is a fault
 _WORTH = 0.02  # share of the information of the network that counts: errors of pixels beside each other are alike
+_WORTH_ALONE = 0.0025
+"""The same for sigma: where windows say nothing, the variance that is their part is twice what the network tells."""
 _TOLD = 0.35  # weight of the variance that the network tells, against that of the windows
 _LEAST_VARIANCE = 1e-4  # pixels²
-_UNSURE, _UNSURE_REACH = 0.65, 8
-"""Where the root of the variance (before its factor) is larger than the first, pixels, the median as far around as the
-second is better than what was measured; chosen on 35 validation samples."""
 _LARGEST_SIGMA = 1.0  # pixels; beyond it nothing was measured
 _QUALITY_SIGMA = 0.2  # pixels, both components together, at which quality is halved
 
@@ -151,22 +150,22 @@ def _sharp(pair: PreparedPair, answer: np.ndarray) -> tuple[np.ndarray, np.ndarr
     """The piecewise smooth field of an answer and of what small windows measure, and its variance up to a factor.
 
     Both float32 (2, y, x), pixels and pixels². The network knows best where ground has changed, the windows how well
-    a jump is placed: the variance is a weighted geometric mean of theirs.
+    a jump is placed: the variance is a weighted geometric mean of theirs. Where windows know nothing for want of
+    texture, theirs is a multiple of what the network tells.
     """
     images = Images(pair.first_scaled, pair.second_scaled, pair.first_weight, pair.second_weight)
     matched = Pair(images, coefficients(pair.second_scaled), pair.first, pair.second)
     told = variance(answer)
-    sure_x, sure_y = _WORTH / (told + _LEAST_VARIANCE)
-    known = Known(np.stack([sure_x, np.zeros_like(sure_x), sure_y]).astype(np.float32), answer[:2])
+    sure_x, sure_y = 1 / (told + _LEAST_VARIANCE)
+    sure = np.stack([sure_x, np.zeros_like(sure_x), sure_y]).astype(np.float32)
+    known = Known(_WORTH * sure, answer[:2])
     field = Field(answer[:2], np.zeros((4, *answer.shape[1:]), np.float32))
     for iterations in _ITERATIONS:
         field, windows = improved(
             matched, field, window=_WINDOW, jump=_JUMP, sharpen=True, known=known, iterations=iterations
         )
-    both = told**_TOLD * variance_of(field, windows) ** (1 - _TOLD)
-    unsure = both.max(axis=0) > _UNSURE**2
-    u = np.stack(side_by_side(partial(median_where, each, unsure, _UNSURE_REACH) for each in field.u))
-    return u, both
+    seen = bound(windows.information + _WORTH_ALONE * sure) + misplaced(field, windows)
+    return settled(pair.first, pair.second, field, near_jumps(field)), told**_TOLD * seen ** (1 - _TOLD)
 
 
 NETWORK = Method(

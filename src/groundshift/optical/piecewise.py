@@ -176,8 +176,16 @@ def _sharpened(first: np.ndarray, second: np.ndarray, field: Field) -> Field:
     """
     unclear = ndimage.maximum_filter(_jumps(field), _SPECKLE) > _SEEN_JUMP
     u = np.stack(side_by_side(partial(median_where, c, unclear, _SPECKLE // 2) for c in field.u))
-    near = ndimage.binary_dilation(_jumps(field._replace(u=u)) > _SEEN_JUMP, iterations=max(_REACHES))
-    return Field(*change_sides(first, second, u, field.v, near, _OFFSETS, _FIT_TAPS, _TAKE_OVER, _CEILING))
+    return Field(
+        *change_sides(
+            first, second, u, field.v, near_jumps(field._replace(u=u)), _OFFSETS, _FIT_TAPS, _TAKE_OVER, _CEILING
+        )
+    )
+
+
+def near_jumps(field: Field) -> np.ndarray:
+    """Pixels that may be on the wrong side of a jump, bool (y, x)."""
+    return ndimage.binary_dilation(_jumps(field) > _SEEN_JUMP, iterations=max(_REACHES))
 
 
 class Known(NamedTuple):
@@ -232,21 +240,26 @@ def _times(information: np.ndarray, h: np.ndarray) -> np.ndarray:
 
 
 def variance_of(field: Field, measured: Measurement) -> np.ndarray:
-    """Variance of dx and dy, pixels², float (2, y, x).
+    """Variance of dx and dy, pixels², float (2, y, x): :func:`bound` and :func:`misplaced`."""
+    return bound(measured.information) + misplaced(field, measured)
 
-    The bound of the information pooled around a pixel, plus what a misplaced jump does: a share of the squared
-    spread of the field near by, and from further away the less the images agree.
+
+def bound(information: np.ndarray) -> np.ndarray:
+    """Variance of dx and dy, pixels², float (2, y, x), of the information pooled around a pixel."""
+    xx, xy, yy = (each * (4 * np.pi * _POOL**2) for each in _smoothed(_POOL, *information))
+    return np.stack([yy, xx]) / np.maximum(xx * yy - xy * xy, 1e-12)
+
+
+def misplaced(field: Field, measured: Measurement) -> np.ndarray:
+    """What a misplaced jump adds to the variance, pixels², float (y, x).
+
+    A share of the squared spread of the field near by, and from further away the less the images agree.
     """
-    xx, xy, yy = (each * (4 * np.pi * _POOL**2) for each in _smoothed(_POOL, *measured.information))
-    variance = np.stack([yy, xx]) / np.maximum(xx * yy - xy * xy, 1e-12)
     sizes = [size for size, _ in (*_JUMP_FACTORS, *_UNSURE_JUMP_FACTORS)]
     spreads = iter(side_by_side(partial(_squared_spread, field.u, size) for size in sizes))
+    variance = sum(factor * next(spreads) for _, factor in _JUMP_FACTORS)
     unshared = 1 - measured.correlation**2
-    for _, factor in _JUMP_FACTORS:
-        variance = variance + factor * next(spreads)
-    for _, factor in _UNSURE_JUMP_FACTORS:
-        variance = variance + factor * unshared * next(spreads)
-    return variance
+    return variance + sum(factor * unshared * next(spreads) for _, factor in _UNSURE_JUMP_FACTORS)
 
 
 def _squared_spread(u: np.ndarray, size: int) -> np.ndarray:
