@@ -7,6 +7,8 @@ from groundshift.errors import ConfigurationError, InputError
 from groundshift.geodesy.velocity_model import Velocity
 from groundshift.kernels.series_fields import series_fields
 from groundshift.model.points import dates, header, series
+from groundshift.products.fuse.config import RADAR, RADAR_VELOCITY
+from groundshift.products.fuse.sources import RadarPoints, usual_errors
 from groundshift.products.ortho import OrthoConfig, ortho_tables
 from groundshift.products.ortho.plan import plan_ortho
 from tests.reference.tracks import LOOKS, motion, track, unit
@@ -101,7 +103,8 @@ def test_what_points_say_of_their_calibration_is_alike_in_a_cell():
     """Two looks without noise: a motion of the calibration of each, and one of the reference that both share."""
     shared = {"calibration": {"reference_sigma": [0.1, 0.2]}}
     tables = [
-        track(each, north=False, stated=(0.3, 0.5), provenance=shared, points=9000, side=2000) for each in (22, 117)
+        track(each, north=False, stated=(0.3, 0.2, 0.5), provenance=shared, points=9000, side=2000)
+        for each in (22, 117)
     ]
     plan = plan_ortho(tables, OrthoConfig(), True, None)
     cells = plan.step(plan.tiles[0])
@@ -120,6 +123,16 @@ def test_what_points_say_of_their_calibration_is_alike_in_a_cell():
         covariance = usual.step(usual.tiles[0])["velocity_covariance"]
         expected = 0.3**2 * gain @ gain.T + np.diag([0.1**2, 0.25**2])
         np.testing.assert_allclose(np.median(covariance[:, :2], axis=0), np.diag(expected), rtol=2e-3)
+
+
+def test_a_fusion_reads_it_too():
+    """A surface of 0.2 mm/yr as offset and ramps of twice its variance, the air as what is correlated; m/yr."""
+    errors = usual_errors(RadarPoints(track(22, points=500, stated=(0.3, 0.2, 0.5))), "velocity")
+    assert errors.offset**2 + 2 / 3 * errors.ramp**2 == pytest.approx(2 * 0.0002**2, rel=1e-4)
+    assert errors.correlated == pytest.approx(1e-3 * np.sqrt(0.5**2 - 0.3**2 - 0.2**2), rel=1e-4)
+    assert errors.length == RADAR_VELOCITY.length
+    assert usual_errors(RadarPoints(track(22, points=500)), "velocity") == RADAR_VELOCITY
+    assert usual_errors(RadarPoints(track(22, points=500, stated=(0.3, 0.2, 0.5))), "displacement") == RADAR
 
 
 def test_gaps_are_bridged_to_90_days_and_not_farther():

@@ -43,7 +43,7 @@ def track(
 ):
     """An L2b point set; `north` leaves the north motion in, dates of the indices `gaps` are missing.
 
-    `stated` are `mean_velocity_std` and `absolute_velocity_std`.
+    `stated` are `mean_velocity_std`, `calibration_std` and `absolute_velocity_std`.
     """
     random = np.random.default_rng([seed, number])
     x, y = random.uniform(0, side, (2, points))
@@ -62,6 +62,6 @@ def track(
         "displacement": series.astype(np.float32),
     }
     if stated:
-        names = ("mean_velocity_std", "absolute_velocity_std")
+        names = ("mean_velocity_std", "calibration_std", "absolute_velocity_std")
         columns |= {name: np.full(points, each) for name, each in zip(names, stated, strict=True)}
     return point_set(columns, level="L2b", dates=dates, crs=crs, track=number, provenance=provenance)
