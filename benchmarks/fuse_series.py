@@ -1,7 +1,7 @@
 """Errors of east, north and up over time of ground that moves: `python -m benchmarks.fuse_series [OUT [CASE …]]`.
 
 A glacier and afterslip, seen by optical pairs that overlap in time, two tracks of radar, and stations, are solved from
-radar and stations, from optical maps and stations, date by date (a chain of maps added up to each date, fused with the
+radar alone, from optical maps and stations, date by date (a chain of maps added up to each date, fused with the
 radar and the stations of that date), and as one network in time. Prints root mean squares of errors on four dates, and
 mean squares of errors standardised by the covariance; with OUT, writes a picture of each case. Seeds from 100 on were
 used while the method was made; those used if none are given were not.
@@ -108,7 +108,7 @@ def one(case: str, seed: int, out: Path | None) -> tuple[dict[str, np.ndarray], 
     fused = fuse_series([*optical, *radar, *stations], **how)
     seconds = time.process_time() - start
     found = {
-        "radar and stations": layers_of(fuse_series([*radar, *stations], **how), shape),
+        "radar alone (north taken as 0)": layers_of(fuse_series(radar, **how), shape),
         "optical and stations": layers_of(fuse_series([*optical, *stations], **how), shape),
         "all, date by date": by_date(made, radar, stations, dates),
         NETWORK: layers_of(fused, shape),
@@ -146,35 +146,39 @@ def mean(values: np.ndarray) -> str:
     return f"{good.mean():.2f}" if good.size > 50 else "–"
 
 
+def report(
+    case: str, seeds: Sequence[int], runs: Sequence[tuple[dict[str, np.ndarray], np.ndarray, np.ndarray, float]]
+):
+    """Tables of what :func:`one` found."""
+    print(f"\n{case}, seeds {', '.join(map(str, seeds))}\n")
+    print("| | radar there: east | north | up | cells | radar lost: east | north | up | cells |\n" + "|---" * 9 + "|")
+    for name in runs[0][0]:
+        row = []
+        for lost in (False, True):
+            parts = [np.concatenate([run[0][name][k][:, run[2] == lost].ravel() for run in runs]) for k in range(3)]
+            there = np.mean(np.any(np.isfinite(parts), axis=0))
+            row += [*map(rms, parts), f"{100 * there:.0f} %"]
+        print(f"| {name} | {' | '.join(row)} |")
+    print("\nDate by date / as a network, all cells:\n\n| date | east | north | up |\n|---|---|---|---|")
+    for number in range(DATES):
+        ways = [
+            [np.concatenate([run[0][name][k, number].ravel() for run in runs]) for k in range(3)]
+            for name in ("all, date by date", NETWORK)
+        ]
+        row = (f"{rms(a)} / {rms(b)}" for a, b in zip(*ways, strict=True))
+        print(f"| {number + 1} of {DATES} | {' | '.join(row)} |")
+    print("\n| squares of standardised errors | east | north | up | all three |\n|---|---|---|---|---|")
+    for lost, said in ((False, "radar there"), (True, "radar lost")):
+        parts = [np.concatenate([run[1][k][:, run[2] == lost].ravel() for run in runs]) for k in range(4)]
+        print(f"| {said} | {' | '.join(map(mean, parts))} |")
+    for seed, run in zip(seeds, runs, strict=True):
+        print(f"seed {seed}: {' '.join(map(mean, run[1]))}; {run[3]:.1f} s of processor time")
+
+
 def main(out: Path | None = None, cases: Sequence[str] = CASES, seeds: Sequence[int] = SEEDS) -> None:
     """Each case with all seeds."""
     for case in cases:
-        runs = [one(case, seed, out if seed == seeds[0] else None) for seed in seeds]
-        print(f"\n{case}, seeds {', '.join(map(str, seeds))}\n")
-        print(
-            "| | radar there: east | north | up | cells | radar lost: east | north | up | cells |\n" + "|---" * 9 + "|"
-        )
-        for name in runs[0][0]:
-            row = []
-            for lost in (False, True):
-                parts = [np.concatenate([run[0][name][k][:, run[2] == lost].ravel() for run in runs]) for k in range(3)]
-                there = np.mean(np.any(np.isfinite(parts), axis=0))
-                row += [*map(rms, parts), f"{100 * there:.0f} %"]
-            print(f"| {name} | {' | '.join(row)} |")
-        print("\nDate by date / as a network, all cells:\n\n| date | east | north | up |\n|---|---|---|---|")
-        for number in range(DATES):
-            ways = [
-                [np.concatenate([run[0][name][k, number].ravel() for run in runs]) for k in range(3)]
-                for name in ("all, date by date", NETWORK)
-            ]
-            row = (f"{rms(a)} / {rms(b)}" for a, b in zip(*ways, strict=True))
-            print(f"| {number + 1} of {DATES} | {' | '.join(row)} |")
-        print("\n| squares of standardised errors | east | north | up | all three |\n|---|---|---|---|---|")
-        for lost, said in ((False, "radar there"), (True, "radar lost")):
-            parts = [np.concatenate([run[1][k][:, run[2] == lost].ravel() for run in runs]) for k in range(4)]
-            print(f"| {said} | {' | '.join(map(mean, parts))} |")
-        for seed, run in zip(seeds, runs, strict=True):
-            print(f"seed {seed}: {' '.join(map(mean, run[1]))}; {run[3]:.1f} s of processor time")
+        report(case, seeds, [one(case, seed, out if seed == seeds[0] else None) for seed in seeds])
 
 
 if __name__ == "__main__":

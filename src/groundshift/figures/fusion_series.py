@@ -71,7 +71,7 @@ def series_figure(dataset: xr.Dataset, *, places: np.ndarray | None = None, trut
             each.grid(color="0.9", linewidth=0.5)
         panels[0].set_ylabel(f"{letter} (m)", fontsize=9)
     for each, name in zip(grid[0], names, strict=True):
-        each.set_title(f"{name}, and two standard deviations", fontsize=9)
+        each.set_title(f"{name}, two sigma", fontsize=9)
     return figure
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import h5netcdf
 import numpy as np
 import rasterio
 import xarray as xr
@@ -72,6 +74,37 @@ def write_netcdf(path: str | Path, dataset: xr.Dataset) -> None:
     plain.attrs = {"Conventions": "CF-1.11"} | {key: _to_attribute(value) for key, value in dataset.attrs.items()}
     with atomic_path(path) as temporary:
         plain.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
+
+
+def write_netcdf_blocks(
+    path: str | Path, layers: xr.Dataset, blocks: Iterable[tuple[Box, Mapping[str, np.ndarray]]]
+) -> None:
+    """Write a large displacement map as NetCDF-4, block by block: the whole file or none, and the same bytes for the
+    same blocks.
+
+    Parameters
+    ----------
+    layers
+        The map, of which only coordinates, attributes, dimensions and types are taken.
+    blocks
+        Boxes of its cells, each with all layers there, arrays (…, y, x).
+    """
+    head = xr.Dataset(coords=layers.coords, attrs=layers.attrs)
+    head.attrs = {"Conventions": "CF-1.11"} | {key: _to_attribute(value) for key, value in layers.attrs.items()}
+    sides = {"y": _CHUNK, "x": _CHUNK, "time": 16}
+    with atomic_path(path) as temporary:
+        head.to_netcdf(temporary, engine="h5netcdf")
+        with h5netcdf.File(temporary, "r+") as file:
+            for name, layer in layers.data_vars.items():
+                kind, fill = ("i1", None) if layer.dtype == bool else (layer.dtype, np.nan)
+                made = file.create_variable(
+                    name, layer.dims, kind, fillvalue=fill if layer.dtype.kind == "f" else None, compression="gzip",
+                    compression_opts=4, chunks=tuple(min(sides[dim], size) for dim, size in layer.sizes.items()),
+                )  # fmt: skip
+                made.attrs.update(layer.attrs | ({"dtype": "bool"} if layer.dtype == bool else {}))
+            for box, block in blocks:
+                for name, values in block.items():
+                    file[name][(..., *box.slices)] = values
 
 
 def write_cog(path: str | Path, dataset: xr.Dataset) -> None:

@@ -44,6 +44,11 @@ class SeriesProblem:
         """Cells from one of the sample to the next."""
         return max(1, int(np.ceil(np.sqrt(self.grid.shape.y * self.grid.shape.x / self.config.sample))))
 
+    @property
+    def count(self) -> float:
+        """Cells of the sample."""
+        return max(self.grid.shape.y * self.grid.shape.x / self.stride**2, 1.0)
+
     def crowd(self, lost: np.ndarray) -> np.ndarray:
         """Cells of the sample that the field of a strand counts as one in, float64 (strands,).
 
@@ -52,9 +57,8 @@ class SeriesProblem:
         counts as the offset and ramps of the date, so it errs only by the share of these cells that is `lost` on one.
         """
         area = self.stride**2 * abs(self.grid.affine.a * self.grid.affine.e)
-        most = max(self.grid.shape.y * self.grid.shape.x / self.stride**2, 1)
         lengths = np.array([each.errors.length for each in self.design.strands])
-        return np.maximum(np.minimum(2 * np.pi * lengths**2 / area, most) * lost, 1)
+        return np.maximum(np.minimum(2 * np.pi * lengths**2 / area, self.count) * lost, 1)
 
     def begin(self) -> Common:
         """What is known of all that is shared beforehand."""
@@ -113,7 +117,7 @@ class SampleTile:
                 out["field"] += _fields(batch, solved, common)
                 out["sizes"] += solved.shares.sum(axis=1)
                 out["rate"] += _rates(batch, solved)
-            _add_shared(batch, common, weight, size * np.sqrt(self.problem.config.sample), self.problem, out)
+            _add_shared(batch, common, weight, size * np.sqrt(self.problem.count), self.problem, out)
             there = weight > 0
             noise = np.where(there, 1 / np.maximum(batch.weights(common), 1e-300), 0).sum(axis=1)
             for total, each in zip(out["noise"], (noise, there.sum(axis=1)), strict=True):

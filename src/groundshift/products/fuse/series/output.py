@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import dask
-import dask.array as da
 import numpy as np
 import xarray as xr
 from odc.geo.geobox import GeoBox
@@ -40,35 +38,35 @@ def found_components(store: TileStore, tiles: Sequence[Tile]) -> tuple[str, ...]
     return tuple(name for name, there in zip(COMPONENTS, found, strict=True) if there)
 
 
-def series_dataset(
-    store: TileStore, tiles: Sequence[Tile], names: Sequence[str], design: Design, grid: GeoBox, dates: np.ndarray,
-    attributes: dict[str, Any],
-) -> xr.Dataset:  # fmt: skip
-    """A displacement map on (time, y, x) of `dates`, datetime64[D] among those solved for; lazy, by tiles."""
-    chosen = np.searchsorted(design.nodes[1:], dates)
-    timed = [*names, *(f"{name}_sigma" for name in names), *covariances(names)]
-    rows: dict[int, list[dict[str, da.Array]]] = {}
-    for tile in tiles:
-        parts = dask.delayed(_tile_layers, pure=True)(store, tile, names, chosen)
-        row = {}
-        for name in (*timed, *_FIXED, "walk"):
-            shape = (len(chosen), *tile.box.shape) if name in timed else tile.box.shape
-            row[name] = da.from_delayed(parts[name], shape, np.uint8 if name == "reason" else np.float32)
-        rows.setdefault(tile.box.top, []).append(row)
-    layers = {
-        name: da.concatenate([da.concatenate([each[name] for each in row], -1) for row in rows.values()], -2)
-        for name in (*timed, *_FIXED, "walk")
-    }
-    layers["valid"] = layers["reason"] == Reason.VALID
-    variables = {
-        name: (
-            ("time", "y", "x") if name in timed else ("y", "x"), layer,
-            {**_layer_attributes(name), "grid_mapping": "spatial_ref"},
-        )
-        for name, layer in layers.items()
-    }  # fmt: skip
+def series_layers(
+    names: Sequence[str], grid: GeoBox, dates: np.ndarray, attributes: dict[str, Any], *, empty: bool = True
+) -> xr.Dataset:
+    """A displacement map on (time, y, x) of `dates`, without its numbers; `empty` without memory for them."""
+    timed = (*names, *(f"{name}_sigma" for name in names), *covariances(names))
+    shape, variables = (len(dates), *grid.shape), {}
+    for name in (*timed, "quality", "reason", "walk", "valid"):
+        dims = ("time", "y", "x") if name in timed else ("y", "x")
+        kind = {"reason": np.uint8, "valid": np.bool_}.get(name, np.float32)
+        size = shape[3 - len(dims) :]
+        layer = np.broadcast_to(np.zeros((), kind), size) if empty else np.zeros(size, kind)
+        variables[name] = (dims, layer, {**_layer_attributes(name), "grid_mapping": "spatial_ref"})
     times = {"time": ("time", dates.astype("datetime64[ns]"))}
     return xr.Dataset(variables, coords={**times, **xr_coords(grid)}, attrs=attributes)
+
+
+def series_blocks(
+    store: TileStore, tiles: Sequence[Tile], names: Sequence[str], design: Design, dates: np.ndarray
+) -> Iterator[tuple[Box, dict[str, np.ndarray]]]:
+    """Its numbers, tile by tile; `dates`, datetime64[D], are among those solved for."""
+    for tile in tiles:
+        solved = store.read(tile.index)
+        each = [
+            map_layers(solved["motion"][k], solved["covariance"][k], solved["there"], solved["misfit"], names)
+            for k in np.searchsorted(design.nodes[1:], dates)
+        ]
+        layers = {name: each[0][name] if name in _FIXED else np.stack([one[name] for one in each]) for name in each[0]}
+        layers["walk"] = np.where(solved["there"].any(axis=0), solved["size"], np.nan).astype(np.float32)
+        yield tile.box, layers | {"valid": layers["reason"] == Reason.VALID}
 
 
 def velocity_blocks(
@@ -97,16 +95,6 @@ def shared_report(design: Design, common: Common) -> dict[str, Any]:
         for each, size in zip(design.strands, common.fields, strict=True)
     ]
     return {"dates": dates, "fields": fields, "rate": common.rate}
-
-
-def _tile_layers(store: TileStore, tile: Tile, names: Sequence[str], chosen: np.ndarray) -> dict[str, np.ndarray]:
-    solved = store.read(tile.index)
-    dates = [
-        map_layers(solved["motion"][k], solved["covariance"][k], solved["there"], solved["misfit"], names)
-        for k in chosen
-    ]
-    out = {name: dates[0][name] if name in _FIXED else np.stack([each[name] for each in dates]) for name in dates[0]}
-    return {**out, "walk": np.where(solved["there"].any(axis=0), solved["size"], np.nan).astype(np.float32)}
 
 
 def _layer_attributes(name: str) -> dict[str, Any]:

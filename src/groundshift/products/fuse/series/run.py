@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import dask
 import numpy as np
 import xarray as xr
 from odc.geo.geobox import GeoBox
@@ -20,7 +19,7 @@ from groundshift.figures.fusion_series import series_figure
 from groundshift.figures.style import save_figure
 from groundshift.grid.tiles import tile_plan
 from groundshift.io import write_json, write_map
-from groundshift.io.convert.raster import read_raster, write_netcdf
+from groundshift.io.convert.raster import read_raster, write_netcdf_blocks
 from groundshift.model.displacement import check
 from groundshift.products.fuse.channels import Fusible
 from groundshift.products.fuse.grid import fuse_grid
@@ -30,7 +29,8 @@ from groundshift.products.fuse.series.config import SeriesConfig
 from groundshift.products.fuse.series.design import make_design, make_nodes
 from groundshift.products.fuse.series.output import (
     found_components,
-    series_dataset,
+    series_blocks,
+    series_layers,
     shared_report,
     velocity_blocks,
 )
@@ -142,13 +142,15 @@ def fuse_series(
     }  # fmt: skip
     names = found_components(solved, tiles)
     shown = nodes[1:] if wanted is None else np.array(wanted[1:])
-    series = series_dataset(solved, tiles, names, design, grid, shown, attributes)
-    with dask.config.set(scheduler="synchronous"):  # parts of a file in the same order whatever runs
-        if out is None:
-            series = series.load()
-            check(series)
-            return series
-        write_netcdf(Path(out) / SERIES_NAME, series)
+    blocks = series_blocks(solved, tiles, names, design, shown)
+    if out is None:
+        series = series_layers(names, grid, shown, attributes, empty=False)
+        for box, block in blocks:
+            for name, values in block.items():
+                series[name].values[(..., *box.slices)] = values
+        check(series)
+        return series
+    write_netcdf_blocks(Path(out) / SERIES_NAME, series_layers(names, grid, shown, attributes), blocks)
     write_map(
         Path(out) / VELOCITY_NAME, grid, velocity_blocks(solved, tiles, names, design.span),
         attributes={**attributes, "quantity": "velocity"},
