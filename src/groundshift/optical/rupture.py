@@ -20,7 +20,7 @@ _ACROSS = (4, -4, 8, -8)  # pixels: where across a jump a pixel looks for the di
 _LOOK, _AGREE, _NOISE = 3.0, 2.0, 6.0
 """Gaussian sigmas, pixels, over which the direction of a jump is averaged, the images are compared, and how much they
 differ anyway is averaged."""
-_LEAST_NOISE, _LARGEST_NOISE = 0.02, 4.0  # variance of the images' difference; they have variance 1
+_LEAST_NOISE, _LARGEST_NOISE = 0.005, 4.0  # variance of the images' difference; they have variance 1
 _LARGEST_COST = 4.5  # of one pixel
 _APART = 1.0  # cost of a difference of one pixel between neighbours
 _STEPS = 16  # of belief propagation
