@@ -75,3 +75,5 @@ def test_a_glacier_is_fused_over_time(tmp_path):
         app, ["fuse", *map(str, arguments[1:5]), "--dates", "2020-03-01,2020-02-01", "-o", str(out)]
     )
     assert "two or more, increasing" in str(bad.exception)
+    bad = CliRunner().invoke(app, ["fuse", *map(str, arguments[1:7]), "--quantity", "velocity", "-o", str(out)])
+    assert "a series is of displacement" in str(bad.exception)

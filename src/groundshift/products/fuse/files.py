@@ -102,6 +102,10 @@ def fuse_files(
         sources.append(ModelField(velocity_field(read_gnss(model)), options.model_sigma))
     how = {"grid": fuse_grid(sources, cell=cell), "out": out, "executor": executor, "workers": workers}
     if every is not None or dates:
+        if quantity != "displacement" or line is not None:
+            raise ConfigurationError(
+                "a series is of displacement, without a profile; leave --quantity or --profile out"
+            )
         given = {"every": every, "steps": tuple(steps)}
         said = options.series.model_dump() | {name: value for name, value in given.items() if value}
         return fuse_series(sources, dates=dates or None, config=_checked(SeriesConfig, said, "the command"), **how)
