@@ -92,13 +92,13 @@ def chosen(
     beside = np.stack(
         [number[rows + 1 + down, columns + 1 + right] for down, right in ((0, 1), (0, -1), (1, 0), (-1, 0))], axis=1
     )
-    weight = np.float32(weight)
+    apart = np.float32(weight)
     total = cost.copy()
-    over_bands(lambda start, stop: _fixed(beside, rows, columns, field, choices, weight, start, stop, total), len(rows))
+    over_bands(lambda start, stop: _fixed(beside, rows, columns, field, choices, apart, start, stop, total), len(rows))
     told = np.zeros((len(rows), 4, choices.shape[1]), np.float32)
     dark = (rows + columns) % 2
     for step in range(steps):
-        given = beside, dark == step % 2, choices, total, weight
+        given = beside, dark == step % 2, choices, total, apart
         over_bands(lambda start, stop, given=given: _tell(*given, start, stop, told), len(rows))
     return np.argmin(total + told.sum(axis=1), axis=1)
 
