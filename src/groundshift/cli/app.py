@@ -5,11 +5,11 @@ from __future__ import annotations
 import importlib
 import logging
 import sys
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 from rich.console import Console
 from rich.logging import RichHandler
 from rich.markup import escape
@@ -30,7 +30,7 @@ class _Commands(typer.core.TyperGroup):
             _fail("; ".join(map(_refused, error.errors())))
 
 
-def _refused(error: ErrorDetails) -> str:
+def _refused(error: Mapping[str, Any]) -> str:
     """An option that a configuration refuses: its name, what came, what was expected."""
     option = str(error["loc"][0]).replace("_", "-") if error["loc"] else "options"
     came = "" if isinstance(error["input"], dict) else f" {error['input']}"
