@@ -5,7 +5,6 @@
 Points are simulated: 200 dates, series with a trend, a season and 3 mm of noise, to one decimal, as EGMS has them. Each
 step runs in a process of its own, after a first run on few points that compiles the kernels; CPU time is of all threads
 of the process, divided by the clock it tells how many cores were at work; the peak of memory is that of the process.
-Text is packed by ISA-L if the package `isal` is installed, else by zlib; the first line says which.
 """
 
 from __future__ import annotations
@@ -26,7 +25,6 @@ import pyarrow as pa
 
 from groundshift.io.convert import convert, read_parts
 from groundshift.io.egms import write_egms
-from groundshift.io.egms.packing import codec
 from groundshift.model.points import point_set
 from groundshift.products.fields import recomputed
 
@@ -165,7 +163,7 @@ def main() -> None:
     chosen = [name for name in known if not options.only or any(part in name for part in options.only)]
     for place, count in ((small, 500), (folder, options.points)):
         _provide(place, count, {known[name].source for name in chosen})
-    print(f"{options.points} points, {len(DATES)} dates, {codec.__name__}")
+    print(f"{options.points} points, {len(DATES)} dates")
     print(f"{'step':28s} {'points/s of CPU':>16s} {'by the clock':>13s} {'cores':>6s} {'peak MB':>8s}")
     for name in chosen:
         command = [sys.executable, "-m", "benchmarks.egms", "--folder", str(folder), "--step", str(small), name]

@@ -27,6 +27,7 @@ from groundshift.figures.style import save_figure
 from groundshift.grid.tiles import tile_plan
 from groundshift.insar.basic_config import BasicConfig
 from groundshift.insar.frame import frame_network
+from groundshift.insar.level_heights import LevelTile
 from groundshift.insar.motion.series import DisplacementSeries
 from groundshift.insar.parts import Measured, Summary
 from groundshift.insar.scan import ScanTile, gather_network, stack_gains
@@ -47,7 +48,7 @@ POINTS_NAME, PICTURE_NAME, REPORT_NAME = "points.parquet", "quicklook.png", "rep
 
 _EGMS_CRS = 3035
 _PROBES = 64  # lines and columns, about, at which the geoid is looked for
-_STEPS = ("pixels", "blocks", "held", "points")
+_STEPS = ("pixels", "blocks", "held", "points", "heights")
 
 
 class BasicResult(NamedTuple):
@@ -165,16 +166,17 @@ def _measure(
     stores: Callable[[str], TileStore],
     geoid: Geoid | None,
 ) -> Measured:
-    """Run the three steps over tiles and blocks; `stores` gives the store of each by its name."""
+    """Run the steps over tiles and blocks; `stores` gives the store of each by its name."""
     geometry, reference = stack_geometry(stack, config.reference)
     tiles = tile_plan((stack.sizes["y"], stack.sizes["x"]), config.tile)
-    pixels, points = stores("pixels"), stores("points")
+    pixels, points, heights = (stores(name) for name in ("pixels", "points", "heights"))
     gains, plane = stack_gains(stack), local_plane(stack)
     run(ScanTile(stack, gains, geometry.days, reference, config), tiles, store=pixels, label="scanning", **where)
     with one_thread():
         frame = frame_network(stack, gather_network(pixels, tiles), plane, geometry, config, stores, where)
     run(PointTile(stack, pixels, plane, geometry, frame.solved, frame.frames, config.network.search, frame.threshold,
                   config.network.max_length), tiles, store=points, label="measuring", **where)  # fmt: skip
+    run(LevelTile(stack, points, tiles, geometry, frame.frames), tiles, store=heights, label="levelling", **where)
     report = {
         "dates": len(geometry.days),
         "first_date": stack["time"].values[0].astype("datetime64[D]"),
@@ -184,7 +186,7 @@ def _measure(
         "gains_db": 20 * np.log10(gains),
         **frame.report,
     }
-    return Measured(stack, config, geometry, tiles, points, _software(), geoid, report)
+    return Measured(stack, config, geometry, tiles, (points, heights), _software(), geoid, report)
 
 
 def _joined_report(measured: Measured, summary: Summary) -> dict[str, Any]:

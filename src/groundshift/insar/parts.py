@@ -38,13 +38,13 @@ class PointPart(NamedTuple):
 
 @dataclass(frozen=True)
 class Measured:
-    """A stack that was measured, whose points lie in a store of finished tiles."""
+    """A stack that was measured, whose points lie in stores of finished tiles."""
 
     stack: xr.Dataset
     config: BasicConfig
     geometry: StackGeometry
     tiles: Sequence[Tile]
-    store: TileStore
+    stores: Sequence[TileStore]  # what a later one has replaces what an earlier one has
     software: str
     geoid: Geoid | None
     report: dict[str, Any]  # numbers of the run, but for those of its points
@@ -59,7 +59,7 @@ class Measured:
         }  # fmt: skip
         empty = True
         for tile in self.tiles:
-            found = self.store.read(tile.index)
+            found = {name: each for store in self.stores for name, each in store.read(tile.index).items()}
             if not len(found["rows"]):
                 continue
             empty = False

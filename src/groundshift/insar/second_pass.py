@@ -19,7 +19,7 @@ from groundshift.insar.network.blocks import Block, Tied
 from groundshift.insar.network.phases import StoredSeries
 from groundshift.insar.scan import Pixels
 from groundshift.insar.stack.geometry import StackGeometry
-from groundshift.insar.stack.places import layers_at, range_sine
+from groundshift.insar.stack.places import layers_at
 from groundshift.model.radar_stack import LAYERS
 
 _MIXED = 0.6  # of the change of height to the pixels beside: the standard deviation of a height by other scatterers
@@ -72,9 +72,10 @@ class HoldBlock:
 class PointTile:
     """Step over tiles of the first pass: points that are accepted, what was measured, and the stack's layers there.
 
-    Named arrays of n points: `rows`, `columns`, `cluster`, `neighbours`, `dispersion`; the fields of
-    :class:`~groundshift.insar.motion.series.DisplacementSeries`, with heights of the point itself, not of the middle of
-    the scene; and all of :data:`~groundshift.model.radar_stack.LAYERS`.
+    Named arrays of n points: `rows`, `columns`, `cluster`, `neighbours`, `dispersion`; `mixture`, the standard
+    deviation of a height by other scatterers, m; `places` on the plane, (2, n), m; the fields of
+    :class:`~groundshift.insar.motion.series.DisplacementSeries`; and all of
+    :data:`~groundshift.model.radar_stack.LAYERS`.
     """
 
     stack: xr.Dataset
@@ -98,20 +99,20 @@ class PointTile:
         series = framed_series(
             places[kept], layers["height"], phase[:, kept], cluster[kept], self.geometry, self.frames,
             wander=pixels.wander[kept] / self.geometry.phase_per_mm**2, mixture=share * pixels.mixture[kept],
-            persistent=pixels.neighbours[kept] == 0,
         )  # fmt: skip
+        places, mixture = places[kept], share * pixels.mixture[kept]
         sure = (pixels.neighbours[kept] == 0) | (series.noise < _DOUBTFUL)
         kept = kept[sure]
         layers = {name: values[sure] for name, values in layers.items()}
         series = DisplacementSeries(*(each[..., sure] for each in series))
-        ratio = range_sine(self.stack, pixels.columns[kept], layers["incidence"]) / self.geometry.range_sine
-        series = series._replace(height=series.height * ratio, height_sigma=series.height_sigma * ratio)
         return {
             "rows": pixels.rows[kept],
             "columns": pixels.columns[kept],
             "cluster": cluster[kept],
             "neighbours": pixels.neighbours[kept],
             "dispersion": pixels.dispersion[kept],
+            "mixture": mixture[sure],
+            "places": places[sure].T,
             **series._asdict(),
             **{f"layer_{name}": values for name, values in layers.items()},
         }

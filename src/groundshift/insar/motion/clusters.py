@@ -7,18 +7,10 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from groundshift.insar.motion.atmosphere import Atmosphere, AtmosphereConfig, estimate_atmosphere
-from groundshift.insar.motion.heights import shared_heights
-from groundshift.insar.motion.series import (
-    DisplacementSeries,
-    displacement_series,
-    motion_projection,
-    virtual_reference,
-    with_heights,
-)
+from groundshift.insar.motion.series import DisplacementSeries, displacement_series, virtual_reference
 from groundshift.insar.stack.geometry import StackGeometry
 
 _LEAST_CELLS = 16  # that the atmosphere is told from motion by
-_OF_MOST = 0.75  # of the standard deviation of errors by other scatterers: that of all but the largest
 
 
 class Frame(NamedTuple):
@@ -80,12 +72,10 @@ def framed_series(
     *,
     wander: np.ndarray,
     mixture: np.ndarray,
-    persistent: np.ndarray | None = None,
 ) -> DisplacementSeries:
     """Displacement series of any points of the clusters; parameters as of :func:`cluster_frames`, gaps are allowed.
 
-    `wander` and `mixture` are those of :func:`~groundshift.insar.motion.series.displacement_series`. Of points
-    that `persistent`, bool (n,), tells, heights are those of :func:`~groundshift.insar.motion.heights.shared_heights`.
+    `wander` and `mixture` are those of :func:`~groundshift.insar.motion.series.displacement_series`.
     """
     dates, size = phase.shape
     fields = [np.full((dates, size), np.nan, np.float32) for _ in range(2)] + [np.full(size, np.nan) for _ in range(5)]
@@ -103,35 +93,9 @@ def framed_series(
             mixture=mixture[inside],
             reference=frame.datum,
         )  # fmt: skip
-        if persistent is not None:
-            weights = np.ones(len(geometry.days)) if air is None else air.weights
-            made = _levelled(made, positions[inside], mixture[inside], persistent[inside], geometry, weights)
         for field, values in zip(fields, made, strict=True):
             field[..., inside] = values
     return DisplacementSeries(*fields)
-
-
-def _levelled(
-    made: DisplacementSeries,
-    positions: np.ndarray,
-    mixture: np.ndarray,
-    persistent: np.ndarray,
-    geometry: StackGeometry,
-    weights: np.ndarray,
-) -> DisplacementSeries:
-    """Series with the heights that persistent scatterers share with those around.
-
-    Errors by other scatterers are small for most and large for some. The smaller sigma of most says how much of a
-    height is kept, and its own variance is as much smaller as that of this sigma.
-    """
-    some = np.flatnonzero(persistent & np.isfinite(made.displacement).all(axis=0))
-    _, row = motion_projection(geometry, weights)
-    noise, mixed = made.noise[some] ** 2 * (row @ row), mixture[some] ** 2
-    most = noise + _OF_MOST**2 * mixed
-    height, height_sigma = made.height.copy(), made.height_sigma.copy()
-    height[some], variance = shared_heights(positions[some], made.height[some], most)
-    height_sigma[some] = np.sqrt(height_sigma[some] ** 2 - (noise + mixed) * (1 - variance / most))
-    return with_heights(made, geometry, height, height_sigma)
 
 
 def _cells(positions: np.ndarray, side: float) -> int:

@@ -14,8 +14,10 @@ from groundshift.insar.motion.kriging import Variogram
 _BINS = 20
 _RANGES = 40
 _TINY = 1e-6
+FARTHEST = 75.0
+"""Metres, beyond which points do not share heights."""
+
 _NEAR = 25.0  # m: points weigh by exp(−½ (distance / this)²), as those that a point may share its height with
-_FARTHEST = 75.0  # m
 _MOST = 48  # of them
 _SAME = 0.3  # m: standard deviation of heights on the same roof
 _ELSEWHERE = 1 / 60  # a metre: density of heights that no point around has, where one at no distance weighs 1
@@ -54,7 +56,7 @@ def shared_heights(positions: np.ndarray, heights: np.ndarray, variances: np.nda
     if len(heights) < 2:
         return heights, variances
     numbers = [*range(2, min(_MOST, len(heights) - 1) + 2)]  # the first is the point itself
-    distance, near = cKDTree(positions).query(positions, numbers, distance_upper_bound=_FARTHEST)
+    distance, near = cKDTree(positions).query(positions, numbers, distance_upper_bound=FARTHEST)
     there = np.isfinite(distance)
     near = np.where(there, near, 0)
     own, other = variances[:, None], variances[near] + _SAME**2

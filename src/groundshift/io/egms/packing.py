@@ -1,4 +1,4 @@
-"""Packing tables into zips, and unpacking them, by blocks: with ISA-L if the package `isal` is there, or with zlib."""
+"""Packing tables into zips, and unpacking them, by blocks."""
 
 from __future__ import annotations
 
@@ -10,12 +10,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-try:
-    from isal import isal_zlib as codec
-except ImportError:
-    codec = zlib
+from isal import isal_zlib
 
-ERRORS = (zipfile.BadZipFile, zlib.error, codec.error, struct.error, EOFError)
+ERRORS = (zipfile.BadZipFile, zlib.error, isal_zlib.error, struct.error, EOFError)
 """What reading a broken zip raises."""
 
 _RAW = -15  # deflate without a header of its own
@@ -38,9 +35,9 @@ def pack(text: memoryview, level: int) -> Block:
     Parameters
     ----------
     level
-        1 for the fastest way there is; 2 to 9 as zlib has them.
+        1 by ISA-L, the fastest; 2 to 9 as zlib has them.
     """
-    packer = (codec if level == 1 else zlib).compressobj(level, zlib.DEFLATED, _RAW)
+    packer = (isal_zlib if level == 1 else zlib).compressobj(level, zlib.DEFLATED, _RAW)
     return Block(text, packer.compress(text) + packer.flush(zlib.Z_SYNC_FLUSH))
 
 
@@ -53,7 +50,7 @@ def write_zip(path: Path, table: str, blocks: Iterable[Block], header: str, cont
         begin = file.tell()
         for block in blocks:
             file.write(block.packed)
-            member.CRC = codec.crc32(block.text, member.CRC)
+            member.CRC = isal_zlib.crc32(block.text, member.CRC)
             member.file_size += len(block.text)
         file.write(_END)
         member.compress_size = file.tell() - begin
@@ -84,7 +81,7 @@ class Unpacked(io.RawIOBase):
         if mark != _MARK:
             raise zipfile.BadZipFile("it is not where the list of members says")
         file.seek(sum(lengths), io.SEEK_CUR)
-        self._stream = codec.decompressobj(_RAW)
+        self._stream = isal_zlib.decompressobj(_RAW)
         self._left = member.compress_size
         self._size = self._sum = 0
 
@@ -108,7 +105,7 @@ class Unpacked(io.RawIOBase):
                 packed = self._file.read(min(_PACKED, self._left))
                 self._left -= len(packed)
             text = self._stream.decompress(packed, most)
-            self._sum, self._size = codec.crc32(text, self._sum), self._size + len(text)
+            self._sum, self._size = isal_zlib.crc32(text, self._sum), self._size + len(text)
             if self._size > self._member.file_size:
                 raise zipfile.BadZipFile("it is larger than it says")
             if text:

@@ -53,8 +53,8 @@ def write_egms(
     version
         Of the release, for the name in a folder, if the points bring none.
     level
-        Of compression, 1 (fast) to 9 (small, in ten times the time). 1 is done by ISA-L if the package `isal` is
-        installed, which is several times as fast as zlib: the same table, other bytes.
+        Of compression, 1 (fast) to 9 (small, in ten times the time). 1 is done by ISA-L, several times as fast
+        as zlib; the others by zlib.
 
     Returns
     -------
