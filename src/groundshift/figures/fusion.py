@@ -270,6 +270,7 @@ def _quantity(dataset: xr.Dataset) -> str:
 
 
 def map_extent(dataset: xr.Dataset) -> tuple[float, float, float, float]:
+    """Left, right, bottom and top of a map, for matplotlib; m."""
     x, y = dataset["x"].values, dataset["y"].values
     half_x, half_y = (abs(c[1] - c[0]) / 2 if len(c) > 1 else 0.5 for c in (x, y))
     return x.min() - half_x, x.max() + half_x, y.min() - half_y, y.max() + half_y

@@ -22,12 +22,11 @@ from scipy import ndimage
 
 from groundshift.kernels.gaussian import locally_standardised, smoothed
 from groundshift.kernels.jumps import change_sides, median_where
+from groundshift.kernels.network_inputs import DERIVATIVE
 from groundshift.kernels.spline import coefficients, nearest, warp
 from groundshift.kernels.threads import side_by_side
 from groundshift.kernels.total_variation import Field, piecewise_smooth
 
-DERIVATIVE = (3 / 4, -3 / 20, 1 / 60)
-"""Of sixth order: times the differences of pixels 1, 2 and 3 to both sides."""
 _DERIVATIVE_TAPS = np.array([*(-each for each in reversed(DERIVATIVE)), 0, *DERIVATIVE])
 _LOCAL = 8.0  # Gaussian sigma over which brightness and contrast are made equal, pixels
 _EDGE, _CURVATURE = 2.0, 10.0

@@ -86,6 +86,7 @@ class Unpacked(io.RawIOBase):
         self._size = self._sum = 0
 
     def readable(self) -> bool:
+        """Always."""
         return True
 
     def readinto(self, buffer: memoryview) -> int:
