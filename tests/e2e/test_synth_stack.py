@@ -35,7 +35,7 @@ def test_a_stack_is_made_with_its_truth_and_picture(tmp_path):
 
 def test_errors_are_one_line(tmp_path):
     for given, said in (
-        (("--interval", 7), "--interval: Input should be 6 or 12"),
+        (("--interval", 7), "--interval 7: input should be 6 or 12"),
         (("--options", tmp_path / "none.json"), "none.json cannot be read as JSON"),
     ):
         failed = run(tmp_path / "out", *given)
