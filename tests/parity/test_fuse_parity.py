@@ -23,20 +23,13 @@ pytestmark = pytest.mark.filterwarnings("ignore:Use .@. matmul:PendingDeprecatio
 CONFIG = FuseConfig(tile=16, rounds=2)
 OPTIONS = EarthquakeOptions(side=12_800, pixel=400, length=7_000, depth=4_000, stations=6, seed=4)
 KILLED = """
-import os, signal, sys
+import sys
 from pathlib import Path
 from groundshift.products.fuse import solve
 from tests.parity.test_fuse_parity import fused
+from tests.reference.killed import killed_after
 
-whole, done = solve.SolveTile.__call__, []
-
-def dying(self, tile):
-    if len(done) == 2:
-        os.kill(os.getpid(), signal.SIGKILL)
-    done.append(tile)
-    return whole(self, tile)
-
-solve.SolveTile.__call__ = dying
+killed_after(solve.SolveTile, 2)
 fused(Path(sys.argv[1]), Path(sys.argv[2]), "serial")
 """
 

@@ -24,20 +24,13 @@ pytestmark = pytest.mark.filterwarnings("ignore:Use .@. matmul:PendingDeprecatio
 CONFIG = SeriesConfig(every=40, rounds=2, sample=20, tile=8, sizes=(0.1, 3.0))
 OPTIONS = GroundOptions(side=3_000, pixel=250, days=160, image_every=20, stations=0, image_length=1_500, seed=4)
 KILLED = """
-import os, signal, sys
+import sys
 from pathlib import Path
 from groundshift.products.fuse.series import tiles
 from tests.parity.test_fuse_series_parity import fused
+from tests.reference.killed import killed_after
 
-whole, done = tiles.SolveSeriesTile.__call__, []
-
-def dying(self, tile):
-    if len(done) == 2:
-        os.kill(os.getpid(), signal.SIGKILL)
-    done.append(tile)
-    return whole(self, tile)
-
-tiles.SolveSeriesTile.__call__ = dying
+killed_after(tiles.SolveSeriesTile, 2)
 fused(Path(sys.argv[1]), Path(sys.argv[2]), "serial")
 """
 

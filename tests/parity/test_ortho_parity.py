@@ -21,20 +21,13 @@ from tests.reference.tracks import track
 
 CONFIG = OrthoConfig(tile=2000)
 KILLED = """
-import os, signal, sys
+import sys
 from groundshift.products.ortho import make_ortho
 from groundshift.products.ortho.tile import OrthoTile
 from tests.parity.test_ortho_parity import CONFIG
+from tests.reference.killed import killed_after
 
-whole, done = OrthoTile.__call__, []
-
-def dying(self, tile):
-    if len(done) == 4:
-        os.kill(os.getpid(), signal.SIGKILL)
-    done.append(tile)
-    return whole(self, tile)
-
-OrthoTile.__call__ = dying
+killed_after(OrthoTile, 4)
 make_ortho(sys.argv[2:], sys.argv[1], CONFIG, north_removed=True, executor="serial")
 """
 

@@ -17,6 +17,7 @@ from groundshift.figures.style import (
     DIVERGING,
     FIRST,
     INVALID,
+    LABEL_BOX,
     SECOND,
     SEQUENTIAL,
     TRUTH,
@@ -29,7 +30,6 @@ from groundshift.figures.style import (
 _LARGEST = 1200  # pixels a side that are drawn
 _ARROWS = 20  # along the longer side
 _ELLIPSE = 2.4477  # standard deviations of an ellipse that holds 95 %
-_BOX = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.8}
 _THIRD = "#6a8d3d"
 COLOURS = {"east": FIRST, "north": SECOND, "up": _THIRD}
 
@@ -74,7 +74,7 @@ def fusion_figure(
     if line is not None:
         panel.plot(line[::2], line[1::2], color="black", linewidth=1, linestyle=(0, (6, 3)))
         for letter, x, y in (("A", *line[:2]), ("A′", *line[2:])):
-            panel.annotate(letter, (x, y), fontsize=11, fontweight="bold", ha="center", va="center", bbox=_BOX)
+            panel.annotate(letter, (x, y), fontsize=11, fontweight="bold", ha="center", va="center", bbox=LABEL_BOX)
     title = f"{_quantity(dataset).capitalize()} {colour} in colour{', horizontal as arrows' if arrows else ''}"
     panel.set_title(f"{title}; grey: not measured", fontsize=10, loc="left")
     panels = np.atleast_1d(right.subplots(len(names), 1, sharex=True, sharey=True))
@@ -226,7 +226,7 @@ def draw_vectors(
     )  # fmt: skip
     panel.annotate(
         f"{key:g} {unit}; ellipses: 95 %", (right + key * stretch, high), xytext=(6, 0), textcoords="offset points",
-        va="center", fontsize=9, zorder=6, bbox=_BOX,
+        va="center", fontsize=9, zorder=6, bbox=LABEL_BOX,
     )  # fmt: skip
 
 
@@ -247,7 +247,14 @@ def _north_arrow(panel: Axes) -> None:
         arrowprops={"arrowstyle": "-|>", "color": "black", "linewidth": 1.6},
     )  # fmt: skip
     panel.annotate(
-        "N", (0.955, 0.89), xycoords="axes fraction", ha="center", va="top", fontsize=11, fontweight="bold", bbox=_BOX
+        "N",
+        (0.955, 0.89),
+        xycoords="axes fraction",
+        ha="center",
+        va="top",
+        fontsize=11,
+        fontweight="bold",
+        bbox=LABEL_BOX,
     )
 
 

@@ -8,7 +8,7 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
 from groundshift.figures.fusion import COLOURS, map_extent
-from groundshift.figures.style import SEQUENTIAL, new_figure, scale_bar
+from groundshift.figures.style import LABEL_BOX, SEQUENTIAL, new_figure, scale_bar
 
 _PLACES = 4
 _LETTERS = "ABCD"
@@ -50,7 +50,7 @@ def series_figure(dataset: xr.Dataset, *, places: np.ndarray | None = None, trut
         panel.plot(x, y, "o", color="white", markeredgecolor="black", markersize=6)
         panel.annotate(
             letter, (x, y), xytext=(6, 4), textcoords="offset points", fontsize=10, fontweight="bold",
-            bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
+            bbox=LABEL_BOX,
         )  # fmt: skip
         for each, name in zip(panels, names, strict=True):
             value, sigma = (dataset[key].values[:, row, column].astype(float) for key in (name, f"{name}_sigma"))

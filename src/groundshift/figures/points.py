@@ -7,7 +7,17 @@ import pyarrow as pa
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from groundshift.figures.style import DIVERGING, FIRST, INVALID, SECOND, TRUTH, new_figure, scale_bar, symmetric_limit
+from groundshift.figures.style import (
+    DIVERGING,
+    FIRST,
+    INVALID,
+    LABEL_BOX,
+    SECOND,
+    TRUTH,
+    new_figure,
+    scale_bar,
+    symmetric_limit,
+)
 from groundshift.kernels.series_fields import YEAR, seasonal_design
 from groundshift.model.points import dates, series
 
@@ -69,8 +79,7 @@ def _name(panel: Axes, name: str, east: float, north: float) -> None:
     left = east < np.mean(panel.get_xlim())
     panel.annotate(
         name, (east, north), fontsize=8, xytext=(7 if left else -7, 5), textcoords="offset points",
-        ha="left" if left else "right", bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none",
-        "alpha": 0.8},
+        ha="left" if left else "right", bbox=LABEL_BOX,
     )  # fmt: skip
 
 

@@ -20,6 +20,8 @@ DIVERGING = LinearSegmentedColormap.from_list(
 ).with_extremes(bad=INVALID)
 """Lightness falls evenly to both sides of white; safe for red-green colour blindness."""
 SEQUENTIAL = "cividis"
+LABEL_BOX = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.8}
+"""Behind text on a map."""
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -66,5 +68,5 @@ def scale_bar(axes: Axes, width: float) -> None:
     axes.plot([x, x + length], [y, y], color="black", linewidth=2.5, solid_capstyle="butt")
     axes.annotate(
         label, (x + length / 2, y), xytext=(0, 5), textcoords="offset points", ha="center", va="bottom", fontsize=8,
-        bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
+        bbox=LABEL_BOX,
     )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -72,19 +73,19 @@ class LevelTile:
         """
         numbers = np.flatnonzero((found["neighbours"] == 0) & np.isfinite(found["displacement"]).all(axis=0))
         cluster = found["cluster"][numbers]
-        noise = found["noise"][numbers] ** 2 * self._by_noise()[cluster]
+        noise = found["noise"][numbers] ** 2 * self._by_noise[cluster]
         mixed = found["mixture"][numbers] ** 2
         return _Steady(
             numbers, found["places"][:, numbers], cluster, found["height"][numbers], noise + _OF_MOST**2 * mixed,
             noise + mixed,
         )  # fmt: skip
 
+    @cached_property
     def _by_noise(self) -> np.ndarray:
         """Of each cluster, the variance of a height by noise of unit variance, m²/mm²."""
-        power = np.zeros(len(self.frames))
+        power, even = np.zeros(len(self.frames)), np.ones(len(self.geometry.days))
         for label, frame in enumerate(self.frames):
             if frame is not None:
-                even = np.ones(len(self.geometry.days))
                 weights = even if frame.atmosphere is None else frame.atmosphere.weights
                 power[label] = np.sum(motion_projection(self.geometry, weights)[1] ** 2)
         return power

@@ -10,9 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from groundshift.errors import InputError
 from groundshift.io.egms import read_batches, read_egms
-from groundshift.io.points import read_point_batches, read_points
+from groundshift.io.points import open_points, read_point_batches, read_points
 from groundshift.model.points import Header, header
 
 _ROWS = 65_536
@@ -66,7 +65,7 @@ def point_parts(source: str | Path | pa.Table) -> PointParts:
         bounds = np.reshape(np.array(parts).T, (-1, 4))
         return PointParts(name, source, record, len(source), bounds, tuple(source.column_names))
     path = Path(source)
-    with _opened(path) as file:
+    with open_points(path) as file:
         bounds = [_bounds(file, group) for group in range(file.num_row_groups)]
         empty = file.schema_arrow.empty_table()
         return PointParts(
@@ -87,21 +86,10 @@ def point_batches(
         for number in touching:
             yield parts.source.select(columns).slice(number * _ROWS, _ROWS)
         return
-    with _opened(parts.source) as file:
+    with open_points(parts.source) as file:
         for number in touching:
             for batch in file.iter_batches(_ROWS, row_groups=[number], columns=list(columns), use_threads=False):
                 yield pa.Table.from_batches([batch])
-
-
-def _opened(path: Path) -> pq.ParquetFile:
-    if not path.is_file():
-        raise InputError(f"{path} is no file; expected a point set as GeoParquet: check the path")
-    try:
-        return pq.ParquetFile(path, pre_buffer=False)  # else all that was read stays in memory
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(
-            f"{path} cannot be read as Parquet ({error}); it is truncated, or no point set: expected GeoParquet"
-        ) from error
 
 
 def _bounds(file: pq.ParquetFile, group: int) -> list[float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -54,12 +55,8 @@ def read_points(path: str | Path) -> pa.Table:
     ContractError
         If it holds no point set.
     """
-    try:
-        table = pq.read_table(_existing(path))
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(
-            f"{path} cannot be read as Parquet ({error}); it is truncated, or no point set: expected GeoParquet"
-        ) from error
+    with _reading(path):
+        table = pq.read_table(path)
     check(table)
     return table
 
@@ -72,20 +69,15 @@ def read_point_batches(path: str | Path, *, rows: int = _BATCH) -> Iterator[pa.T
     InputError, ContractError
         See :func:`read_points`.
     """
-    try:
-        with pq.ParquetFile(_existing(path), pre_buffer=False) as file:  # else all that was read stays in memory
-            empty = file.schema_arrow.empty_table()
-            check(empty)
-            if not file.metadata.num_rows:
-                yield empty
-            for batch in file.iter_batches(rows, use_threads=False):
-                table = pa.Table.from_batches([batch], empty.schema)
-                check(table)
-                yield table
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(
-            f"{path} cannot be read as Parquet ({error}); it is truncated, or no point set: expected GeoParquet"
-        ) from error
+    with _reading(path), open_points(path) as file:
+        empty = file.schema_arrow.empty_table()
+        check(empty)
+        if not file.metadata.num_rows:
+            yield empty
+        for batch in file.iter_batches(rows, use_threads=False):
+            table = pa.Table.from_batches([batch], empty.schema)
+            check(table)
+            yield table
 
 
 def _groups(parts: Iterator[pa.Table]) -> Iterator[pa.Table]:
@@ -105,7 +97,20 @@ def _groups(parts: Iterator[pa.Table]) -> Iterator[pa.Table]:
         yield pa.concat_tables(waiting)
 
 
-def _existing(path: str | Path) -> str | Path:
+def open_points(path: str | Path) -> pq.ParquetFile:
+    """The file of a point set, whose content is not checked; InputError if it is missing or no Parquet."""
+    with _reading(path):
+        return pq.ParquetFile(path, pre_buffer=False)  # else all that was read stays in memory
+
+
+@contextlib.contextmanager
+def _reading(path: str | Path) -> Iterator[None]:
+    """What goes wrong with a file that is missing, or no Parquet, as InputError."""
     if not Path(path).is_file():
         raise InputError(f"{path} is no file; expected a point set as GeoParquet: check the path")
-    return path
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(
+            f"{path} cannot be read as Parquet ({error}); it is truncated, or no point set: expected GeoParquet"
+        ) from error

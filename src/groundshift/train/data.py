@@ -28,6 +28,7 @@ import numpy as np
 
 from groundshift.errors import ConfigurationError, InputError
 from groundshift.io.samples import Sample
+from groundshift.kernels.robust import TO_SIGMA
 from groundshift.synth.dataset import DatasetOptions, dataset_sample, find_pairs, find_traces
 from groundshift.synth.real_pairs import ImagePair
 
@@ -150,7 +151,7 @@ def normalised(image: np.ndarray) -> np.ndarray:
     if values.size == 0:
         return np.zeros(image.shape, np.float32)
     middle = np.median(values)
-    scale = 1.4826 * np.median(np.abs(values - middle)) or values.std() or 1.0
+    scale = TO_SIGMA * np.median(np.abs(values - middle)) or values.std() or 1.0
     out = np.clip((image - middle) / scale, -LIMIT, LIMIT)
     return np.where(np.isfinite(out), out, 0).astype(np.float32)
 

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from groundshift.kernels.robust import TO_SIGMA
 from groundshift.synth.changes import SHADOW, VISIBLE
 from groundshift.synth.options import MARGIN
 from groundshift.train.bank import Bank
@@ -286,7 +287,7 @@ def arrived(flow: Tensor, back: Inverse, usable: Tensor) -> Tensor:
 def normalised(image: Tensor) -> Tensor:
     """Images (b, y, x) with median 0 and normalised median absolute deviation 1, cut off far from them."""
     off = image - _wide(image.flatten(1).median(1).values)
-    scale = 1.4826 * off.abs().flatten(1).median(1).values
+    scale = TO_SIGMA * off.abs().flatten(1).median(1).values
     spread = off.flatten(1).std(1)
     scale = torch.where(scale > 0, scale, torch.where(spread > 0, spread, 1))
     return (off / _wide(scale)).clamp(-LIMIT, LIMIT)

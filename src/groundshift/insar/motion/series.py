@@ -9,6 +9,7 @@ import numpy as np
 
 from groundshift.errors import ConfigurationError, InputError
 from groundshift.insar.stack.geometry import StackGeometry
+from groundshift.kernels.robust import TO_SIGMA
 from groundshift.kernels.series_fields import YEAR, seasonal_design
 
 _MODE_ROUNDS = 50
@@ -111,7 +112,7 @@ def virtual_reference(displacement: np.ndarray, method: Literal["mean", "mode"] 
     if method == "mean":
         return np.nanmean(displacement, axis=1, dtype=np.float64)
     middle = np.nanmedian(displacement, axis=1).astype(np.float64)
-    width = np.maximum(1.4826 * np.nanmedian(np.abs(displacement - middle[:, None]), axis=1) / 2, 1e-6)
+    width = np.maximum(TO_SIGMA * np.nanmedian(np.abs(displacement - middle[:, None]), axis=1) / 2, 1e-6)
     for _ in range(_MODE_ROUNDS):
         weight = np.exp(-0.5 * ((displacement - middle[:, None]) / width[:, None]) ** 2)
         middle = np.nansum(weight * displacement, axis=1) / np.nansum(weight, axis=1)

@@ -26,9 +26,10 @@ import xarray as xr
 from pyproj import CRS, Transformer
 from scipy import ndimage
 
-from groundshift.errors import ConfigurationError, InputError
+from groundshift.errors import InputError
 from groundshift.io.dates import date_in
 from groundshift.io.stacks.lazy import hdf5, map_places
+from groundshift.io.stacks.mapped import check_on_map, on_map, put
 from groundshift.io.stacks.orbits import Orbit, earth_fixed, look_vectors
 from groundshift.io.stacks.parts import Image, Parts, assemble
 from groundshift.io.stacks.pour import new_folder, pour
@@ -115,9 +116,7 @@ def open_nisar(path: str | Path, supplement: Supplement | None = None) -> xr.Dat
         remedy="put a height model into the folder as height.tif, or give",
     )  # fmt: skip
     stack = assemble(parts, supplement.model_copy(update={"height": None}))
-    slant = np.sin(np.radians(np.nanmedian(stack["incidence"][:: max(1, stack.sizes["y"] // 9)].values)))
-    stack.attrs |= {"crs": first.crs, "range_spacing": float(spacing[0] * slant)}
-    return stack.assign_coords(easting=("x", first.x), northing=("y", first.y))
+    return on_map(stack, first.crs, first.x, first.y)
 
 
 def write_nisar(path: str | Path, stack: xr.Dataset) -> None:
@@ -132,8 +131,7 @@ def write_nisar(path: str | Path, stack: xr.Dataset) -> None:
     InputError
         If `path` exists.
     """
-    if not {"easting", "northing"} <= set(stack.coords):
-        raise ConfigurationError("NISAR's files are on a map; make one of the stack first, with geocoded(stack)")
+    check_on_map(stack, "NISAR's files")
     attributes = stack.attrs
     days = stack["time"].values.astype("datetime64[D]")
     frame = f"{attributes['track']:03d}_{attributes['orbit'][0].upper()}_{attributes['burst']:03d}"
@@ -152,7 +150,7 @@ def write_nisar(path: str | Path, stack: xr.Dataset) -> None:
             _write_facts(file, stack, day, orbit)
             files.append(file)
         images = [file[f"{_ROOT}/grids/frequencyA/{attributes['polarisation']}"] for file in files]
-        pour(stack, [partial(_put, each) for each in images])
+        pour(stack, [partial(put, each) for each in images])
         for file in files:
             file.close()
         _write_heights(folder / "height.tif", stack)
@@ -224,10 +222,6 @@ def _at_heights(
     places = np.broadcast_arrays(height, y, x)
     at = [(each - axis[0]) / (axis[1] - axis[0]) for each, axis in zip(places, axes, strict=True)]
     return ndimage.map_coordinates(cube, at, np.float32, order=1, mode="nearest")
-
-
-def _put(data: h5py.Dataset, rows: slice, columns: slice, values: np.ndarray) -> None:
-    data[rows, columns] = values
 
 
 def _write_facts(file: h5py.File, stack: xr.Dataset, day: np.datetime64, orbit: Orbit) -> None:

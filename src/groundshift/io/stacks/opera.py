@@ -25,9 +25,10 @@ import numpy as np
 import xarray as xr
 from pyproj import CRS
 
-from groundshift.errors import ConfigurationError, InputError
+from groundshift.errors import InputError
 from groundshift.io.dates import date_in
 from groundshift.io.stacks.lazy import hdf5, map_places
+from groundshift.io.stacks.mapped import check_on_map, on_map, put
 from groundshift.io.stacks.orbits import Orbit
 from groundshift.io.stacks.parts import Image, Parts, assemble
 from groundshift.io.stacks.pour import new_folder, pour
@@ -100,9 +101,7 @@ def open_opera(path: str | Path, supplement: Supplement | None = None) -> xr.Dat
         remedy="put the file of static layers (CSLC-S1-STATIC) of the burst into the folder, or give",
     )  # fmt: skip
     stack = assemble(parts, supplement)
-    slant = np.sin(np.radians(np.nanmedian(stack["incidence"][:: max(1, stack.sizes["y"] // 9)].values)))
-    stack.attrs |= {"crs": first["crs"], "range_spacing": float(spacing[0] * slant)}
-    return stack.assign_coords(easting=("x", first["x"]), northing=("y", first["y"]))
+    return on_map(stack, first["crs"], first["x"], first["y"])
 
 
 def burst_in_orbit(number: int, track: int) -> int:
@@ -122,8 +121,7 @@ def write_opera(path: str | Path, stack: xr.Dataset) -> None:
     InputError
         If `path` exists.
     """
-    if not {"easting", "northing"} <= set(stack.coords):
-        raise ConfigurationError("OPERA files are on a map; make one of the stack first, with geocoded(stack)")
+    check_on_map(stack, "OPERA files")
     attributes = stack.attrs
     first = int(np.floor((attributes["track"] - 1) * _ORBIT / _BEAM))
     burst = f"T{attributes['track']:03d}-{first + attributes['burst']:06d}-{attributes['swath']}"
@@ -139,7 +137,7 @@ def write_opera(path: str | Path, stack: xr.Dataset) -> None:
             _write_facts(file, stack, day, burst, orbit)
             files.append(file)
         pixels = [file[f"data/{attributes['polarisation']}"] for file in files]
-        pour(stack, [partial(_put, each) for each in pixels])
+        pour(stack, [partial(put, each) for each in pixels])
         for file in files:
             file.close()
         with h5py.File(folder / f"OPERA_L2_CSLC-S1-STATIC_{burst}_20140403_S1A_v1.0.h5", "w") as file:
@@ -254,10 +252,6 @@ def _static_layers(path: Path, first: Mapping[str, Any]) -> dict[str, da.Array]:
     if "z" in names:
         found["height"] = hdf5(path, names["z"]).lazy()
     return found
-
-
-def _put(data: h5py.Dataset, rows: slice, columns: slice, values: np.ndarray) -> None:
-    data[rows, columns] = values
 
 
 def _write_grid(file: h5py.File, stack: xr.Dataset) -> None:

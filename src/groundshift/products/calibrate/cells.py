@@ -13,6 +13,7 @@ from scipy.spatial import cKDTree
 
 from groundshift.errors import InputError
 from groundshift.io.point_batches import point_batches, point_parts
+from groundshift.kernels.robust import TO_SIGMA
 from groundshift.model.stations import StationVelocities
 
 _COLUMNS = ("easting", "northing", "latitude", "longitude", "los_east", "los_north", "los_up", "mean_velocity",
@@ -104,7 +105,7 @@ def _averages(key: np.ndarray, values: np.ndarray) -> Averages:
     median = (values[7, starts + (count - 1) // 2] + values[7, starts + count // 2]) / 2
     spread = np.abs(values[7] - np.repeat(median, count))
     spread = spread[np.lexsort((spread, key))]
-    scatter = 1.4826 * (spread[starts + (count - 1) // 2] + spread[starts + count // 2]) / 2
+    scatter = TO_SIGMA * (spread[starts + (count - 1) // 2] + spread[starts + count // 2]) / 2
     stated = np.nan_to_num(mean[8], nan=1.0)
     variance = _MEDIAN * np.maximum(scatter, stated) ** 2 / count
     return Averages(keys, mean[:2].T, mean[2:4].T, mean[4:7].T, median, variance, count)

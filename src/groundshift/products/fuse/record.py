@@ -1,4 +1,4 @@
-"""What a fusion is made from, and what it gives as layers of a displacement map."""
+"""What a fusion is made from, where its tiles are kept, and what it gives as layers of a displacement map."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ import xarray as xr
 from odc.geo.geobox import GeoBox
 
 from groundshift import __version__
-from groundshift.engine import run_key, run_record
+from groundshift.engine import FolderStore, MemoryStore, TileStore, run_key, run_record
+from groundshift.errors import InputError
+from groundshift.grid.tiles import Tile
 from groundshift.model.displacement import COMPONENTS, COVARIANCES
 from groundshift.model.points import series
 from groundshift.model.reason import Reason
@@ -36,6 +38,42 @@ def identity(sources: Sequence[Fusible], grid: GeoBox, decided: Mapping[str, Any
         **decided, "sources": described, "grid": [list(grid.shape), list(grid.affine)[:6], str(grid.crs)],
     }  # fmt: skip
     return run_key(inputs, decided, __version__), run_record(inputs, decided, __version__)
+
+
+class Stores:
+    """The stores of the steps of a run, in the order they were asked for: in `out/.tiles`, or in memory."""
+
+    def __init__(self, out: str | Path | None, key: str, record: dict[str, Any]) -> None:
+        self._folder, self._key, self._record = None if out is None else Path(out) / ".tiles", key, record
+        self._made: list[TileStore] = []
+
+    def __call__(self, name: str) -> TileStore:
+        """That of one step."""
+        named = f"{self._key}-{name}"
+        made = MemoryStore() if self._folder is None else FolderStore(self._folder, named, record=self._record)
+        self._made.append(made)
+        return made
+
+    def clear(self) -> None:
+        """Remove the tiles of all steps."""
+        for each in self._made:
+            each.clear()
+
+
+def found_components(store: TileStore, tiles: Sequence[Tile]) -> tuple[str, ...]:
+    """Components that some cell has.
+
+    Raises
+    ------
+    InputError
+        If no cell has two.
+    """
+    found = np.zeros(3, bool)
+    for tile in tiles:
+        found |= store.read(tile.index)["there"].any(axis=(1, 2))
+    if found.sum() < 2:
+        raise InputError("the sources determine less than two components of every cell; give another look, or maps")
+    return tuple(name for name, there in zip(COMPONENTS, found, strict=True) if there)
 
 
 def map_layers(

@@ -12,18 +12,18 @@ import xarray as xr
 from odc.geo.geobox import GeoBox
 
 from groundshift import __version__
-from groundshift.engine import FolderStore, MemoryStore, TileStore, one_thread, run
+from groundshift.engine import TileStore, one_thread, run
 from groundshift.errors import ConfigurationError, InputError
 from groundshift.figures.fusion import fusion_figure
 from groundshift.figures.style import save_figure
 from groundshift.grid.tiles import Box, Tile, tile_plan
 from groundshift.io import read_map, write_json, write_map
-from groundshift.model.displacement import COMPONENTS, displacement_map
+from groundshift.model.displacement import displacement_map
 from groundshift.products.fuse.channels import Fusible, Interval
 from groundshift.products.fuse.config import FuseConfig
 from groundshift.products.fuse.grid import fuse_grid
 from groundshift.products.fuse.groups import make_groups
-from groundshift.products.fuse.record import identity, map_layers
+from groundshift.products.fuse.record import Stores, found_components, identity, map_layers
 from groundshift.products.fuse.shared import Shared, solve_shared
 from groundshift.products.fuse.solve import Problem, ReduceTile, SolveTile
 from groundshift.products.fuse.sources import OpticalMap, RadarPoints
@@ -97,23 +97,17 @@ def fuse(
     key, record = identity(problem.sources, grid, {"config": config, "start": str(start), "end": str(end)})
     how = {"executor": executor or ("threads" if len(tiles) > 1 else "serial"), "workers": workers}
     log.info("fusing %s on %d x %d cells", ", ".join(each.name for each in sources), *grid.shape)
-    stores: list[TileStore] = []
-
-    def store(name: str) -> TileStore:
-        folder = None if out is None else Path(out) / ".tiles"
-        stores.append(MemoryStore() if folder is None else FolderStore(folder, f"{key}-{name}", record=record))
-        return stores[-1]
-
+    stores = Stores(out, key, record)
     shared: Shared | None = None
     for number in range(config.rounds):
-        reduced = store(f"shared-{number}")
+        reduced = stores(f"shared-{number}")
         run(ReduceTile(problem, shared), tiles, store=reduced, label=f"shared errors, round {number + 1}", **how)
         parts = [reduced.read(tile.index) for tile in tiles]
         with one_thread():
             shared = solve_shared(shared.groups if shared else problem.groups, config, parts)
-    solved = store("solved")
+    solved = stores("solved")
     run(SolveTile(problem, shared), tiles, store=solved, label="fusing", **how)
-    names = _components(solved, tiles)
+    names = found_components(solved, tiles)
     attributes = {
         "date_pre": "" if start is None else str(interval.start), "date_post": "" if end is None else str(interval.end),
         "method": "fusion", "source_pre": ", ".join(each.name for each in sources), "quantity": config.quantity,
@@ -127,8 +121,7 @@ def fuse(
     dataset = read_map(Path(out) / MAP_NAME)
     save_figure(fusion_figure(dataset), Path(out) / PICTURE_NAME)
     write_json(Path(out) / RECORD_NAME, {**attributes, "made_from": record, "shared": _report(problem, shared)})
-    for each in stores:
-        each.clear()
+    stores.clear()
     return dataset
 
 
@@ -142,16 +135,6 @@ def _check(sources: Sequence[Fusible], interval: Interval) -> None:
             raise ConfigurationError(f"{timed[0].name} is a series; give the start and end of the displacement")
         if interval.start is not None and interval.end is not None and interval.end <= interval.start:
             raise ConfigurationError(f"the displacement ends on {interval.end}, before its start {interval.start}")
-
-
-def _components(store: TileStore, tiles: Sequence[Tile]) -> tuple[str, ...]:
-    """Components that some cell has."""
-    found = np.zeros(3, bool)
-    for tile in tiles:
-        found |= store.read(tile.index)["there"].any(axis=(1, 2))
-    if found.sum() < 2:
-        raise InputError("the sources determine less than two components of every cell; give another look, or maps")
-    return tuple(name for name, there in zip(COMPONENTS, found, strict=True) if there)
 
 
 def _blocks(

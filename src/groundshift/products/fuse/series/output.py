@@ -11,31 +11,14 @@ from odc.geo.geobox import GeoBox
 from odc.geo.xr import xr_coords
 
 from groundshift.engine import TileStore
-from groundshift.errors import InputError
 from groundshift.grid.tiles import Box, Tile
-from groundshift.model.displacement import COMPONENTS, covariances, layer_attributes
+from groundshift.model.displacement import covariances, layer_attributes
 from groundshift.model.reason import Reason
 from groundshift.products.fuse.record import map_layers
 from groundshift.products.fuse.series.cells import Common
 from groundshift.products.fuse.series.design import Design
 
 _FIXED = ("quality", "reason")  # layers that do not change with time
-
-
-def found_components(store: TileStore, tiles: Sequence[Tile]) -> tuple[str, ...]:
-    """Components that some cell has.
-
-    Raises
-    ------
-    InputError
-        If no cell has two.
-    """
-    found = np.zeros(3, bool)
-    for tile in tiles:
-        found |= store.read(tile.index)["there"].any(axis=(1, 2))
-    if found.sum() < 2:
-        raise InputError("the sources determine less than two components of every cell; give another look, or maps")
-    return tuple(name for name, there in zip(COMPONENTS, found, strict=True) if there)
 
 
 def series_layers(

@@ -13,7 +13,7 @@ import xarray as xr
 from odc.geo.geobox import GeoBox
 
 from groundshift import __version__
-from groundshift.engine import FolderStore, MemoryStore, TileStore, one_thread, run
+from groundshift.engine import one_thread, run
 from groundshift.errors import ConfigurationError
 from groundshift.figures.fusion_series import series_figure
 from groundshift.figures.style import save_figure
@@ -23,12 +23,11 @@ from groundshift.io.convert.raster import read_raster, write_netcdf_blocks
 from groundshift.model.displacement import check
 from groundshift.products.fuse.channels import Fusible
 from groundshift.products.fuse.grid import fuse_grid
-from groundshift.products.fuse.record import identity
+from groundshift.products.fuse.record import Stores, found_components, identity
 from groundshift.products.fuse.series.common import SampleTile, SeriesProblem, solve_common
 from groundshift.products.fuse.series.config import SeriesConfig
 from groundshift.products.fuse.series.design import make_design, make_nodes
 from groundshift.products.fuse.series.output import (
-    found_components,
     series_blocks,
     series_layers,
     shared_report,
@@ -119,20 +118,14 @@ def fuse_series(
         "fusing %d measurements of %d sources on %d dates and %d x %d cells",
         design.measured, len(sources), len(nodes), *grid.shape,
     )  # fmt: skip
-    stores: list[TileStore] = []
-
-    def store(name: str) -> TileStore:
-        folder = None if out is None else Path(out) / ".tiles"
-        stores.append(MemoryStore() if folder is None else FolderStore(folder, f"{key}-{name}", record=record))
-        return stores[-1]
-
+    stores = Stores(out, key, record)
     common = problem.begin()
     for number in range(config.rounds):
-        sampled = store(f"shared-{number}")
+        sampled = stores(f"shared-{number}")
         run(SampleTile(problem, common, not number), tiles, store=sampled, label=f"shared, round {number + 1}", **how)
         with one_thread():
             common = solve_common(problem, common, [sampled.read(tile.index) for tile in tiles])
-    solved = store("solved")
+    solved = stores("solved")
     run(SolveSeriesTile(problem, common), tiles, store=solved, label="fusing", **how)
     attributes = {
         "date_pre": str(nodes[0]), "date_post": str(nodes[-1]), "method": "fusion over time",
@@ -158,8 +151,7 @@ def fuse_series(
     dataset = read_raster(Path(out) / SERIES_NAME)
     save_figure(series_figure(dataset), Path(out) / PICTURE_NAME)
     write_json(Path(out) / RECORD_NAME, {**attributes, "made_from": record, **shared_report(design, common)})
-    for each in stores:
-        each.clear()
+    stores.clear()
     return dataset
 
 
