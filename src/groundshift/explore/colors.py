@@ -13,7 +13,7 @@ from groundshift.figures.style import DIVERGING, SEQUENTIAL
 STOPS = 32
 _MAPS = {
     "motion": matplotlib.colormaps["RdYlBu"],
-    "blue-white-red": DIVERGING.reversed(),
+    "red-white-blue": DIVERGING,
     "cividis": matplotlib.colormaps[SEQUENTIAL],
     "viridis": matplotlib.colormaps["viridis"],
 }

@@ -35,7 +35,7 @@ LOCAL = ("127.0.0.1", "localhost")
 FieldName = Literal[
     "mean_velocity", "acceleration", "seasonality", "mean_velocity_std", "rmse", "temporal_coherence", "height"
 ]
-Palette = Literal["motion", "blue-white-red", "cividis", "viridis"]
+Palette = Literal["motion", "red-white-blue", "cividis", "viridis"]
 Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
 Latitude = Annotated[float, Field(ge=-85, le=85, allow_inf_nan=False)]
 Number = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]

@@ -9,7 +9,7 @@ import shapely
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from groundshift.figures.style import DIVERGING, new_figure, scale_bar, symmetric_limit
+from groundshift.figures.style import DIVERGING, new_figure, scale_bar, signed_label, symmetric_limit
 
 if TYPE_CHECKING:
     from groundshift.io.features import Features
@@ -18,7 +18,7 @@ _DRAWN = 60_000  # points, at most
 _NUMBERED = 15
 
 
-def areas_figure(positions: np.ndarray, velocity: np.ndarray, areas: Features) -> Figure:
+def areas_figure(positions: np.ndarray, velocity: np.ndarray, areas: Features, *, toward: str) -> Figure:
     """Points by velocity, and the outlines of active areas, the strongest numbered.
 
     Parameters
@@ -27,6 +27,8 @@ def areas_figure(positions: np.ndarray, velocity: np.ndarray, areas: Features) -
         m, float (n, 2); mm/yr against the reference, float (n,).
     areas
         As of :class:`groundshift.products.active_areas.ActiveAreas`.
+    toward
+        Where points of positive velocity go.
     """
     figure = new_figure(9, 7.5)
     axes = figure.subplots()
@@ -52,5 +54,7 @@ def areas_figure(positions: np.ndarray, velocity: np.ndarray, areas: Features) -
     axes.set(xticks=[], yticks=[], facecolor="0.8")
     axes.set_title(f"{len(areas)} active areas among {len(positions):,} points", fontsize=10, loc="left")
     scale_bar(axes, max(float(np.ptp(axes.get_xlim())), 1.0))
-    figure.colorbar(drawn, ax=axes, label="mm/yr against the reference", shrink=0.7, extend="both")
+    figure.colorbar(
+        drawn, ax=axes, label=signed_label("mm/yr against the reference", toward), shrink=0.7, extend="both"
+    )
     return figure

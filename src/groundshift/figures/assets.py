@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch
 
-from groundshift.figures.style import DIVERGING, FIRST, SECOND, TRUTH, new_figure, nice, scale_bar
+from groundshift.figures.style import DIVERGING, FIRST, SECOND, TRUTH, new_figure, nice, scale_bar, signed_label
 
 if TYPE_CHECKING:
     from groundshift.io.features import Features
@@ -162,7 +162,7 @@ def _map(axes: Axes, content: SheetContent, limit: float) -> None:
     bar = axes.inset_axes((0.60, 0.055, 0.36, 0.028))
     axes.figure.colorbar(drawn, cax=bar, orientation="horizontal", extend="both")
     bar.tick_params(labelsize=7, pad=1, length=2)
-    bar.set_title(f"mm/yr {content.measures}", fontsize=7, pad=3)
+    bar.set_title(signed_label("mm/yr", content.measures.split(",")[0]), fontsize=7, pad=3)
     scale_bar(axes, 2 * half)
     axes.annotate(
         "N", (0.955, 0.97), xytext=(0.955, 0.88), xycoords="axes fraction", ha="center", va="center", fontsize=8,

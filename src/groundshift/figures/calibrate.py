@@ -16,6 +16,7 @@ from groundshift.figures.style import (
     TRUTH,
     new_figure,
     scale_bar,
+    signed_label,
     symmetric_limit,
 )
 from groundshift.model.stations import COMPONENTS, StationVelocities
@@ -51,7 +52,9 @@ def calibrate_figure(
             panels[row, column].set(xlim=(-0.03 * np.ptp(shift[:, 0]), 1.03 * np.ptp(shift[:, 0])),
                                     ylim=(-0.03 * np.ptp(shift[:, 1]), 1.03 * np.ptp(shift[:, 1])))  # fmt: skip
             _map(panels[row, column], f"{name}, {what}")
-            figure.colorbar(drawn, ax=panels[row, column], label="mm/yr toward the satellite", shrink=0.8)
+            figure.colorbar(
+                drawn, ax=panels[row, column], label=signed_label("mm/yr", "toward the satellite"), shrink=0.8
+            )
     _differences(panels[0, 2], report)
     _overlaps(panels[1, 2], report)
     return figure
@@ -83,7 +86,7 @@ def velocity_model_figure(
     up = panels[0, 0].imshow(velocity[..., 2], DIVERGING, vmin=-limit, vmax=limit, **shown)
     panels[0, 0].scatter(stations.longitude, stations.latitude, c=stations.velocity[:, 2], s=18, cmap=DIVERGING,
                          vmin=-limit, vmax=limit, edgecolors="black", linewidths=0.5)  # fmt: skip
-    figure.colorbar(up, ax=panels[0, 0], label="upward, mm/yr", shrink=0.85)
+    figure.colorbar(up, ax=panels[0, 0], label=signed_label("mm/yr", "up"), shrink=0.85)
     size = np.hypot(velocity[..., 0], velocity[..., 1])
     level = panels[0, 1].imshow(size, SEQUENTIAL, **shown)
     step = max(1, len(x) // 20)

@@ -5,7 +5,16 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from groundshift.figures.style import DIVERGING, FIRST, SECOND, TRUTH, new_figure, scale_bar, symmetric_limit
+from groundshift.figures.style import (
+    DIVERGING,
+    FIRST,
+    SECOND,
+    TRUTH,
+    new_figure,
+    scale_bar,
+    signed_label,
+    symmetric_limit,
+)
 
 
 def comparison_figure(
@@ -38,7 +47,7 @@ def comparison_figure(
             panel.set_xticks([])
             panel.set_yticks([])
             scale_bar(panel, extent[1])
-            figure.colorbar(image, ax=panel, label="m", extend="both", shrink=0.8)
+            figure.colorbar(image, ax=panel, label=signed_label("m", name), extend="both", shrink=0.8)
         z = (error[c] / sigma[c])[np.isfinite(error[c])]
         bins = np.linspace(-5, 5, 61)
         row[3].hist(np.clip(z, -5, 5), bins=bins, density=True, color=FIRST if c == 0 else SECOND, alpha=0.75)

@@ -24,6 +24,7 @@ from groundshift.figures.style import (
     new_figure,
     nice,
     scale_bar,
+    signed_label,
     symmetric_limit,
 )  # fmt: skip
 
@@ -64,7 +65,8 @@ def fusion_figure(
     values = scale * thin[colour].values.astype(float)
     limit = symmetric_limit(values)
     image = panel.imshow(values, extent=extent, cmap=DIVERGING, vmin=-limit, vmax=limit, interpolation="nearest")
-    left.colorbar(image, ax=panel, label=f"{_quantity(dataset)} {colour} ({unit})", extend="both", shrink=0.6, pad=0.02)
+    label = signed_label(f"{_quantity(dataset)} ({unit})", colour)
+    left.colorbar(image, ax=panel, label=label, extend="both", shrink=0.6, pad=0.02)
     arrows = {"east", "north"} <= set(names)
     if arrows:
         draw_vectors(panel, thin, scale, unit, extent)

@@ -18,6 +18,7 @@ from groundshift.figures.style import (
     TRUTH,
     new_figure,
     scale_bar,
+    signed_label,
 )
 
 _WIDTH = 4.4  # inches of a map
@@ -111,7 +112,12 @@ def inversion_figure(view: InversionView) -> Figure:
     worst = max(float(np.nanmax(view.open_share, initial=0)), 0.05) if np.isfinite(view.open_share).any() else 0.05
     spread = float(np.nanpercentile(view.rms, 98)) if np.isfinite(view.rms).any() else 1.0
     drawn = (
-        ("velocity", view.velocity, "mm/yr toward the satellite", {"cmap": DIVERGING, "vmin": -limit, "vmax": limit}),
+        (
+            "velocity",
+            view.velocity,
+            signed_label("mm/yr", "toward the satellite"),
+            {"cmap": DIVERGING, "vmin": -limit, "vmax": limit},
+        ),
         ("triplets that do not close", view.open_share, "share", {"cmap": SEQUENTIAL, "vmin": 0, "vmax": worst}),
         ("residuals of interferograms", view.rms, "mm", {"cmap": SEQUENTIAL, "vmin": 0, "vmax": spread}),
     )

@@ -8,7 +8,17 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
-from groundshift.figures.style import DIVERGING, FIRST, INVALID, SECOND, TRUTH, new_figure, scale_bar, symmetric_limit
+from groundshift.figures.style import (
+    DIVERGING,
+    FIRST,
+    INVALID,
+    SECOND,
+    TRUTH,
+    new_figure,
+    scale_bar,
+    signed_label,
+    symmetric_limit,
+)
 
 _LARGEST = 1200  # blocks a side that are drawn
 _FILLED = 0.5  # share of blocks that hold a cell, about, where cells are scattered
@@ -52,7 +62,7 @@ def ortho_figure(
         said = "" if side <= 100 else f", means of {side:g} m"
         panel.set_title(f"{frame}: velocity {name}, {len(values)} cells{said}", fontsize=10)
         scale_bar(panel, extent[1] - extent[0])
-        top.colorbar(drawn, ax=panel, label=f"mm/yr, positive {name}", shrink=0.8, extend="both")
+        top.colorbar(drawn, ax=panel, label=signed_label("mm/yr", name), shrink=0.8, extend="both")
     for panel, (name, example) in zip(bottom.subplots(1, 4, sharey=True), examples.items(), strict=False):
         days = example.days
         for values, colour, label in zip(example.series, (FIRST, SECOND), ("east", "up"), strict=True):

@@ -16,6 +16,7 @@ from groundshift.figures.style import (
     TRUTH,
     new_figure,
     scale_bar,
+    signed_label,
     symmetric_limit,
 )
 from groundshift.kernels.series_fields import YEAR, seasonal_design
@@ -69,7 +70,7 @@ def _map(figure: Figure, panel: Axes, east: np.ndarray, north: np.ndarray, veloc
     panel.set_aspect("equal")
     panel.set(xticks=[], yticks=[], facecolor=INVALID)
     scale_bar(panel, max(float(np.ptp(panel.get_xlim())), 1.0))
-    figure.colorbar(drawn, ax=panel, label="mm/yr toward the satellite", shrink=0.8)
+    figure.colorbar(drawn, ax=panel, label=signed_label("mm/yr", "toward the satellite"), shrink=0.8)
 
 
 def _name(panel: Axes, name: str, east: float, north: float) -> None:

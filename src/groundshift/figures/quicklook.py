@@ -9,7 +9,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from groundshift.figures.style import DIVERGING, INVALID, SEQUENTIAL, new_figure, nice, scale_bar, symmetric_limit
+from groundshift.figures.style import (
+    DIVERGING,
+    INVALID,
+    SEQUENTIAL,
+    new_figure,
+    nice,
+    scale_bar,
+    signed_label,
+    symmetric_limit,
+)
 
 _LARGEST = 1500  # pixels a side that are drawn
 _ARROWS = 22  # along the longer side
@@ -40,7 +49,7 @@ def quicklook(dataset: xr.Dataset, *, title: str | None = None) -> Figure:
     limit = symmetric_limit(east, north)
     for panel, values, name in ((axes[0, 0], east, "east"), (axes[0, 1], north, "north")):
         image = panel.imshow(values, extent=extent, cmap=DIVERGING, vmin=-limit, vmax=limit, interpolation="nearest")
-        figure.colorbar(image, ax=panel, label=f"displacement to the {name} (m)", extend="both", shrink=0.85)
+        figure.colorbar(image, ax=panel, label=signed_label("displacement (m)", name), extend="both", shrink=0.85)
         panel.set_title(name.capitalize())
     _magnitude(figure, axes[1, 0], east, north, extent)
     _uncertainty(figure, axes[1, 1], np.hypot(east_sigma, north_sigma), extent)

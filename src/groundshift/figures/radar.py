@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
 
-from groundshift.figures.style import DIVERGING, INVALID, SECOND, new_figure, symmetric_limit
+from groundshift.figures.style import DIVERGING, INVALID, SECOND, new_figure, signed_label, symmetric_limit
 
 _KINDS = (INVALID, SECOND, "#8fb8a8")
 _LARGEST = 9.0, 6.5  # inches: height and width of a panel at most
@@ -50,7 +50,7 @@ def stack_figure(view: StackView, *, kinds: Sequence[str], aspect: float, said: 
     drawn = (
         ("mean amplitude", decibels, "dB", {"cmap": "gray", "vmin": low, "vmax": max(high, low + 1)}),
         ("scatterers", view.kind, "", colours),
-        ("true velocity", view.velocity, "mm/yr toward the satellite", moving),
+        ("true velocity", view.velocity, signed_label("mm/yr", "toward the satellite"), moving),
         (f"interferogram\n{said}", view.phase, "radians", {"cmap": "twilight", "vmin": -np.pi, "vmax": np.pi}),
     )  # fmt: skip
     for panel, (title, values, unit, options) in zip(panels, drawn, strict=True):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
-from groundshift.figures.style import DIVERGING, new_figure, symmetric_limit
+from groundshift.figures.style import DIVERGING, new_figure, signed_label, symmetric_limit
 
 _LOGARITHMIC = ("peak", "median", "p95", "gradient")
 
@@ -37,7 +37,7 @@ def examples_figure(examples: Sequence[Example]) -> Figure:
         for panel, component, said in zip(row[2:], shown, ("dx, right", "dy, down"), strict=True):
             image = panel.imshow(component, cmap=DIVERGING, vmin=-limit, vmax=limit, interpolation="nearest")
             panel.set_title(said, fontsize=9)
-            figure.colorbar(image, ax=panel, label="pixels", shrink=0.8)
+            figure.colorbar(image, ax=panel, label=signed_label("pixels", said.split()[-1]), shrink=0.8)
         row[0].set_ylabel(example.title, fontsize=8)
         for panel in row:
             panel.set_xticks([])

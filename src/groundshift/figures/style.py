@@ -15,10 +15,19 @@ INVALID = "0.78"
 FIRST, SECOND, TRUTH = "#1b6ca8", "#c8553d", "0.35"
 
 DIVERGING = LinearSegmentedColormap.from_list(
-    "blue-white-red",
-    ["#11264f", "#2b5c94", "#6fa3c8", "#c3dbe8", "#f7f5f2", "#f0d0bd", "#d98f72", "#ae4735", "#5c1218"],
+    "red-white-blue",
+    ["#5c1218", "#ae4735", "#d98f72", "#f0d0bd", "#f7f5f2", "#c3dbe8", "#6fa3c8", "#2b5c94", "#11264f"],
 ).with_extremes(bad=INVALID)
-"""Lightness falls evenly to both sides of white; safe for red-green colour blindness."""
+"""Red is negative: down, away from the satellite, west, south; blue is positive, as in the maps of EGMS.
+
+Lightness falls evenly to both sides of white; safe for red-green colour blindness.
+"""
+WAYS = {
+    "toward the satellite": ("away from the satellite", "toward the satellite"),
+    "up": ("down", "up"), "east": ("west", "east"), "north": ("south", "north"),
+    "right": ("left", "right"), "down": ("up", "down"),
+}  # fmt: skip
+"""What is negative and what is positive, by what a value is positive toward."""
 SEQUENTIAL = "cividis"
 LABEL_BOX = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.8}
 """Behind text on a map."""
@@ -56,6 +65,12 @@ def symmetric_limit(*arrays: np.ndarray) -> float:
     """A round limit that holds 98 % of the finite values of all arrays on both sides of 0."""
     values = np.concatenate([np.abs(each[np.isfinite(each)]).ravel() for each in arrays])
     return nice(float(np.percentile(values, 98))) if values.size else 1.0
+
+
+def signed_label(unit: str, way: str) -> str:
+    """Label of a bar of `DIVERGING`: its sign in words, along the bar; `way` is one of `WAYS`."""
+    negative, positive = WAYS[way]
+    return f"← {negative}   {unit}   {positive} →"
 
 
 def scale_bar(axes: Axes, width: float) -> None:

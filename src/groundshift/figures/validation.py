@@ -18,6 +18,7 @@ from groundshift.figures.style import (
     TRUTH,
     new_figure,
     scale_bar,
+    signed_label,
     symmetric_limit,
 )
 
@@ -161,7 +162,7 @@ def tracks_figure(details: dict[str, Any]) -> Figure:
     third.set(xticks=[], yticks=[], facecolor="0.85")
     third.set_title("difference less its median", fontsize=9, loc="left")
     scale_bar(third, max(float(np.ptp(third.get_xlim())), 1.0))
-    figure.colorbar(drawn, ax=third, label="mm/yr", shrink=0.85, extend="both")
+    figure.colorbar(drawn, ax=third, label="← first is lower   mm/yr   first is higher →", shrink=0.85, extend="both")
     return figure
 
 
@@ -237,7 +238,7 @@ def inventory_figure(details: dict[str, Any]) -> Figure:
     axes.set(xticks=[], yticks=[], facecolor="0.85")
     scale_bar(axes, max(float(np.ptp(axes.get_xlim())), 1.0))
     figure.legend(loc="outside lower center", ncols=4, fontsize=9, frameon=False)
-    figure.colorbar(drawn, ax=axes, label="mm/yr", shrink=0.7, extend="both")
+    figure.colorbar(drawn, ax=axes, label=signed_label("mm/yr", details["toward"]), shrink=0.7, extend="both")
     return figure
 
 

@@ -27,6 +27,8 @@ from groundshift.errors import ContractError
 
 LEVELS = {"L2a": "Basic", "L2b": "Calibrated", "L3": "Ortho"}
 COMPONENTS = {"L2a": ("LOS",), "L2b": ("LOS",), "L3": ("U", "E")}
+TOWARD = {"LOS": "toward the satellite", "U": "up", "E": "east"}
+"""Where the ground goes where the displacement of a component is positive."""
 
 # fmt: off
 _STATISTICS = (

@@ -30,7 +30,7 @@ from groundshift.io.files import write_json
 from groundshift.io.point_batches import point_batches, point_parts
 from groundshift.kernels.empirical_null import empirical_null
 from groundshift.kernels.point_noise import PointNoise, estimate_noise, noise_field
-from groundshift.model.points import header
+from groundshift.model.points import TOWARD, header
 
 log = logging.getLogger(__name__)
 
@@ -168,7 +168,9 @@ def find_areas_in_files(points: Sequence[str | Path], out: str | Path, config: A
     out = Path(out)
     write_features(out / AREAS_NAME, found.areas)
     write_json(out / REPORT_NAME, found.report)
-    save_figure(areas_figure(positions, velocity - found.report["reference"], found.areas), out / PICTURE_NAME)
+    toward = TOWARD[parts.header.component]
+    shown = areas_figure(positions, velocity - found.report["reference"], found.areas, toward=toward)
+    save_figure(shown, out / PICTURE_NAME)
     return (
         f"{len(found.areas)} active areas; noise alone would make "
         f"{found.report['false_areas_expected']:g}; they are in {out / AREAS_NAME}"

@@ -20,7 +20,7 @@ from groundshift.io.features import Features, read_features, write_features
 from groundshift.io.files import write_json
 from groundshift.io.point_batches import point_batches, point_parts
 from groundshift.kernels.series_tests import BEND, STEP
-from groundshift.model.points import COMPONENTS, header
+from groundshift.model.points import TOWARD, header
 from groundshift.model.units import YEAR
 from groundshift.products.assets.collect import Collected, collect_points
 from groundshift.products.assets.config import AssetConfig
@@ -243,7 +243,7 @@ def _report(
         "software": f"groundshift {version('groundshift')}",
         "level": record.level, "component": record.component, "track": record.track,
         "first_date": record.dates[0], "last_date": record.dates[-1], "dates": len(record.dates),
-        "measures": _measures(record.level, record.component, config),
+        "measures": _measures(record.component, config),
         "points": collected.points, "points_on_assets": collected.reached,
         "assets": len(assets), "assets_seen": len(units.assets), "segments_seen": len(units.segments),
         "neighbours_compared": len(units.differences), "levels": levels,
@@ -257,10 +257,8 @@ def _report(
     }  # fmt: skip
 
 
-def _measures(level: str, component: str, config: AssetConfig) -> str:
-    if component not in COMPONENTS["L2a"]:
-        return {"U": "up", "E": "east"}[component]
-    return "up, if the motion is vertical" if config.vertical else "toward the satellite"
+def _measures(component: str, config: AssetConfig) -> str:
+    return "up, if the motion is vertical" if config.vertical and component == "LOS" else TOWARD[component]
 
 
 def _said(assessment: Assessment, out: Path) -> str:

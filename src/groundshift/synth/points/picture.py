@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 
-from groundshift.figures.style import DIVERGING, new_figure, save_figure, scale_bar, symmetric_limit
+from groundshift.figures.style import DIVERGING, new_figure, save_figure, scale_bar, signed_label, symmetric_limit
 from groundshift.synth.points.motion import ground_velocity, half_size, metres
 from groundshift.synth.points.options import StripOptions
 from groundshift.synth.points.stations import StripStations
@@ -45,13 +45,13 @@ class StripPicture:
                 spots = metres(self._options, stations.latitude, stations.longitude)
                 panel.plot(*spots.T, mark, color="black", markersize=3.5, markerfacecolor="none")
             _finish(panel, extent, f"truth, {name}")
-        figure.colorbar(drawn, ax=panels[0], label="mm/yr", shrink=0.8)
+        figure.colorbar(drawn, ax=panels[0], label="← west, south, down   mm/yr   east, north, up →", shrink=0.8)
         points = {orbit: np.concatenate(seen) for orbit, seen in self._seen.items()}
         limit = symmetric_limit(*(each[:, 2] for each in points.values()))
         for panel, (orbit, values) in zip(panels[1], points.items(), strict=False):
             colour = panel.scatter(*values.T[:2], c=values[:, 2], s=1, cmap=DIVERGING, vmin=-limit, vmax=limit)
             _finish(panel, extent, f"{orbit}, as it comes")
-        figure.colorbar(colour, ax=panels[1], label="mm/yr toward the satellite", shrink=0.8)
+        figure.colorbar(colour, ax=panels[1], label=signed_label("mm/yr", "toward the satellite"), shrink=0.8)
         panels[1, 2].axis("off")
         panels[1, 2].text(
             0, 0.9, f"triangles: {len(made.stations)} stations\ncircles: {len(made.held_out)} held out\n"

@@ -9,7 +9,7 @@ import shapely
 from groundshift.errors import InputError
 from groundshift.figures.validation import inventory_figure
 from groundshift.io.features import Features
-from groundshift.model.points import header
+from groundshift.model.points import TOWARD, header
 from groundshift.products.active_areas import AreaConfig, find_areas
 from groundshift.validate.checks.stations import definition_of
 from groundshift.validate.intervals import share_number
@@ -79,6 +79,7 @@ def check_inventory(
     details = {
         "outlines": shapes, "seen": seen, "detected": detected, "areas": active.areas.geometry, "positions": positions,
         "velocity": table["mean_velocity"].to_numpy().astype(float), "points": counts, "confirmed": confirmed,
+        "toward": TOWARD[record.component],
     }  # fmt: skip
     return Check("inventory", "Known moving ground", definition_of(check_inventory), numbers,
                  inventory_figure(details), notes, details)  # fmt: skip
