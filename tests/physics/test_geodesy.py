@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 from pyproj import Transformer
 from scipy.signal import fftconvolve
 
@@ -30,6 +31,7 @@ from groundshift.geodesy.velocity_field import GridField, grid_to_frame, sample_
 from groundshift.geodesy.velocity_model import fit_velocity_model
 from groundshift.kernels.rotation import geocentric, local_axes
 from groundshift.model.stations import build_series, build_velocities
+from groundshift.model.velocity_grid import build_grid
 
 WHERE = np.array([46.9, 52.4, 38.0]), np.array([7.5, 13.1, -4.0])
 
@@ -122,6 +124,8 @@ def test_midas_does_not_see_seasons_steps_and_outliers():
     assert midas_rate(years, values, [3.3]).pairs < midas_rate(years, values).pairs
     assert np.isnan(midas_rate(years[:300], values[:300]).rate)
     np.testing.assert_allclose(midas_rate(years, 4 * years).rate, 4)
+    step = years[400]  # days of one side of it only are paired, seen from either end
+    assert midas_rate(years, np.where(years < step, 0, 1e9), [step]).outliers == 0
 
 
 def daily(values, sigma=1.0):
@@ -151,6 +155,25 @@ def test_a_trajectory_finds_steps_and_relaxation():
     without = fit_trajectory(daily(values), "up", TrajectoryConfig(index=-1.0))
     assert without.steps == ()
     assert abs(without.rate - 2) > 2
+
+
+def test_steps_and_relaxations_that_a_series_does_not_show_are_left_out():
+    random = np.random.default_rng(3)
+    series = daily(2 * np.arange(1000) / YEAR + random.standard_normal(1000))
+    displacement, gap = series.displacement.copy(), slice(400, 500)
+    displacement[gap] = np.nan
+    series = replace(series, displacement=displacement, sigma=np.where(np.isfinite(displacement), 1.0, np.nan))
+    days = [str(series.days[row]) for row in (420, 440)]
+    one = fit_trajectory(series, "up", TrajectoryConfig(steps=days[:1], index=-1.0))
+    both = fit_trajectory(series, "up", TrajectoryConfig(steps=days, index=-1.0))
+    assert (both.rate, both.sigma, both.steps) == (one.rate, one.sigma, one.steps)
+    later = Relaxation(day="2030-01-01")
+    assert fit_trajectory(series, "up", TrajectoryConfig(relaxation=[later], index=-1.0)).decays == ()
+    over = Relaxation(day="1990-01-01", kind="exp", decay=10)  # before the first day: a constant
+    with pytest.raises(InputError, match="cannot tell offset, .*exp_1990-01-01 apart in up"):
+        fit_trajectory(series, "up", TrajectoryConfig(relaxation=[over]))
+    with pytest.raises(ValidationError, match="valid date"):
+        TrajectoryConfig(steps=["2019-02-31"])
 
 
 def test_velocities_of_series():
@@ -283,7 +306,9 @@ def test_a_grid_is_a_field():
     np.testing.assert_allclose(
         seen.at([45.9], [10.1]).velocity, model.at(np.array([45.9]), np.array([10.1])).velocity, atol=0.02
     )
-    assert np.isnan(seen.at([30.0], [10.0]).velocity).all()
+    assert np.isnan(seen.at([30.0, np.nan], [10.0, np.nan]).velocity).all()
+    pacific = build_grid("EPSG:4326", [178, 180, 182], [-20, -18], np.ones((2, 3, 3)), frame="ITRF2014", source="x")
+    assert (GridField(pacific).at([-19, -19], [-178.5, 179]).velocity == 1).all()
     moved = grid_to_frame(grid, "ETRF2014")
     assert moved.frame == "ETRF2014"
     assert np.nanmax(moved.velocity[..., 0] - grid.velocity[..., 0]) < -15

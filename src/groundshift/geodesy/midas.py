@@ -39,13 +39,14 @@ def midas_rate(years: np.ndarray, values: np.ndarray, steps: Sequence[float] = (
     values
         float (n,), NaN where there is none.
     steps
-        Years in which there is a step; not needed for few of them.
+        Times of steps, in years as `years`; a day at that very time is after it. Not needed for few of them.
     """
     there = np.isfinite(values)
     years, values = years[there], values[there]
-    pairs = set(_pairs(years, steps))
+    part = np.searchsorted(np.sort(np.asarray(steps, float)), years, side="right")  # between which steps a day lies
     last = len(years) - 1
-    pairs |= {(last - second, last - first) for first, second in _pairs(-years[::-1], [-each for each in steps])}
+    pairs = set(_pairs(years, part))
+    pairs |= {(last - second, last - first) for first, second in _pairs(-years[::-1], part[::-1])}
     if len(pairs) < _LEAST:
         return MidasRate(np.nan, np.nan, len(pairs), 0.0)
     first, second = np.array(sorted(pairs)).T
@@ -59,10 +60,9 @@ def midas_rate(years: np.ndarray, values: np.ndarray, steps: Sequence[float] = (
     return MidasRate(float(middle), float(sigma), len(kept), float(1 - inside.mean()))
 
 
-def _pairs(years: np.ndarray, steps: Sequence[float]) -> list[tuple[int, int]]:
-    """Pairs of a day and the first one a year later that no earlier day has taken."""
+def _pairs(years: np.ndarray, part: np.ndarray) -> list[tuple[int, int]]:
+    """Pairs of a day and the first one a year later that no earlier day has taken, of days of the same part."""
     out, taken = [], -1
-    part = np.searchsorted(np.sort(np.asarray(steps, float)), years, side="right")
     for first, target in enumerate(np.searchsorted(years, years + _APART - _TOLERANCE)):
         second = max(int(target), taken + 1)
         if second >= len(years):

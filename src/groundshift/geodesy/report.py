@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -126,9 +127,16 @@ def _grid(model: VelocityModel, spacing: float, crs: str) -> VelocityGrid:
     except CRSError as error:
         raise ConfigurationError(f"{crs!r} is not a CRS; pass --crs EPSG:3035, for example") from error
     to_plane = Transformer.from_crs("EPSG:4326", known, always_xy=True)
-    places = np.stack(to_plane.transform(model.stations.longitude, model.stations.latitude))
+    stations = _unbroken(model.stations)
+    places = np.stack(to_plane.transform(stations.longitude, stations.latitude))
     box = np.append(places.min(axis=1), places.max(axis=1))
     return sample_field(model, known, box, 1000 * spacing if known.is_projected else spacing / 111.0)
+
+
+def _unbroken(stations: StationVelocities) -> StationVelocities:
+    """The same stations, with longitudes that do not jump where they cross 180 degrees."""
+    longitude = stations.longitude
+    return replace(stations, longitude=longitude - 360 * np.rint((longitude - longitude[0]) / 360))
 
 
 def _report(model: VelocityModel) -> dict:
@@ -150,7 +158,7 @@ def _report(model: VelocityModel) -> dict:
 
 
 def _figure(model: VelocityModel) -> Figure:
-    stations = model.stations
+    stations = _unbroken(model.stations)
     x, y = (
         np.linspace(each.min() - _MARGIN, each.max() + _MARGIN, _MAP)
         for each in (stations.longitude, stations.latitude)

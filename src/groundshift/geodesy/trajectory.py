@@ -7,6 +7,7 @@ Sources: Bevis & Brown (2014), trajectory models, doi:10.1007/s00190-013-0685-5;
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -19,8 +20,6 @@ from groundshift.kernels.robust import nmad, robust_fit
 from groundshift.model.stations import COMPONENTS, StationSeries, StationVelocities, build_velocities
 from groundshift.model.units import YEAR
 
-"""Days."""
-
 _DECAYS = np.geomspace(5, 1000, 12)  # days that are tried
 _SPAN = 180  # days to each side of a possible step
 _LEAST_SPAN = 40  # days with data on each side
@@ -32,7 +31,7 @@ class Relaxation(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    day: str = Field(description="of the earthquake, as 2009-04-06")
+    day: date = Field(description="of the earthquake, as 2009-04-06")
     kind: Literal["log", "exp"] = Field("log", description="its course")
     decay: float | None = Field(None, gt=0, description="τ in days; estimated if null")
 
@@ -44,7 +43,7 @@ class TrajectoryConfig(BaseModel):
 
     annual: bool = Field(True, description="a yearly season")
     semiannual: bool = Field(True, description="a half-yearly season")
-    steps: tuple[str, ...] = Field((), description="days of steps, as 2009-04-06: of equipment or earthquakes")
+    steps: tuple[date, ...] = Field((), description="days of steps, as 2009-04-06: of equipment or earthquakes")
     detect: float | None = Field(None, gt=3, description="find more steps, this many sigmas large; null for none")
     relaxation: tuple[Relaxation, ...] = Field((), description="motion after earthquakes")
     index: float | None = Field(None, ge=-2, le=0, description="spectral index of the noise; estimated if null")
@@ -71,12 +70,13 @@ def fit_trajectory(series: StationSeries, component: str, config: TrajectoryConf
 
     Outliers are found by a robust fit and left out. Steps are looked for where medians of half a year before and after
     differ most; each that stands out is added, and all is fitted again. Decays of relaxations that are not given are
-    those of twelve that fit best.
+    those of twelve that fit best. Steps and relaxations outside the series are left out; of steps without a day between
+    them, the first stands for all.
 
     Raises
     ------
     InputError
-        If the series is too short for its model.
+        If the series is too short for its model, or cannot tell parts of it apart.
     """
     config = config or TrajectoryConfig()
     values, sigma = (each[:, COMPONENTS.index(component)] for each in (series.displacement, series.sigma))
@@ -88,9 +88,12 @@ def fit_trajectory(series: StationSeries, component: str, config: TrajectoryConf
             f"{np.ptp(days[there]) / YEAR if there.any() else 0:.1f} years of {component}; a trajectory needs "
             f"{config.least_years:g} years"
         )
-    first, last = days[there][0], days[there][-1]
-    given = {_day(each) for each in config.steps} | {_day(each.day) for each in config.relaxation}
-    steps = [each for each in sorted(given) if first < each <= last]
+    begun = tuple(each for each in config.relaxation if _day(each.day) < days[there][-1])
+    config = config.model_copy(update={"relaxation": begun})
+    given = sorted({_day(each) for each in config.steps} | {_day(each.day) for each in begun})
+    before, rows = np.unique(np.searchsorted(days[there], given), return_index=True)
+    given = [given[row] for row in rows[(before > 0) & (before < there.sum())]]
+    steps = given
     weights = 1 / (sigma[there] ** 2 + np.median(sigma[there]) ** 2)
     while True:
         decays = _decays(days[there], values[there], weights, steps, config)
@@ -104,6 +107,11 @@ def fit_trajectory(series: StationSeries, component: str, config: TrajectoryConf
         steps = sorted([*steps, more])
     good = fit.weights > 0.1
     rows = np.flatnonzero(there)[good]
+    if np.linalg.matrix_rank(design[rows]) < len(names):
+        raise InputError(
+            f"series of station {series.name} cannot tell {', '.join(names)} apart in {component}; leave out steps or "
+            "relaxations without days before and after"
+        )
     found = coloured_fit(days[rows], design[rows], values[rows], index=config.index)
     weight = np.zeros(len(days))
     weight[there] = fit.weights
@@ -175,8 +183,9 @@ def velocities_of(
     )  # fmt: skip
 
 
-def _day(text: str) -> float:
-    return float((np.datetime64(text, "D") - np.datetime64(0, "D")).astype(int))
+def _day(day: date) -> float:
+    """Days since 1970."""
+    return float(np.datetime64(day, "D").astype(int))
 
 
 def _decays(
@@ -202,7 +211,7 @@ def _find_step(days: np.ndarray, residual: np.ndarray, steps: Sequence[float], s
     """The day before which medians differ most from those after it, if by enough sigmas of such differences."""
     best, found, every = 0.0, None, []
     for row in range(_LEAST_SPAN, len(days) - _LEAST_SPAN, 3):
-        before = residual[max(0, np.searchsorted(days, days[row] - _SPAN)) : row]
+        before = residual[np.searchsorted(days, days[row] - _SPAN) : row]
         after = residual[row : np.searchsorted(days, days[row] + _SPAN)]
         if min(len(before), len(after)) < _LEAST_SPAN or any(abs(days[row] - each) < _LEAST_SPAN for each in steps):
             continue

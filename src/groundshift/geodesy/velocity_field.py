@@ -48,6 +48,8 @@ class GridField:
 
     def _at(self, latitude: np.ndarray, longitude: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         x, y = Transformer.from_crs("EPSG:4326", self.grid.crs, always_xy=True).transform(longitude, latitude)
+        if self.grid.crs.is_geographic:  # a grid may cross 180 degrees, or count from 0 to 360
+            x = np.asarray(x) - 360 * np.rint((np.asarray(x) - self.grid.x.mean()) / 360)
         sigma = np.where(np.isfinite(self.grid.sigma), self.grid.sigma, _SIGMA)
         both = interpolate(self.grid, np.column_stack([x, y]), np.concatenate([self.grid.velocity, sigma], axis=-1))
         return both[:, :3], both[:, 3:]
@@ -56,7 +58,8 @@ class GridField:
 def interpolate(grid: VelocityGrid, places: np.ndarray, values: np.ndarray | None = None) -> np.ndarray:
     """Linear interpolation at places (n, 2) in the CRS of a grid, float64 (n, k).
 
-    Nodes without a velocity take no part; NaN where none of the four around has one, and outside by more than a node.
+    Nodes without a velocity take no part; NaN where none of the four around has one, outside by more than a node, and
+    where a place is not finite.
 
     Parameters
     ----------
@@ -68,8 +71,8 @@ def interpolate(grid: VelocityGrid, places: np.ndarray, values: np.ndarray | Non
     spacing = np.array([grid.x[1] - grid.x[0], grid.y[1] - grid.y[0]])
     size = np.array([len(grid.x), len(grid.y)])
     position = (places - [grid.x[0], grid.y[0]]) / spacing
-    outside = ((position < -1) | (position > size)).any(axis=1)
-    position = np.clip(np.nan_to_num(position), 0, size - 1.000001)
+    inside = ((position >= -1) & (position <= size)).all(axis=1)
+    position = np.clip(np.where(inside[:, None], position, 0), 0, size - 1.000001)
     column, row = np.floor(position).astype(np.int64).T
     right, up = (position - np.floor(position)).T
     total, weights = np.zeros((len(places), values.shape[-1])), np.zeros(len(places))
@@ -80,7 +83,7 @@ def interpolate(grid: VelocityGrid, places: np.ndarray, values: np.ndarray | Non
             total += weight[:, None] * np.where(weight[:, None] > 0, values[nodes], 0)
             weights += weight
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where((weights > 1e-9) & ~outside, total.T / weights, np.nan).T
+        return np.where((weights > 1e-9) & inside, total.T / weights, np.nan).T
 
 
 def sample_field(field: VelocityField, crs: CRS, box: np.ndarray, spacing: float) -> VelocityGrid:
