@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import shapely
-from pyproj import CRS
+from pyproj import CRS, Transformer
 from typer.testing import CliRunner
 
 from groundshift.cli import app
@@ -15,6 +15,8 @@ from groundshift.io import write_dataset
 from groundshift.io.features import Features, write_features
 from groundshift.io.gnss.table import write_station_table
 from groundshift.io.points import write_points
+from groundshift.model.points import point_set
+from groundshift.model.stations import build_velocities
 from groundshift.synth.known_errors import simulate_ground, simulate_map, simulate_tracks
 from groundshift.validate.run import ValidationConfig, validate
 
@@ -60,13 +62,38 @@ def test_points_are_checked_against_everything(tmp_path):
     )  # fmt: skip
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     made = {check["check"]: check["verdict"] for check in report["checks"]}
-    assert {"stations", "series", "levelling", "product", "tracks"} <= set(made)
+    each = {f"{kind}-track{number}" for kind in ("noise", "product") for number in range(3)}
+    assert set(made) == {"stations", "series", "levelling", "tracks"} | each
     assert "fail" not in made.values()
-    assert sum(key.startswith("noise") for key in made) == 3
     assert {each.split(":")[0] for each in report["not_made"]} == {
         "Density of points by land cover", "Known moving ground"
     }  # fmt: skip
     assert "pass" in out
+
+
+def test_each_component_of_a_grid_is_checked_by_itself(tmp_path):
+    places = 100.0 * np.stack(np.meshgrid(np.arange(43_000, 43_030), np.arange(31_000, 31_030)), -1).reshape(-1, 2) + 50
+    spots, random = places[[33, 450, 780]], np.random.default_rng(0)
+    longitude, latitude = Transformer.from_crs("EPSG:3035", "EPSG:4326", always_xy=True).transform(*spots.T)
+    velocity = np.column_stack([np.full(3, 2.0), np.zeros(3), np.full(3, -1.0)])
+    stations = build_velocities(
+        list("ABC"), latitude, longitude, velocity, sigma=np.full((3, 3), 0.1), frame="ETRF2000", source="test"
+    )
+    write_station_table(tmp_path / "stations.csv", stations)
+    for component, rate in (("E", 2.5), ("U", -1.2)):  # 0.5 east and -0.2 up of the stations
+        table = point_set(
+            {"pid": [str(number) for number in range(len(places))], "easting": places[:, 0], "northing": places[:, 1],
+             "displacement": random.standard_normal((len(places), 2)), "mean_velocity": np.full(len(places), rate),
+             "mean_velocity_std": np.full(len(places), 0.1), "rmse": np.ones(len(places))},
+            level="L3", component=component, dates=["2020-01-01", "2021-01-01"], crs="EPSG:3035",
+        )  # fmt: skip
+        write_points(tmp_path / f"{component}.parquet", table)
+    config = ValidationConfig(
+        points=tuple(tmp_path / f"{each}.parquet" for each in "EU"), stations=tmp_path / "stations.csv"
+    )
+    made = {check.key: check for check in validate(config, tmp_path / "out")}
+    assert made["stations-E"].number("bias").value == pytest.approx(0.5, abs=1e-3)
+    assert made["stations-U"].number("bias").value == pytest.approx(-0.2, abs=1e-3)
 
 
 def test_ground_and_map_are_checked(tmp_path):

@@ -166,6 +166,8 @@ def test_tracks_and_products_show_the_error_put_in():
     assert next(each for each in both.numbers if each.name.startswith("error")).bound
     other = checks.check_product(tables[0], tables[1])
     assert other.number("spread").value == pytest.approx(0.5 * np.sqrt(2) / 0.778, rel=0.06)
+    asked = other.number("spread").requirement.high  # 0.7 mm/yr of each along its line of sight, as if it were vertical
+    assert asked == pytest.approx(0.7 * np.sqrt(2) / 0.778, rel=0.01)
     assert abs(other.number("bias").value) < 0.05
     assert other.number("slope").value == pytest.approx(1, abs=0.1)
     with pytest.raises(InputError, match="give two or more"):

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import odc.geo.xr  # noqa: F401  (registers the .odc accessor)
 import pyarrow as pa
-import xarray as xr
-from affine import Affine
-from odc.geo.geobox import GeoBox
 from pydantic import BaseModel, ConfigDict, Field
 
 from groundshift.engine.progress import reporting
@@ -119,6 +118,12 @@ def _point_checks(config: ValidationConfig, tables: list[pa.Table]) -> list[Plan
     if not tables:
         return []
     tracks = [each for each in tables if header(each).level != "L3"]
+    kinds: dict[str, list[pa.Table]] = {}
+    for table in tables:
+        kinds.setdefault(header(table).component, []).append(table)
+    stems = {path.stem for path in config.points}
+    labels = [path.stem if len(stems) == len(tables) else str(path) for path in config.points]
+    single = dict(zip(labels, tables, strict=True))
     around: dict[str, Any] = {"radius": config.radius, "least_points": config.least_points}
     stations, benchmarks = (_given(_velocities, path, config) for path in (config.stations, config.levelling))
     series = [_series(path, config) for path in config.station_series]
@@ -126,30 +131,42 @@ def _point_checks(config: ValidationConfig, tables: list[pa.Table]) -> list[Plan
     other = _given(read_any_points, config.other)
     size, rate = config.cell, config.detection_rate
     return [
-        ("Velocity against GNSS", "--stations",
-         stations and (lambda: checks.check_stations(tables, stations, **around))),
-        ("Displacement series against GNSS", "--station-series",
-         series and (lambda: checks.check_series(tables, series, **around))),
-        ("Velocity against levelling", "--levelling",
-         benchmarks and (lambda: checks.check_levelling(tables, benchmarks, **around))),
-        ("Velocity against another product", "--other",
-         other and (lambda: checks.check_product(tables[0], other, size=size))),
+        *_of_each(kinds, "Velocity against GNSS", "--stations",
+                  stations and (lambda kind: checks.check_stations(kind, stations, **around))),
+        *_of_each(kinds, "Displacement series against GNSS", "--station-series",
+                  series and (lambda kind: checks.check_series(kind, series, **around))),
+        *_of_each(kinds, "Velocity against levelling", "--levelling",
+                  benchmarks and (lambda kind: checks.check_levelling(kind, benchmarks, **around))),
+        *_of_each(single, "Velocity against another product", "--other",
+                  other and (lambda table: checks.check_product(table, other, size=size))),
         ("Tracks against each other", "two point sets of level L2a or L2b",
          len(tracks) > 1 and (lambda: checks.check_tracks(tracks, size=size))),
         ("Density of points by land cover", "--land-cover",
-         cover and (lambda: checks.check_density(tables, cover))),
-        *((f"Noise of {path.name}", "", lambda table=table, name=path.name: _noise(table, name, len(tables)))
-          for path, table in zip(config.points, tables, strict=True)),
-        ("Known moving ground", "--inventory",
-         known and (lambda: checks.check_inventory(tables[0], known, required=rate))),
+         cover and (lambda: checks.check_density(next(iter(kinds.values())), cover))),
+        *_of_each(single, "Noise of points", "", checks.check_noise),
+        *_of_each(single, "Known moving ground", "--inventory",
+                  known and (lambda table: checks.check_inventory(table, known, required=rate))),
     ]  # fmt: skip
+
+
+def _of_each(parts: Mapping[str, Any], name: str, needs: str, check: Any) -> list[Planned]:
+    """A check of each part of the points, by its name: of a file, or of a component, if there are several."""
+    if not check or len(parts) == 1:
+        return [(name, needs, check and (lambda: check(*parts.values())))]
+
+    def named(label: str) -> Check:
+        made = check(parts[label])
+        slug = "".join(c if c.isalnum() else "-" for c in label)
+        return replace(made, key=f"{made.key}-{slug}", title=f"{made.title}, {label}")
+
+    return [(f"{name}, {label}", needs, functools.partial(named, label)) for label in parts]
 
 
 def _map_checks(config: ValidationConfig) -> list[Planned]:
     if config.map is None:
         return []
     dataset = read_map(config.map)
-    grid = _grid(dataset)
+    grid = dataset.odc.geobox
     offsets, field = (_given(read_features, path) for path in (config.offsets, config.field))
     trace, stable = _given(read_line, config.trace, grid), _given(read_mask, config.stable, grid)
     asked = config.map_error
@@ -168,21 +185,6 @@ def _map_checks(config: ValidationConfig) -> list[Planned]:
 def _given(read: Callable[..., Any], path: Path | None, *options: Any) -> Any:
     """What is in a file, or None if there is none."""
     return None if path is None else read(path, *options)
-
-
-def _grid(dataset: xr.Dataset) -> GeoBox:
-    x, y = (dataset[name].values for name in ("x", "y"))
-    step_x, step_y = x[1] - x[0], y[1] - y[0]
-    corner = Affine(step_x, 0, x[0] - step_x / 2, 0, step_y, y[0] - step_y / 2)
-    return GeoBox((len(y), len(x)), corner, str(dataset.rio.crs))
-
-
-def _noise(table: pa.Table, name: str, count: int) -> Check:
-    check = checks.check_noise(table)
-    if count == 1:
-        return check
-    key = "noise-" + "".join(c if c.isalnum() else "-" for c in Path(name).stem)
-    return replace(check, key=key, title=f"{check.title}, {Path(name).stem}")
 
 
 def _velocities(path: Path, config: ValidationConfig) -> StationVelocities:
@@ -207,20 +209,8 @@ def _inputs(config: ValidationConfig, tables: list[pa.Table]) -> dict[str, str]:
             f"{record.level} {record.component}, {len(table):,} points, {len(record.dates)} dates from "
             f"{record.dates[0]} to {record.dates[-1]}"
         )
-    for name in (
-        "map",
-        "stations",
-        "levelling",
-        "other",
-        "land_cover",
-        "inventory",
-        "offsets",
-        "trace",
-        "field",
-        "stable",
-    ):
-        path = getattr(config, name)
-        if path is not None:
+    for name, path in config:
+        if isinstance(path, Path):
             out[name.replace("_", " ")] = path.name
     if config.station_series:
         out["station series"] = f"{len(config.station_series)} files"

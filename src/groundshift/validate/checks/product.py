@@ -19,6 +19,24 @@ from groundshift.validate.record import SERVICE, VELOCITY, Check, Requirement
 _LEAST_CELLS = 30
 
 
+class CellPairs(NamedTuple):
+    """Two products in the k cells that both see, as if all motion were vertical: velocity over the up part of the look.
+
+    Products that measure no vertical motion (east of level L3) are taken as they are.
+    """
+
+    positions: np.ndarray  # float64 (k, 2), m: middle of the cell
+    first: np.ndarray  # float64 (k,), mm/yr
+    second: np.ndarray
+    root: float  # standard deviation of the difference, if both err by 1 along what they measure
+    alike: bool  # whether they look alike, within 15 degrees
+
+    @property
+    def difference(self) -> np.ndarray:
+        """First minus second, mm/yr."""
+        return self.first - self.second
+
+
 class Cells(NamedTuple):
     """Means of a point set in square cells; k cells."""
 
@@ -104,9 +122,9 @@ def check_levelling(
 def check_product(table: pa.Table, other: pa.Table, *, size: float = 100.0) -> Check:
     """Velocity against another motion product, in the cells of a grid that both see.
 
-    With d = v − v_other in each cell, both divided by the up part of their line of sight unless they look alike, the
-    bias is mean(d), the spread is its standard deviation, and the slope that of v on v_other through their means (total
-    least squares). All hold the errors of both products.
+    With d = v / l_up − v_other / l_up,other in each cell (east components as they are), the bias is mean(d), the spread
+    is its standard deviation, and the slope that of the first on the second through their means (total least squares).
+    All hold the errors of both products, and so does the limit: 0.7 mm/yr of each along its line of sight.
 
     Parameters
     ----------
@@ -120,27 +138,36 @@ def check_product(table: pa.Table, other: pa.Table, *, size: float = 100.0) -> C
     InputError
         If the CRSs differ or fewer than 30 cells are common.
     """
-    one, two, difference, alike = cell_differences(table, other, size)
-    group = blocks(one.positions, block_size(one.positions))
-    asked = Requirement.at_most(np.sqrt(2) * VELOCITY, f"{SERVICE}, mean velocity, √2 for two products")
-    first, second = (each.velocity / np.where(each.look[:, 2] > 0.1, each.look[:, 2], 1) for each in (one, two))
+    found = cell_pairs(table, other, size)
+    first, second, difference = found.first, found.second, found.difference
+    group = blocks(found.positions, block_size(found.positions))
+    asked = Requirement.at_most(found.root * VELOCITY, f"{SERVICE}, mean velocity of each product")
     kind = "blocks of the ground"
     numbers = (
         bootstrap_number("bias", lambda r: float(difference[r].mean()), group, "mm/yr", kind=kind),
         bootstrap_number("spread", lambda r: float(difference[r].std()), group, "mm/yr", asked, kind=kind,
-                         bound=not alike),
+                         bound=not found.alike),
         bootstrap_number("slope", lambda r: _slope(first[r], second[r]), group, "", kind=kind),
     )  # fmt: skip
-    note = "They look alike." if alike else "They look from different sides: motion to the east is in the spread."
-    details = {"positions": one.positions, "first": first, "second": second}
+    note = "They look alike." if found.alike else "They look from different sides: motion to the east is in the spread."
+    details = {"positions": found.positions, "first": first, "second": second}
     return Check("product", "Velocity against another product", definition_of(check_product), numbers,
                  pairs_figure(second, first, names=("other product", "product")), (note,), details)  # fmt: skip
 
 
-def cell_differences(
-    table: pa.Table, other: pa.Table, size: float, *, least_coherence: float = 0.0
-) -> tuple[Cells, Cells, np.ndarray, bool]:
-    """Cells of two products that both have, their difference in mm/yr, and whether they look alike (within 15°)."""
+def cell_pairs(table: pa.Table, other: pa.Table, size: float, *, least_coherence: float = 0.0) -> CellPairs:
+    """Two products in the cells that both see.
+
+    Parameters
+    ----------
+    table, other, size, least_coherence
+        Point sets in one CRS, and as of :func:`cell_means`.
+
+    Raises
+    ------
+    InputError
+        If the CRSs differ, fewer than 30 cells are common, or one product measures up and the other east.
+    """
     if header(table).crs != header(other).crs:
         raise InputError("the products are in different CRSs; bring one into that of the other")
     cells = [cell_means(each, size, least_coherence=least_coherence) for each in (table, other)]
@@ -153,8 +180,9 @@ def cell_differences(
     alike = bool(cosine > np.cos(np.radians(15)))
     if not alike and min(abs(mean[0][2]), abs(mean[1][2])) < 0.1:
         raise InputError("one product measures up and the other east; compare products of one component")
-    first, second = (each.velocity / np.where(each.look[:, 2] > 0.1, each.look[:, 2], 1) for each in (one, two))
-    return one, two, first - second, alike
+    up = [np.where(each.look[:, 2] > 0.1, each.look[:, 2], 1) for each in (one, two)]
+    root = float(np.sqrt(sum(np.mean(each) ** -2 for each in up)))
+    return CellPairs(one.positions, one.velocity / up[0], two.velocity / up[1], root, alike)
 
 
 def _slope(first: np.ndarray, second: np.ndarray) -> float:

@@ -12,7 +12,7 @@ from groundshift.errors import InputError
 from groundshift.figures.validation import tracks_figure
 from groundshift.kernels.robust import nmad
 from groundshift.model.points import header
-from groundshift.validate.checks.product import cell_differences
+from groundshift.validate.checks.product import CellPairs, cell_pairs
 from groundshift.validate.checks.stations import definition_of
 from groundshift.validate.intervals import block_size, blocks, bootstrap_number
 from groundshift.validate.record import COHERENCE, SERVICE, VELOCITY, Check, Number, Requirement
@@ -49,46 +49,36 @@ def check_tracks(tables: Sequence[pa.Table], *, size: float = 100.0, least_coher
     for one, other in itertools.combinations(tables, 2):
         name = f"{_name(one)} – {_name(other)}"
         try:
-            first, second, difference, alike = cell_differences(one, other, size, least_coherence=least_coherence)
+            found = cell_pairs(one, other, size, least_coherence=least_coherence)
         except InputError as error:
             reasons.append(f"{name}: {error}")
             continue
-        group = blocks(first.positions, block_size(first.positions))
-        rest = difference if alike else difference - _plane(first.positions, difference)
-        root = np.sqrt(sum(np.mean(each.look[:, 2]) ** -2 for each in (first, second)))
-        numbers += _numbers(name, difference, rest, group, asked, float(root), bound=not alike)
-        drawn.append((name, first, second, difference, alike))
+        numbers += _numbers(name, found, asked)
+        drawn.append((name, found))
     if not drawn:
         raise InputError(f"no two tracks have cells in common ({reasons[0]})")
-    sides = [name for name, *_, alike in drawn if not alike]
+    sides = [name for name, found in drawn if not found.alike]
     notes = [f"Points of coherence {least_coherence:g} or more, cells of {size:g} m."]
     if sides:
         notes.append(f"From different sides, so an upper bound: {', '.join(sides)}.")
     notes += [f"Not compared: {each}" for each in reasons]
-    name, first, second, difference, _ = drawn[0]
+    name, found = drawn[0]
     details = {
-        "pair": name, "positions": first.positions, "first": first.velocity / first.look[:, 2],
-        "second": second.velocity / second.look[:, 2], "difference": difference,
+        "pair": name, "positions": found.positions, "first": found.first, "second": found.second,
+        "difference": found.difference,
     }  # fmt: skip
     return Check("tracks", "Tracks against each other", definition_of(check_tracks), tuple(numbers),
                  tracks_figure(details), tuple(notes), details)  # fmt: skip
 
 
-def _numbers(
-    name: str,
-    difference: np.ndarray,
-    rest: np.ndarray,
-    group: np.ndarray,
-    asked: Requirement,
-    root: float,
-    *,
-    bound: bool,
-) -> list[Number]:
-    kind = "blocks of the ground"
+def _numbers(name: str, found: CellPairs, asked: Requirement) -> list[Number]:
+    difference, root, kind = found.difference, found.root, "blocks of the ground"
+    rest = difference if found.alike else difference - _plane(found.positions, difference)
+    group = blocks(found.positions, block_size(found.positions))
     return [
         bootstrap_number(f"bias, {name}", lambda r: float(difference[r].mean()), group, "mm/yr", kind=kind),
         bootstrap_number(f"error of one track, {name}", lambda r: float(rest[r].std() / root), group, "mm/yr", asked,
-                         kind=kind, bound=bound),
+                         kind=kind, bound=not found.alike),
         bootstrap_number(f"robust error, {name}", lambda r: nmad(rest[r]) / root, group, "mm/yr", kind=kind),
     ]  # fmt: skip
 
