@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from affine import Affine
 from odc.geo.geobox import GeoBox
@@ -31,6 +32,7 @@ from groundshift.products.fuse.channels import Channel
 from groundshift.products.fuse.config import SourceErrors
 from groundshift.products.fuse.grid import fuse_grid
 from groundshift.products.fuse.groups import make_groups
+from groundshift.products.fuse.record import identity
 from groundshift.products.fuse.shared import solve_shared
 from groundshift.products.fuse.solve import Problem, ReduceTile
 from groundshift.synth.three_dimensions import EarthquakeOptions, simulate_earthquake, smooth_field
@@ -212,6 +214,17 @@ def test_velocities_of_two_tracks_and_a_model_of_north():
     assert found["up"].attrs["units"] == "m/yr"
     assert abs(float(found["north"].median()) - 0.010) < 0.0006
     assert abs(float(found["east"].median()) - 0.00325) < 0.0006
+
+
+def test_fusions_with_other_options_have_other_names():
+    grid, table = GeoBox((2, 2), Affine(100, 0, 4.5e6, 0, -100, 3e6), "EPSG:3035"), track(22, points=20)
+    other = table.set_column(table.column_names.index("easting"), "easting", pa.array(np.full(20, 4.5e6)))
+    names = [
+        identity([each], grid, {})[0]
+        for each in (RadarPoints(table), RadarPoints(table, average=3), RadarPoints(other), RadarPoints(table))
+    ]
+    assert len(set(names)) == 3
+    assert names[0] == names[-1]
 
 
 def test_what_makes_no_sense_is_said(sources, grid):

@@ -1,12 +1,16 @@
 """East and up from several looks."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from groundshift.errors import ConfigurationError, InputError
+from groundshift.geodesy.velocity_field import GridField
 from groundshift.geodesy.velocity_model import Velocity
+from groundshift.io.points import write_points
 from groundshift.kernels.series_fields import series_fields
 from groundshift.model.points import dates, header, series
+from groundshift.model.velocity_grid import build_grid
 from groundshift.products.fuse.config import RADAR, RADAR_VELOCITY
 from groundshift.products.fuse.sources import RadarPoints, usual_errors
 from groundshift.products.ortho import OrthoConfig, ortho_tables
@@ -151,6 +155,33 @@ def test_another_crs_gives_the_same_motion():
     assert (east["easting"].to_numpy() % 100 == 50).all()
     quarters = np.percentile(east["mean_velocity"].to_numpy(), [25, 50, 75])  # cells cut across those that move alike
     np.testing.assert_allclose(quarters, [3.25, 3.5, 3.75], atol=0.1)
+
+
+def test_a_cell_may_hold_any_number_of_points(tmp_path):
+    """More than 16 bits count; and a file without points is none of their concern."""
+    tables = [track(each, north=False, points=70_000, side=100.0, count=15) for each in (22, 117)]
+    write_points(tmp_path / "empty.parquet", tables[0].slice(0, 0))
+    ((east, _),) = ortho_tables([tmp_path / "empty.parquet", *tables], OrthoConfig(cell=100.0), north_removed=True)
+    assert len(east) == 1
+    assert rms_error(east, 0) < 0.02
+
+
+def test_runs_of_other_points_have_other_names():
+    tables = [track(22, north=False, points=20), track(117, north=False, points=20)]
+
+    def key(other, model=None):
+        return plan_ortho([tables[0], other], OrthoConfig(), model is None, model).key
+
+    moved = tables[1].set_column(
+        tables[1].column_names.index("los_up"), "los_up", pa.array(np.full(20, 0.7), pa.float32())
+    )
+    assert key(tables[1]) == key(tables[1]) != key(moved)
+    grids = [
+        GridField(build_grid("EPSG:3035", [4.4e6, 4.6e6], [2.9e6, 3.1e6], np.full((2, 2, 3), rate), frame="ETRF2000",
+                             source="model.csv"))
+        for rate in (1.0, 2.0)
+    ]  # fmt: skip
+    assert key(tables[1], grids[0]) != key(tables[1], grids[1])
 
 
 def test_what_cannot_be_solved_is_said():

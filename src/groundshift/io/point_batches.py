@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from groundshift.errors import InputError
 from groundshift.io.egms import read_batches, read_egms
 from groundshift.io.points import open_points, read_point_batches, read_points
 from groundshift.model.points import Header, header
@@ -24,7 +25,7 @@ class PointParts(NamedTuple):
     source: Path | pa.Table
     header: Header
     count: int
-    bounds: np.ndarray  # float64 (parts, 4): least easting, least northing, largest easting, largest northing
+    bounds: np.ndarray  # float64 (parts, 4): west, south, east, north, m; inf, inf, -inf, -inf of a part without points
     columns: tuple[str, ...]  # that it has
 
 
@@ -92,9 +93,22 @@ def point_batches(
                 yield pa.Table.from_batches([batch])
 
 
+def known_bounds(parts: PointParts) -> np.ndarray:
+    """Boxes of the parts that have points, float64 (n, 4); InputError if the file does not say them."""
+    found = parts.bounds[parts.bounds[:, 0] <= parts.bounds[:, 2]]
+    if not np.isfinite(found).all():
+        raise InputError(
+            f"{parts.name} does not say where its points lie (statistics of easting and northing); write it again with "
+            "groundshift convert"
+        )
+    return found
+
+
 def _bounds(file: pq.ParquetFile, group: int) -> list[float]:
     """Of one row group, by its statistics; without them, everywhere."""
     row_group = file.metadata.row_group(group)
+    if not row_group.num_rows:
+        return [np.inf, np.inf, -np.inf, -np.inf]
     by_name = {row_group.column(k).path_in_schema: row_group.column(k).statistics for k in range(row_group.num_columns)}
     found = [by_name.get(name) for name in ("easting", "northing")]
     if any(each is None or not each.has_min_max for each in found):

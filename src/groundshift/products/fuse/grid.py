@@ -10,6 +10,7 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 
 from groundshift.errors import InputError
+from groundshift.io.point_batches import known_bounds
 from groundshift.products.fuse.channels import Fusible
 from groundshift.products.fuse.sources import OpticalMap, RadarPoints
 
@@ -37,10 +38,9 @@ def fuse_grid(sources: Sequence[Fusible], *, cell: float | None = None) -> GeoBo
             bounds = grid.boundingbox
             return _cells((bounds.left, bounds.bottom, bounds.right, bounds.top), cell, str(grid.crs))
     for source in sources:
-        if isinstance(source, RadarPoints) and len(source.parts.bounds):
-            low, high = source.parts.bounds[:, :2].min(axis=0), source.parts.bounds[:, 2:].max(axis=0)
-            if not np.isfinite([*low, *high]).all():
-                raise InputError(f"{source.name} does not say where its points lie; pass a grid")
+        if isinstance(source, RadarPoints) and source.parts.count:
+            bounds = known_bounds(source.parts)
+            low, high = bounds[:, :2].min(axis=0), bounds[:, 2:].max(axis=0)
             return _cells((*low, *high), cell or _CELL, source.parts.header.crs.to_string())
     raise InputError("no optical map and no radar points came; pass a grid")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,11 @@ from groundshift.engine import FolderStore, MemoryStore, TileStore, run_key, run
 from groundshift.errors import InputError
 from groundshift.grid.tiles import Tile
 from groundshift.model.displacement import COMPONENTS, COVARIANCES
-from groundshift.model.points import series
 from groundshift.model.reason import Reason
 from groundshift.model.stations import StationVelocities
 from groundshift.products.fuse.channels import Fusible
 from groundshift.products.fuse.stations import Levelling, ModelField
-from groundshift.products.ortho.plan import model_record
+from groundshift.products.ortho.plan import content_of, model_record
 
 
 def identity(sources: Sequence[Fusible], grid: GeoBox, decided: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -29,7 +29,9 @@ def identity(sources: Sequence[Fusible], grid: GeoBox, decided: Mapping[str, Any
     inputs, described = [], []
     for source in sources:
         inputs += _content(source)
-        described.append({"kind": type(source).__name__, "name": source.name, "errors": source.errors})
+        options = {each.name: getattr(source, each.name) for each in fields(source)} if is_dataclass(source) else {}
+        plain = {name: value for name, value in options.items() if isinstance(value, int | float | str)}
+        described.append({"kind": type(source).__name__, "name": source.name, "errors": source.errors, **plain})
         if isinstance(source, Levelling):
             described[-1]["days"] = [str(source.start), str(source.end)]
         if isinstance(source, ModelField):
@@ -109,13 +111,18 @@ def map_layers(
 def _content(source: Fusible) -> list[Any]:
     """What the result depends on: a path, or arrays."""
     held = getattr(source, "source", None)
-    if isinstance(held, str | Path):
+    if isinstance(held, str):
         return [held]
+    if isinstance(held, Path | pa.Table):
+        return content_of(held)
     if isinstance(held, xr.Dataset):
-        return [held[name].values for name in held.data_vars if name.partition("_")[0] in COMPONENTS]
-    if isinstance(held, pa.Table):
-        return [series(held)]
+        names = [name for name in held.data_vars if name.partition("_")[0] in COMPONENTS]
+        said = " ".join(str(held.attrs.get(name)) for name in ("quantity", "date_pre", "date_post"))
+        return [np.frombuffer(said.encode(), np.uint8), *(held[name].values for name in ("x", "y", *names))]
     record = getattr(source, "record", [])
     if isinstance(record, StationVelocities):
         return [record.velocity, record.covariance, record.latitude, record.longitude]
-    return [each.displacement for each in record]
+    return [
+        each for one in record
+        for each in (np.array([one.longitude, one.latitude]), one.days.astype(int), one.displacement, one.sigma)
+    ]  # fmt: skip

@@ -13,15 +13,15 @@ from pyproj import CRS, Transformer
 from groundshift import __version__
 from groundshift.engine import run_key, run_record
 from groundshift.errors import ConfigurationError, InputError
+from groundshift.geodesy.velocity_field import GridField
 from groundshift.geodesy.velocity_model import VelocityField
 from groundshift.grid.tiles import Box, Tile
-from groundshift.io.point_batches import PointParts, point_parts
+from groundshift.io.point_batches import PointParts, known_bounds, point_parts
 from groundshift.model.points import series
 from groundshift.products.ortho.tile import STATED, OrthoConfig, OrthoTile, Track
 
 NORTH_REMOVED = "north_removed"
 """Key of the provenance of a point set: whether its series are free of the north motion of the velocity model."""
-
 
 _MEMORY = 2**28  # bytes: of the series of the cells of a band
 _USUAL_REFERENCE = (0.1, 0.25)  # mm/yr, of point sets that say nothing
@@ -68,7 +68,7 @@ def plan_ortho(
         tracks = [each._replace(stated=all(set(STATED) <= set(part.columns) for part in each.parts)) for each in tracks]
     reference = _reference(parts, config)
     step = OrthoTile(tuple(tracks), _dates(tracks, config), crs, config, model if north else None, reference)
-    inputs = [each.source if isinstance(each.source, Path) else _content(each.source) for each in parts]
+    inputs = [one for each in parts for one in content_of(each.source)]
     decided = {
         "config": config,
         "north_removed": north_removed,
@@ -119,10 +119,11 @@ def _crs(parts: Sequence[PointParts], config: OrthoConfig) -> str:
         if not crs.is_projected:
             raise ConfigurationError(f"{config.crs} is not projected; cells need metres, as in EPSG:3035 or a UTM zone")
         return config.crs
-    first = next((each for each in parts if np.isfinite(each.bounds).any()), None)
+    first = next((each for each in parts if each.count), None)
     if first is None:
         raise InputError("the point sets hold no points; expected two tracks with points")
-    middle = (first.bounds[0, :2] + first.bounds[0, 2:]) / 2
+    west, south, east, north = known_bounds(first)[0]
+    middle = (west + east) / 2, (south + north) / 2
     longitude, latitude = Transformer.from_crs(first.header.crs, "EPSG:4326", always_xy=True).transform(*middle)
     west, south, east, north = _EUROPE
     if west <= longitude <= east and south <= latitude <= north:
@@ -147,7 +148,7 @@ def _bands(parts: Sequence[PointParts], crs: str, config: OrthoConfig, cell_byte
     for each in parts:
         same = each.header.crs.equals(crs, ignore_axis_order=True)
         change = None if same else Transformer.from_crs(each.header.crs, crs, always_xy=True)
-        for box in each.bounds:
+        for box in known_bounds(each):
             west, south, east, north = np.floor(
                 np.array(box if change is None else change.transform_bounds(*box)) / config.tile
             ).astype(int)
@@ -162,12 +163,21 @@ def _bands(parts: Sequence[PointParts], crs: str, config: OrthoConfig, cell_byte
     return [Tile(index, box) for index, box in enumerate(boxes)]
 
 
-def _content(table: pa.Table) -> np.ndarray:
-    return series(table)
+def content_of(source: Path | pa.Table) -> list[Path | np.ndarray]:
+    """What tells one point set from another: its path, or in memory its header, columns of numbers, and series."""
+    if isinstance(source, Path):
+        return [source]
+    numbers = [source[name].to_numpy() for name in source.column_names if not pa.types.is_nested(source[name].type)
+               and pa.types.is_primitive(source[name].type)]  # fmt: skip
+    return [np.frombuffer(source.schema.metadata[b"groundshift"], np.uint8), *numbers, series(source)]
 
 
 def model_record(model: VelocityField) -> dict[str, Any]:
-    """What tells one velocity model from another: where it comes from, and what it gives at some places."""
+    """What tells one velocity model from another: where it comes from, its grid, or what it gives at some places."""
+    if isinstance(model, GridField):
+        grid = model.grid
+        held = {"x": grid.x, "y": grid.y, "velocity": grid.velocity, "sigma": grid.sigma}
+        return {"frame": model.frame, "source": model.source, **held}
     latitude, longitude = (each.ravel() for each in np.meshgrid(np.linspace(-80, 80, 9), np.linspace(-180, 150, 12)))
     some = np.nan_to_num(np.asarray(model.at(latitude, longitude).velocity, float))
     return {"frame": model.frame, "source": model.source, "velocities": some}

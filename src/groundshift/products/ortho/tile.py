@@ -94,7 +94,9 @@ class OrthoTile:
         east = (tile.box.left + kept % shape[1] + 0.5) * self.config.cell
         north = (tile.box.top + kept // shape[1] + 0.5) * self.config.cell
         gnss = self._gnss(east, north)
-        means = [self._means(track, tile, rows, len(kept)) for track in self.tracks]
+        means = [
+            self._means(track, tile, rows, points[kept]) for track, points in zip(self.tracks, counts, strict=True)
+        ]
         solved = self._solve(means, counts[:, kept], looks[:, :, kept], calibration[:, kept], gnss)
         with np.errstate(invalid="ignore"):
             height = heights[kept] / counts[:, kept].sum(axis=0)
@@ -164,10 +166,10 @@ class OrthoTile:
         at = interpn(axes, both.reshape(*map(len, axes), 12), np.column_stack([east, north]))
         return Velocity(at[:, :3], at[:, 3:].reshape(-1, 3, 3))
 
-    def _means(self, track: Track, tile: Tile, rows: np.ndarray, count: int) -> np.ndarray:
-        """Mean series of the points of a track in each kept cell, float32 (cells, time)."""
-        sums = np.zeros((count, len(track.days)), np.float32)
-        counts = np.zeros(sums.shape, np.uint16)
+    def _means(self, track: Track, tile: Tile, rows: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """Mean series of a track in each kept cell, which has so many `points`, float32 (cells, time)."""
+        sums = np.zeros((len(points), len(track.days)), np.float32)
+        counts = np.zeros(sums.shape, np.uint16 if points.max(initial=0) < 2**16 else np.uint32)
         for table, at in self._batches(track, tile, ("displacement",)):
             cells = np.where(at >= 0, rows[at], -1).astype(np.int32)
             if (cells >= 0).any():
