@@ -59,8 +59,12 @@ class Refiner(nn.Module):
 
     def forward(self, first: Tensor, second: Tensor, weight: Tensor, flow: Tensor) -> Tensor:
         """First image, warped second, weight (b, 1, y, x) and flow (b, 2, y, x) in; (b, 7, y, x) out."""
-        seen = self.seen(first, second, weight, flow)
-        found = self.body(seen)
+        return self.answer(self.seen(first, second, weight, flow), flow)
+
+    def answer(self, seen: Tensor, flow: Tensor, *, precision: torch.dtype = torch.float32) -> Tensor:
+        """What :meth:`seen` and the flow make; the convolutions in this precision."""
+        with torch.autocast(seen.device.type, precision, enabled=precision != torch.float32):
+            found = self.body(seen).float()
         corrections = [seen[:, at : at + 2] for at in range(4, seen.shape[1] - 2, 6)]
         choices = 1 + len(corrections)
         share = torch.softmax(found[:, :choices], 1)  # (b, choices, y, x): no correction, or that of one of the windows
