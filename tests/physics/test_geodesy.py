@@ -170,7 +170,7 @@ def test_steps_and_relaxations_that_a_series_does_not_show_are_left_out():
     later = Relaxation(day="2030-01-01")
     assert fit_trajectory(series, "up", TrajectoryConfig(relaxation=[later], index=-1.0)).decays == ()
     over = Relaxation(day="1990-01-01", kind="exp", decay=10)  # before the first day: a constant
-    with pytest.raises(InputError, match="cannot tell offset, .*exp_1990-01-01 apart in up"):
+    with pytest.raises(InputError, match=r"cannot tell offset, .*exp_1990-01-01 apart in up"):
         fit_trajectory(series, "up", TrajectoryConfig(relaxation=[over]))
     with pytest.raises(ValidationError, match="valid date"):
         TrajectoryConfig(steps=["2019-02-31"])

@@ -190,10 +190,10 @@ def describe(dataset: xr.Dataset) -> str:
     scale, unit = (1000, "mm/yr") if dataset.attrs.get("quantity") == "velocity" else (1, "m")
     stride = max(1, round((dataset.sizes["y"] * dataset.sizes["x"] / _DESCRIBED) ** 0.5))
     some = dataset.isel(y=slice(None, None, stride), x=slice(None, None, stride))
-    valid = some["valid"].values
+    valid, side = some["valid"].values, "degrees" if dataset.rio.crs.is_geographic else "m"
     lines = [
         f"{dataset.attrs.get('quantity', 'displacement')} map, {dataset.sizes['y']} x {dataset.sizes['x']} pixels of "
-        f"{abs(dataset.rio.resolution()[0]):g} m, {dataset.rio.crs}",
+        f"{abs(dataset.rio.resolution()[0]):g} {side}, {dataset.rio.crs}",
         f"from {dataset.attrs['date_pre'] or 'unknown date'} to {dataset.attrs['date_post'] or 'unknown date'}, "
         f"method {dataset.attrs['method']}",
         f"valid: {100 * valid.mean():.1f} % of pixels",

@@ -92,7 +92,7 @@ def estimate_variogram(cells: np.ndarray, counts: np.ndarray, values: np.ndarray
     """
     some = np.random.default_rng(0).permutation(len(cells))[:_VARIOGRAM_POINTS]
     distance = pdist(cells[some])
-    half = np.mean(pdist(values[:, some].T, "sqeuclidean").reshape(1, -1), axis=0) / (2 * len(values))
+    half = pdist(values[:, some].T, "sqeuclidean") / (2 * len(values))
     i, j = np.triu_indices(len(some), 1)
     share = (1 / counts[some][i] + 1 / counts[some][j]) / 2
     reach = distance.max() / 2

@@ -18,7 +18,7 @@ def stack_geometry(stack: xr.Dataset, config: ReferenceConfig) -> tuple[StackGeo
     days = (stack["time"].values - stack["time"].values[0]) / np.timedelta64(1, "D")
     baselines = stack["perpendicular_baseline"].values.astype(np.float64)
     reference = choose_reference(days, baselines, config=config)
-    middle = float(np.radians(np.nanmedian(stack["incidence"].values)))
+    middle = float(np.radians(np.nanmedian(stack["incidence"].isel(_thin(stack)).values)))
     sine = float(stack.attrs["slant_range"]) * np.sin(middle)
     return StackGeometry(days, baselines - baselines[reference], sine, 1000 * stack.attrs["wavelength"]), reference
 
@@ -37,8 +37,10 @@ def pixel_area(stack: xr.Dataset) -> float:
 
 def local_plane(stack: xr.Dataset) -> Transformer:
     """From longitude and latitude to metres east and north of the middle of the stack."""
-    middle = [float(np.nanmedian(stack[name].isel(_thin(stack)).values)) for name in ("latitude", "longitude")]
-    plane = f"+proj=aeqd +lat_0={middle[0]:.6f} +lon_0={middle[1]:.6f} +ellps=WGS84"
+    latitude, longitude = (stack[name].isel(_thin(stack)).values for name in ("latitude", "longitude"))
+    some = longitude[np.isfinite(longitude)][0]  # a stack may cross 180 degrees
+    middle = some + np.nanmedian((longitude - some + 180) % 360 - 180)
+    plane = f"+proj=aeqd +lat_0={np.nanmedian(latitude):.6f} +lon_0={middle:.6f} +ellps=WGS84"
     return Transformer.from_crs("EPSG:4326", plane, always_xy=True)
 
 

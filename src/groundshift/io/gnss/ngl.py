@@ -64,18 +64,18 @@ def read_tenv3(path: str | Path, *, frame: str) -> StationSeries:
         rows.append(numbers(path, number, words[6:17] + words[20:23]))
     if not rows or len({len(row) for row in rows}) > 1 or len(set(names)) > 1:
         raise InputError(f"{path} has {len(rows)} days of the stations {sorted(set(names))[:3]}; expected one station")
-    values = np.array(rows)
+    known = np.array(days, "datetime64[D]")
+    order = np.argsort(known, kind="stable")
+    values = np.array(rows)[order]
     place = np.stack([values[:, 1] + values[:, 2], values[:, 3] + values[:, 4], values[:, 5] + values[:, 6]], 1)
     if values.shape[1] == 14:
         latitude, longitude, height = np.median(values[:, 11:], axis=0)
     else:
         longitude, latitude = _from_meridian(values[0, 0], *place[0, :2])
         height = place[0, 2]
-    order = np.argsort(np.array(days, "datetime64[D]"), kind="stable")
     return build_series(
-        names[0], latitude, longitude, np.array(days, "datetime64[D]")[order], 1000 * (place - place[0])[order],
-        1000 * values[order, 8:11], frame=frame, source=f"{Path(path).name}, Nevada Geodetic Laboratory",
-        height=height,
+        names[0], latitude, longitude, known[order], 1000 * (place - place[0]), 1000 * values[:, 8:11],
+        frame=frame, source=f"{Path(path).name}, Nevada Geodetic Laboratory", height=height,
     )  # fmt: skip
 
 

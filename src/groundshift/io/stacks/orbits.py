@@ -15,6 +15,7 @@ from numpy.polynomial import chebyshev
 from pyproj import Geod, Transformer
 
 from groundshift.errors import InputError
+from groundshift.kernels.rotation import local_axes
 
 _VECTORS = 8  # state vectors that one polynomial is fitted to
 _DEGREE = 9
@@ -143,14 +144,10 @@ def earth_fixed(latitude: np.ndarray, longitude: np.ndarray, height: np.ndarray)
 
 def look_vectors(places: np.ndarray, positions: np.ndarray) -> np.ndarray:
     """Unit vectors from places to positions of the satellite as east, north, up; float64 (3, n)."""
-    longitude, latitude, _ = (np.radians(each) for each in _FROM_EARTH.transform(*places.T))
+    longitude, latitude, _ = _FROM_EARTH.transform(*places.T)
     look = positions - places
     look /= np.linalg.norm(look, axis=1, keepdims=True)
-    sine, cosine, zero = np.sin(latitude), np.cos(latitude), np.zeros_like(latitude)
-    east = np.stack([-np.sin(longitude), np.cos(longitude), zero], axis=1)
-    north = np.stack([-sine * np.cos(longitude), -sine * np.sin(longitude), cosine], axis=1)
-    up = np.stack([cosine * np.cos(longitude), cosine * np.sin(longitude), sine], axis=1)
-    return np.stack([(look * axis).sum(axis=1) for axis in (east, north, up)])
+    return np.einsum("nij,nj->in", local_axes(latitude, longitude), look)
 
 
 def perpendicular_baseline(reference: Orbit, secondary: Orbit, place: np.ndarray) -> float:

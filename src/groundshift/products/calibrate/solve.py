@@ -29,7 +29,7 @@ from groundshift.products.calibrate.config import CalibrateConfig
 from groundshift.products.calibrate.surface import Nodes, Surfaces, bilinear, node_places
 
 _ROUNDS = 6
-_HUBER = 2.0
+_OUTLIER = 2.0  # standardised residual from which the sigma of a cell is as large as its residual, over this
 _MODEL_NODES = 400  # at most
 _VAGUE = 3.0  # mm/yr: size of regional motion where there is no model
 _VAGUE_LENGTH = 150e3  # m over which it is alike
@@ -132,7 +132,7 @@ def solve(bursts: Sequence[BurstSummary], field: VelocityField | None, crs: CRS,
         residual = seen.value - design @ unknowns
         noise = _noise(seen, residual)
         spread = np.sqrt(seen.variance + noise.burst**2 + noise.motion**2 * (seen.look[:, [0, 2]] ** 2).sum(axis=1))
-        weight = np.minimum(1, _HUBER * spread / np.maximum(np.abs(residual), 1e-9)) ** 2
+        weight = np.minimum(1, _OUTLIER * spread / np.maximum(np.abs(residual), 1e-9)) ** 2
     found = unknowns[: surfaces.count].copy()
     if field is None:
         found = _centred(found, surfaces, bursts, seen)
@@ -188,7 +188,7 @@ def _design(seen: Observations, surfaces: Surfaces, lattice: Nodes) -> sparse.cs
 def _whitener(seen: Observations, noise: Noise, weight: np.ndarray) -> sparse.csr_array:
     """What makes observations independent of variance 1: block by block of a cell, (n, n)."""
     sizes = np.diff(np.append(_starts(seen.key), len(seen.key)))
-    blocks: dict[int, list] = {}
+    blocks = []
     variance = (seen.variance + noise.burst**2) * noise.alike / weight
     motion = noise.motion * np.sqrt(noise.alike / weight)[:, None] * seen.look[:, [0, 2]]
     for size in np.unique(sizes):
@@ -196,10 +196,8 @@ def _whitener(seen: Observations, noise: Noise, weight: np.ndarray) -> sparse.cs
         covariance = motion[rows] @ motion[rows].transpose(0, 2, 1)
         covariance[:, np.arange(size), np.arange(size)] += variance[rows]
         inverse = np.linalg.inv(np.linalg.cholesky(covariance))
-        blocks.setdefault(0, []).append(inverse.ravel())
-        blocks.setdefault(1, []).append(np.broadcast_to(rows[:, :, None], inverse.shape).ravel())
-        blocks.setdefault(2, []).append(np.broadcast_to(rows[:, None, :], inverse.shape).ravel())
-    values, rows, columns = (np.concatenate(blocks[number]) for number in range(3))
+        blocks.append([each.ravel() for each in np.broadcast_arrays(inverse, rows[:, :, None], rows[:, None, :])])
+    values, rows, columns = (np.concatenate(each) for each in zip(*blocks, strict=True))
     return sparse.csr_array((values, (rows, columns)), shape=(len(seen.key), len(seen.key)))
 
 
