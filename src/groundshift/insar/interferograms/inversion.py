@@ -30,9 +30,7 @@ class Closure(NamedTuple):
     triplets: np.ndarray  # int (k, 3): interferograms a→b, b→c, a→c
     cycles: np.ndarray  # int16 (k, n): whole cycles that a triplet does not close by; 0 also where data lack
     wrong: np.ndarray  # float64 (n,): share of a pixel's triplets that do not close; NaN without triplet
-    by_interferogram: (
-        np.ndarray
-    )  # float64 (m,): share of an interferogram's sums that do not close; NaN without triplet
+    by_interferogram: np.ndarray  # float64 (m,): share of its sums that do not close; NaN without triplet
     residual: np.ndarray  # float64 (k,): root mean square of what remains beside whole cycles, radians
 
 

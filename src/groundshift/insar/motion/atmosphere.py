@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -229,57 +229,6 @@ def _interpolation(
     return Interpolation(
         cells, counts, variogram, config.neighbours, config.cell if config.method == "inverse-distance" else None
     )
-
-
-class FilterEffect(NamedTuple):
-    """What the filter does to displacements of known truth."""
-
-    atmosphere: bool  # whether there was any
-    error_before: float  # root mean square of displacement errors before the filter, mm
-    error_after: float  # and after
-    variance_removed: float  # share of the errors' variance that is gone
-    signal_lost: float  # share of the non-linear motion that the filter took for atmosphere
-
-
-def filter_effect(
-    positions: np.ndarray,
-    heights: np.ndarray,
-    geometry: StackGeometry,
-    *,
-    motion: np.ndarray,
-    atmosphere: np.ndarray,
-    noise: np.ndarray,
-    config: AtmosphereConfig | None = None,
-) -> tuple[FilterEffect, FilterEffect]:
-    """Table of what the filter recovers on simulated truth, with atmosphere off and on.
-
-    Errors are counted after the mean of each date and a straight line of each point are taken off, because neither
-    can be known. Non-linear motion is that beside a straight line.
-
-    Parameters
-    ----------
-    positions, heights
-        float (n, 2) and (n,), metres.
-    geometry
-        The stack.
-    motion, atmosphere, noise
-        Truth, mm; float (time, n), all as displacement.
-    config
-        The filter.
-    """
-    line = np.column_stack([np.ones(len(geometry.days)), geometry.years])
-    rest = np.eye(len(line)) - line @ np.linalg.pinv(line)
-    signal = rest @ (motion - motion.mean(axis=1, keepdims=True))
-    rows = []
-    for on in (False, True):
-        error = noise + atmosphere if on else noise
-        taken = estimate_atmosphere(positions, heights, motion + error, geometry, config).at(positions, heights)
-        before, after = (
-            np.sqrt(np.mean((rest @ (each - each.mean(axis=1, keepdims=True))) ** 2)) for each in (error, error - taken)
-        )
-        lost = np.sum(taken * signal) / max(np.sum(signal**2), 1e-12)
-        rows.append(FilterEffect(on, float(before), float(after), float(1 - (after / before) ** 2), float(lost)))
-    return rows[0], rows[1]
 
 
 def _time_mean(days: np.ndarray, window: float) -> np.ndarray:
