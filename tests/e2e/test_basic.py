@@ -63,7 +63,7 @@ def found(town, out):
 
 def test_points_picture_and_report_are_written(out, found):
     egms = "EGMS_L2a_015_0001_IW2_VV_2018_2019_1.zip"
-    assert {each.name for each in out.iterdir()} == {"points.parquet", "quicklook.png", "report.json", egms}
+    assert {each.name for each in out.iterdir()} == {"points.parquet", "quicklook.png", "report.json", "run.json", egms}
     assert (out / "quicklook.png").stat().st_size > 30_000
     table = found[1]
     again = read_egms(out / egms)

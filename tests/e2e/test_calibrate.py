@@ -31,7 +31,7 @@ def test_stations_to_a_model(strip, tmp_path):
     assert done.exit_code == 0, done.output
     assert "east: leave-one-out rms" in done.output
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "EGMS_AEPND_V0.0.csv", "leave_one_out.csv", "model.png", "report.json", "stations.csv",
+        "EGMS_AEPND_V0.0.csv", "leave_one_out.csv", "model.png", "report.json", "run.json", "stations.csv",
     ]  # fmt: skip
     assert read_gnss(tmp_path / "EGMS_AEPND_V0.0.csv").frame == "ETRF2000"
     assert len((tmp_path / "leave_one_out.csv").read_text().splitlines()) == 13

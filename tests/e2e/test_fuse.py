@@ -30,7 +30,7 @@ def test_an_earthquake_is_fused(tmp_path):
     done = CliRunner().invoke(app, [str(each) for each in arguments], catch_exceptions=False)
     assert done.exit_code == 0, done.output
     assert {path.name for path in out.iterdir()} - {".tiles"} == {
-        "displacement.tif", "quicklook.png", "profile.png", "record.json"
+        "displacement.tif", "quicklook.png", "profile.png", "record.json", "run.json"
     }  # fmt: skip
     assert not list(out.glob(".tiles/*/*.npz"))
     found, truth = read_map(out / "displacement.tif"), read_map(seen / "truth.tif")
@@ -59,7 +59,7 @@ def test_a_glacier_is_fused_over_time(tmp_path):
     done = CliRunner().invoke(app, [str(each) for each in arguments], catch_exceptions=False)
     assert done.exit_code == 0, done.output
     assert {path.name for path in out.iterdir()} - {".tiles"} == {
-        "series.nc", "velocity.tif", "quicklook.png", "record.json"
+        "series.nc", "velocity.tif", "quicklook.png", "record.json", "run.json"
     }  # fmt: skip
     found, velocity = read_raster(out / "series.nc"), read_map(out / "velocity.tif")
     assert found["north"].dims == ("time", "y", "x")

@@ -21,7 +21,7 @@ def test_two_tracks_become_a_grid(tmp_path):
     assert done.exit_code == 0, done.output
     found = {path.name for path in (tmp_path / "out").iterdir()} - {".tiles"}
     tile = {f"L3_E45N30_{component}.{end}" for component in "EU" for end in ("parquet", "tiff")}
-    assert found == tile | {"velocity.tif", "quicklook.png", "record.json"}
+    assert found == tile | {"velocity.tif", "quicklook.png", "record.json", "run.json"}
     up = read_points(tmp_path / "out" / "L3_E45N30_U.parquet")
     velocity = read_map(tmp_path / "out" / "velocity.tif")
     assert velocity["up"].attrs["units"] == "m/yr"

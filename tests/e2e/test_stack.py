@@ -62,7 +62,8 @@ def test_a_network_of_interferograms_is_inverted(tmp_path):
     done = run("invert", tmp_path / "in", "-o", tmp_path / "out", *given)
     assert done.returncode == 0, done.stderr
     assert "180 points of 5 interferograms and 4 dates" in done.stdout
-    assert {each.name for each in (tmp_path / "out").iterdir()} == {"points.parquet", "quicklook.png", "report.json"}
+    made = {each.name for each in (tmp_path / "out").iterdir()}
+    assert made == {"points.parquet", "quicklook.png", "report.json", "run.json"}
     wrong = run("invert", tmp_path / "in", "-o", tmp_path / "out", *given, "--reference", "here")
     assert wrong.returncode == 2
     assert "LON,LAT,RADIUS" in wrong.stderr

@@ -22,7 +22,7 @@ def test_a_stack_is_made_with_its_truth_and_picture(tmp_path):
     done = run(out, "--size", 64, "--dates", 5, "--interval", 6, "--orbit", "descending", "--options", options)
     assert done.returncode == 0, done.stderr
     assert "5 descending images of 64 x 64 pixels, 2018-01-04 to" in done.stdout
-    assert {each.name for each in out.iterdir()} == {"stack.zarr", "truth.zarr", "stack.png"}
+    assert {each.name for each in out.iterdir()} == {"stack.zarr", "truth.zarr", "stack.png", "run.json"}
     stack = open_stack(out / "stack.zarr")
     assert stack.attrs["orbit"] == "descending"
     assert stack.attrs["source"] == "simulated by groundshift, seed 3"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 import logging
+import signal
 import sys
 from collections.abc import Mapping
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
 
 import typer
 from pydantic import ValidationError
@@ -15,19 +17,32 @@ from rich.logging import RichHandler
 from rich.markup import escape
 
 import groundshift
-from groundshift.errors import GroundshiftError
+from groundshift.cli.recorded import recorded_command
+from groundshift.errors import ConfigurationError, GroundshiftError
+
+log = logging.getLogger(__name__)
 
 
 class _Commands(typer.core.TyperGroup):
-    """Shows our errors as one line, without a traceback."""
+    """Shows our errors, and what the machine refuses, as one line, without a traceback; ends well when told to."""
 
     def __call__(self, *args: object, **kwargs: object) -> object:
+        signal.signal(signal.SIGTERM, _terminated)
         try:
             return super().__call__(*args, **kwargs)
         except GroundshiftError as error:
-            _fail(str(error))
+            _fail(str(error), error)
         except ValidationError as error:
-            _fail("; ".join(map(_refused, error.errors())))
+            _fail("; ".join(map(_refused, error.errors())), error)
+        except MemoryError as error:
+            _fail("there is not enough memory; use fewer workers, or give a part of the data", error)
+        except OSError as error:
+            _fail(f"{error or type(error).__name__}; mend it, then start the same command again", error)
+
+
+def _terminated(number: int, _: object) -> NoReturn:
+    """End as if interrupted: workers are ended, temporary files removed, finished tiles kept."""
+    raise SystemExit(128 + number)
 
 
 def _refused(error: Mapping[str, Any]) -> str:
@@ -38,9 +53,12 @@ def _refused(error: Mapping[str, Any]) -> str:
     return f"--{option}{came}: {message[0].lower()}{message[1:]}"
 
 
-def _fail(message: str) -> None:
+def _fail(message: str, error: Exception) -> NoReturn:
+    from groundshift.engine.journal import exit_code
+
     Console(stderr=True).print(f"[bold red]error:[/] {escape(message)}", highlight=False, soft_wrap=True)
-    sys.exit(1)
+    log.debug("where it was raised", exc_info=error)
+    sys.exit(exit_code(error))
 
 
 app = typer.Typer(
@@ -60,14 +78,47 @@ def _version(asked: bool) -> None:
 @app.callback()
 def main(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but warnings and errors.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Say more, and where errors were raised.")] = False,
+    log_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--log", dir_okay=False, show_default=False, help="Also write all that is said here, a line of JSON each."
+        ),
+    ] = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and stop.")
     ] = False,
 ) -> None:
     """Set up the log."""
-    handler = RichHandler(console=Console(stderr=True), show_path=False, show_time=False, show_level=False)
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler], force=True)
-    logging.getLogger("groundshift").setLevel(logging.WARNING if quiet else logging.INFO)
+    console = _console()
+    console.setLevel(logging.WARNING if quiet else logging.DEBUG if verbose else logging.INFO)
+    console.addFilter(lambda record: verbose or "outputs" in getattr(record, "run", {"outputs": None}))
+    logging.basicConfig(level=logging.WARNING, handlers=[console, *_lines(log_file)], force=True)
+    logging.getLogger("groundshift").setLevel(logging.DEBUG if verbose else logging.INFO)
+
+
+def _console() -> logging.Handler:
+    """What a person sees; where standard error is no terminal, a line a message, with its time and level."""
+    if sys.stderr.isatty():
+        handler = RichHandler(console=Console(stderr=True), show_path=False, show_time=False, show_level=False)
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        return handler
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S%z"))
+    return handler
+
+
+def _lines(path: Path | None) -> list[logging.Handler]:
+    if path is None:
+        return []
+    from groundshift.engine.journal import JsonLines
+
+    try:
+        handler = logging.FileHandler(path, encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be written ({error}); give another file for the log") from error
+    handler.setFormatter(JsonLines())
+    return [handler]
 
 
 _PANELS = {
@@ -83,3 +134,6 @@ for _panel, _names in _PANELS.items():
         importlib.import_module(f"groundshift.cli.{_name}")
         for _new in (*app.registered_commands[_before[0] :], *app.registered_groups[_before[1] :]):
             _new.rich_help_panel = _panel
+for _prefix, _typer in (("", app), *((f"{group.name} ", group.typer_instance) for group in app.registered_groups)):
+    for _each in _typer.registered_commands:
+        _each.callback = recorded_command(f"{_prefix}{_each.name}", _each.callback)

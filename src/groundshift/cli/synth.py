@@ -94,7 +94,9 @@ def show(
 
 @synth.command(name="stack", epilog="Example: groundshift synth stack town --size 400 --dates 60")
 def stack(
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for stack.zarr, truth.zarr and stack.png.")],
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", file_okay=False, help="Folder for stack.zarr, truth.zarr and stack.png.")
+    ],
     size: Annotated[
         int | None, typer.Option(help="Lines and pixels; 500 if not given.", min=8, max=20_000, show_default=False)
     ] = None,
@@ -153,7 +155,9 @@ def stack(
 
 @synth.command(name="points", epilog="Example: groundshift synth points strip --tracks 2 --bursts 3")
 def points(
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for the point sets, stations and picture.")],
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", file_okay=False, help="Folder for the point sets, stations and picture.")
+    ],
     tracks: Annotated[
         int | None, typer.Option(help="Ascending, and as many descending; 3 if not given.", show_default=False)
     ] = None,
@@ -184,7 +188,9 @@ def points(
 
 @synth.command(name="earthquake", epilog="Example: groundshift synth earthquake quake --slip 3")
 def earthquake(
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for what is seen, and the truth.")],
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", file_okay=False, help="Folder for what is seen, and the truth.")
+    ],
     strike: Annotated[float, typer.Option(help="Of the fault, degrees from north; it dips to the right.")] = 20.0,
     dip: Annotated[float, typer.Option(help="Degrees.")] = 65.0,
     rake: Annotated[float, typer.Option(help="Degrees: 0 left-lateral, 90 reverse, 180 right-lateral.")] = 40.0,

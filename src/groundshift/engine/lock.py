@@ -42,7 +42,7 @@ class FolderLock:
         if self._held:
             yield
             return
-        with exclusive(self._folder.with_name(f"{self._folder.name}.lock")):
+        with exclusive(self._folder.with_name(f"{self._folder.name}.lock"), f"on the same run ({self._folder})"):
             self._held = True
             try:
                 begin()
@@ -52,8 +52,10 @@ class FolderLock:
 
 
 @contextlib.contextmanager
-def exclusive(path: Path) -> Iterator[None]:
+def exclusive(path: Path, work: str) -> Iterator[None]:
     """Hold the lock file `path`, whose folder is made if it does not exist, and remove it afterwards.
+
+    `work` says, in the error that another run gets, what its holder is at work on.
 
     The operating system frees the lock when its holder ends, however it ends, so that a file left by a killed
     process is no hindrance (`flock`, which Linux also passes on to NFS servers).
@@ -63,7 +65,7 @@ def exclusive(path: Path) -> Iterator[None]:
     RunError
         If another run holds the lock, or it cannot be made.
     """
-    file = os.fdopen(_locked(path), "r+")
+    file = os.fdopen(_locked(path, work), "r+")
     try:
         file.truncate()
         file.write(f"process {os.getpid()} on {platform.node()}")
@@ -74,7 +76,7 @@ def exclusive(path: Path) -> Iterator[None]:
         file.close()
 
 
-def _locked(path: Path) -> int:
+def _locked(path: Path, work: str) -> int:
     """Open and lock the file; again if its last holder removed it in between."""
     while True:
         try:
@@ -88,9 +90,7 @@ def _locked(path: Path) -> int:
         except BlockingIOError:
             holder = os.read(descriptor, 200).decode(errors="replace") or "another process"
             os.close(descriptor)
-            raise RunError(
-                f"{holder} is at work on the same run ({path.with_suffix('')}); wait for it, or end it first"
-            ) from None
+            raise RunError(f"{holder} is at work {work}; wait for it, or end it first") from None
         except OSError as error:  # a file system without locks
             log.warning("no lock on %s (%s); do not start the same run twice", path, error)
             return descriptor

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from groundshift.engine.journal import note_step
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
@@ -23,17 +25,31 @@ _QUIET_SECONDS = 2.0
 def reporting(label: str, report: Report | None, *, done: int, total: int, units: str = "tiles") -> Iterator[Report]:
     """Give a function to be called with (done, total) after each tile.
 
-    It is `report` itself if that is given. Otherwise it moves a bar, which appears after two seconds, if standard
-    error is a terminal; if not, each tenth of the work is logged at INFO.
+    It calls `report` if that is given. Otherwise it moves a bar, which appears after two seconds, if standard
+    error is a terminal; if not, each tenth of the work is logged at INFO. The record of the run, if one is kept, has
+    the step in the end, finished or not.
     """
-    if report is not None:
-        yield report
-    elif sys.stderr.isatty():
-        with _late_bar(units) as bar:
-            task = bar.add_task(label, completed=done, total=total)
-            yield lambda done, total: bar.update(task, completed=done)
-    else:
-        yield _TenthsInLog(label, done, units)
+    begun, reached = time.monotonic(), done
+
+    def counting(inner: Report) -> Report:
+        def outer(done: int, total: int) -> None:
+            nonlocal reached
+            reached = done
+            inner(done, total)
+
+        return outer
+
+    try:
+        if report is not None:
+            yield counting(report)
+        elif sys.stderr.isatty():
+            with _late_bar(units) as bar:
+                task = bar.add_task(label, completed=done, total=total)
+                yield counting(lambda done, total: bar.update(task, completed=done))
+        else:
+            yield counting(_TenthsInLog(label, done, units))
+    finally:
+        note_step(label, units, total=total, done_before=done, done=reached, seconds=time.monotonic() - begun)
 
 
 class _TenthsInLog:
@@ -48,7 +64,10 @@ class _TenthsInLog:
         self.logged = done
         seconds = time.monotonic() - self.start
         left = seconds * (total - done) / (done - self.first)
-        log.info("%s: %d of %d %s in %.0f s, about %.0f s to go", self.label, done, total, self.units, seconds, left)
+        log.info(
+            "%s: %d of %d %s in %.0f s, about %.0f s to go", self.label, done, total, self.units, seconds, left,
+            extra={"progress": {"step": self.label, "done": done, "total": total, "units": self.units}},
+        )  # fmt: skip
 
 
 @contextlib.contextmanager

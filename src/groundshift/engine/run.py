@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterable
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+from groundshift.engine.journal import note_step
 from groundshift.engine.pools import Pool, open_pool
 from groundshift.engine.progress import Report, reporting
 from groundshift.engine.store import TileStore
@@ -76,6 +77,7 @@ def run(
         done = len(tiles) - len(missing)
         if not missing:
             log.info("%s: all %d %s are there already", label, done, units)
+            note_step(label, units, total=done, done_before=done, done=done, seconds=0.0)
             return
         task = Task(step, store if store.shared else None)
         try:

@@ -113,7 +113,7 @@ class FolderStore:
             raise RunError(
                 f"{self.path} is not there on {platform.node()}; keep tiles in a folder that all workers see"
             )
-        with _written_whole(self._file(index)) as stream, zipfile.ZipFile(stream, "w") as archive:
+        with written_whole(self._file(index)) as stream, zipfile.ZipFile(stream, "w") as archive:
             for name, values in arrays.items():
                 with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                     np.lib.format.write_array(member, np.asarray(values), allow_pickle=False)
@@ -139,7 +139,7 @@ class FolderStore:
         self.path.mkdir(exist_ok=True)
         for leftover in self.path.glob("*.part"):
             leftover.unlink(missing_ok=True)
-        with _written_whole(self.path / "manifest.json") as stream:
+        with written_whole(self.path / "manifest.json") as stream:
             stream.write(json.dumps(self._manifest, indent=2).encode())
 
     def _file(self, index: int) -> Path:
@@ -147,7 +147,7 @@ class FolderStore:
 
 
 @contextlib.contextmanager
-def _written_whole(path: Path) -> Iterator[Any]:
+def written_whole(path: Path) -> Iterator[Any]:
     """A stream into a temporary file that takes the name `path` when all of it is on the disk."""
     temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
     try:

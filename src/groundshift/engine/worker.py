@@ -80,7 +80,10 @@ class Worker:
     """The parent's end of one worker process, used by one thread at a time."""
 
     def __init__(self, shipment: Shipment) -> None:
-        start = f"import sys; sys.path[:] = {sys.path!r}; from groundshift.engine.worker import main; main()"
+        start = (
+            "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); "  # before all that takes time
+            f"sys.path[:] = {sys.path!r}; from groundshift.engine.worker import main; main()"
+        )
         self.process = subprocess.Popen(
             [sys.executable, "-c", start],
             stdin=subprocess.PIPE,
@@ -115,7 +118,8 @@ class Worker:
 
 def main() -> None:
     """Answer tiles until the parent closes the pipe or ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    for number in (signal.SIGINT, signal.SIGTERM):  # the parent's to handle, who ends its workers
+        signal.signal(number, signal.SIG_IGN)
     requests = sys.stdin.buffer
     with os.fdopen(os.dup(1), "wb") as replies:
         os.dup2(2, 1)  # what a library prints must not get among the answers

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import datetime
+import glob
 import json
 import math
+import os
+import shutil
 import tarfile
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from groundshift.errors import InputError
+
+try:
+    import fcntl
+except ImportError:  # no such locks on Windows, where leftovers stay
+    fcntl = None
+
+_LOCK = ".lock"
 
 
 @contextmanager
@@ -24,14 +34,45 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; rename it to `path` when the block ends well, else leave nothing.
 
     The folder of `path` is made if it does not exist. Whatever else the block writes beside the temporary
-    path (side-car files of GDAL) is removed.
+    path (side-car files of GDAL) is removed, and so is what killed runs left of the same file.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-        temporary = Path(folder) / path.name
+    with temporary_folder(path) as folder:
+        temporary = folder / path.name
         yield temporary
+        if temporary.is_file():
+            _flush(temporary)
         temporary.replace(path)
+
+
+@contextmanager
+def temporary_folder(path: Path) -> Iterator[Path]:
+    """A hidden folder beside `path`, which goes when the block ends; those that killed runs left of it go too."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*/{_LOCK}"):
+        with suppress(OSError), leftover.open("r+b") as file:
+            _lock(file)  # not while the writer lives, who holds it
+            shutil.rmtree(leftover.parent)
+    with (
+        tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder,
+        (Path(folder) / _LOCK).open("xb") as file,
+    ):
+        with suppress(OSError):
+            _lock(file)
+        yield Path(folder)
+
+
+def _lock(file: BinaryIO) -> None:
+    """Lock a file until it is closed, or its process ends; OSError if another holds it, or nobody can."""
+    if fcntl is None:
+        raise OSError("no locks on this system")
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _flush(path: Path) -> None:
+    """See that all of a file is on the disk before it takes the place of another."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -14,6 +13,7 @@ import zarr
 from zarr.codecs import BloscCodec
 
 from groundshift.errors import InputError
+from groundshift.io.files import temporary_folder
 from groundshift.model.radar_stack import check_stack
 
 CHUNK = 256
@@ -136,8 +136,7 @@ def _replacing(path: str | Path) -> Iterator[Path]:
     """Give a folder to write beside `path`; put it in its place when the block ends well, else leave nothing."""
     path = Path(path)
     check_free(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-        temporary = Path(folder) / path.name
+    with temporary_folder(path) as folder:
+        temporary = folder / path.name
         yield temporary
         put_in_place(temporary, path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ import xarray as xr
 
 from groundshift.errors import InputError
 from groundshift.grid.tiles import tile_plan
+from groundshift.io.files import temporary_folder
 
 SIDE = 256
 """Lines and pixels of a window: a chunk of our own Zarr."""
@@ -31,9 +31,8 @@ def new_folder(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     if path.exists():
         raise InputError(f"{path} is there; choose another name, or remove it")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-        temporary = Path(folder) / path.name
+    with temporary_folder(path) as folder:
+        temporary = folder / path.name
         temporary.mkdir()
         yield temporary
         temporary.replace(path)

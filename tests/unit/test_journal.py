@@ -1,0 +1,200 @@
+"""The record of a run, and how a command ends."""
+
+import errno
+import hashlib
+import json
+import logging
+import os
+import signal
+import sys
+
+import pytest
+
+from groundshift.cli.app import app
+from groundshift.engine import MemoryStore, run
+from groundshift.engine.journal import LOCK_NAME, RECORD_NAME, JsonLines, exit_code, recorded
+from groundshift.errors import InputError, RunError
+from groundshift.grid.tiles import tile_plan
+from groundshift.io.files import atomic_path, temporary_folder, write_text
+
+
+@pytest.fixture(autouse=True)
+def _log():
+    """As the command line sets it up, and not afterwards."""
+    logger, root = logging.getLogger("groundshift"), logging.getLogger()
+    before, handlers = logger.level, root.handlers[:]
+    handler = signal.getsignal(signal.SIGTERM)
+    logger.setLevel(logging.INFO)
+    yield
+    for each in set(root.handlers) - set(handlers):
+        each.close()
+    root.handlers[:] = handlers
+    logger.setLevel(before)
+    signal.signal(signal.SIGTERM, handler)
+
+
+def record(out):
+    return json.loads((out / RECORD_NAME).read_text())
+
+
+def finish(out, inputs=(), **options):
+    with recorded("measure", options, inputs=inputs, out=out):
+        run(lambda tile: {}, tile_plan((4, 4), 2), store=MemoryStore(), executor="serial", label="measuring")
+        logging.getLogger("groundshift.test").warning("odd %s", "ground")
+        (out / "map.tif").write_bytes(b"12345")
+
+
+def test_record_says_what_was_done_with_what(tmp_path):
+    out, folder, image = tmp_path / "out", tmp_path / "stack", tmp_path / "image.tif"
+    image.write_bytes(b"pixels")
+    (folder / "a").mkdir(parents=True)
+    (folder / "a" / "0").write_bytes(b"chunk")
+    finish(out, [image, folder, "s3://images/a.tif"], window=32, path=image)
+    said = record(out)
+    assert (said["status"], said["exit_code"], said["error"]) == ("finished", 0, None)
+    assert said["options"] == {"window": 32, "path": str(image)}
+    assert said["software"].startswith("groundshift ")
+    assert said["libraries"]["numpy"]
+    chunk = hashlib.sha256(b"chunk").hexdigest()
+    sums = [hashlib.sha256(each).hexdigest() for each in (b"pixels", f"a/0 5 {chunk}\n".encode())]
+    assert [each.get("sha256") for each in said["inputs"]] == [*sums, None]
+    assert said["inputs"][0]["bytes"] == 6
+    assert said["inputs"][2] == {"address": "s3://images/a.tif"}
+    assert said["warnings"] == ["odd ground"]
+    [step] = said["steps"]
+    assert (step["step"], step["total"], step["there_before"], step["done"]) == ("measuring", 4, 0, 4)
+    assert said["outputs"] == [{"name": "map.tif", "files": 1, "bytes": 5}]
+    assert sorted(each.name for each in out.iterdir()) == ["map.tif", RECORD_NAME]
+
+
+def test_run_that_fails_says_why_and_keeps_the_record_of_what_is_there(tmp_path):
+    finish(tmp_path, window=32)
+    for error in (InputError("no data here"), ValueError("odd")):
+        with pytest.raises(type(error)), recorded("measure", {"window": 8}, inputs=(), out=tmp_path):
+            raise error
+    said = record(tmp_path)
+    assert (said["status"], said["exit_code"], said["error"]) == ("failed", 1, "ValueError: odd")
+    assert (said["previous"]["status"], said["previous"]["options"]) == ("finished", {"window": 32})
+    finish(tmp_path, window=8)
+    assert "previous" not in record(tmp_path)
+
+
+def test_run_that_is_killed_leaves_word_that_it_was_running(tmp_path):
+    with recorded("measure", {}, inputs=(), out=tmp_path):
+        said = record(tmp_path)
+    assert (said["status"], said["process"]) == ("running", os.getpid())
+
+
+def test_nothing_is_left_of_a_run_that_wrote_nothing(tmp_path):
+    with pytest.raises(InputError), recorded("measure", {}, inputs=(), out=tmp_path / "out"):
+        raise InputError("no data here")
+    assert not (tmp_path / "out").exists()
+
+
+def test_two_runs_do_not_write_into_one_folder(tmp_path):
+    with (
+        recorded("measure", {"window": 32}, inputs=(), out=tmp_path),
+        pytest.raises(RunError, match="at work in"),
+        recorded("measure", {"window": 8}, inputs=(), out=tmp_path),
+    ):
+        pass
+    assert record(tmp_path)["options"] == {"window": 32}
+    assert not (tmp_path / LOCK_NAME).exists()
+
+
+def test_input_that_changes_meanwhile_is_told(tmp_path):
+    image = tmp_path / "image.tif"
+    image.write_bytes(b"before")
+    with recorded("measure", {}, inputs=[image], out=tmp_path / "out"):
+        image.write_bytes(b"afterwards")
+    [warning] = record(tmp_path / "out")["warnings"]
+    assert f"{image} changed while it was read" in warning
+
+
+def test_tiles_of_other_runs_are_named(tmp_path):
+    (tmp_path / ".tiles" / "0123-measured").mkdir(parents=True)
+    finish(tmp_path)
+    assert [each.endswith("0123-measured") for each in record(tmp_path)["unfinished"]] == [True]
+    assert "1 unfinished runs" in record(tmp_path)["warnings"][-1]
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (None, 0),
+        (InputError("x"), 1),
+        (ValueError("x"), 1),
+        (RunError("x"), 3),
+        (OSError(errno.ENOSPC, "x"), 3),
+        (MemoryError(), 3),
+        (KeyboardInterrupt(), 130),
+        (SystemExit(143), 143),
+    ],
+)
+def test_exit_codes(error, code):
+    assert exit_code(error) == code
+
+
+def ends(monkeypatch, *words):
+    monkeypatch.setattr(sys, "argv", ["groundshift", *map(str, words)])
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    with pytest.raises(SystemExit) as ended:
+        app()
+    return ended.value.code
+
+
+def full_disk(*_, **__):
+    raise OSError(errno.ENOSPC, "No space left on device", "map.tif")
+
+
+@pytest.mark.parametrize(
+    ("what", "code", "status"),
+    [
+        (lambda *_, **__: os.kill(os.getpid(), signal.SIGTERM), 143, "terminated"),
+        (lambda *_, **__: os.kill(os.getpid(), signal.SIGINT), 130, "interrupted"),
+        (full_disk, 3, "failed"),
+    ],
+)
+def test_a_command_that_is_stopped_says_so(tmp_path, monkeypatch, capsys, what, code, status):
+    (tmp_path / "other").touch()
+    monkeypatch.setattr("groundshift.optical.pair.measure_pair", what)
+    assert ends(monkeypatch, "--log", tmp_path / "log", "pair", "a.tif", "b.tif", "-o", tmp_path) == code
+    assert record(tmp_path)["status"] == status
+    told = capsys.readouterr().err
+    assert "Traceback" not in told
+    assert ("No space left on device: 'map.tif'" in told) == (status == "failed")
+    lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    assert lines[-1]["run"]["status"] == status
+    assert lines[-1]["level"] == "info"
+
+
+def test_lines_of_json_have_time_level_and_progress():
+    said = logging.LogRecord("groundshift.x", logging.WARNING, "", 0, "%d of %d", (1, 2), None)
+    said.progress = {"done": 1}
+    line = json.loads(JsonLines().format(said))
+    assert (line["level"], line["message"], line["progress"]) == ("warning", "1 of 2", {"done": 1})
+    assert line["time"].endswith("+00:00")
+
+
+def test_leftovers_of_killed_writers_go_and_those_of_living_ones_stay(tmp_path):
+    dead = tmp_path / ".map.tif.dead"
+    dead.mkdir()
+    (dead / ".lock").touch()
+    (dead / "map.tif").write_text("half")
+    with temporary_folder(tmp_path / "map.tif") as alive:
+        write_text(tmp_path / "map.tif", "whole")
+        assert alive.is_dir()
+        assert not dead.exists()
+    assert [each.name for each in tmp_path.iterdir()] == ["map.tif"]
+
+
+def test_a_file_that_was_not_finished_does_not_take_the_place_of_another(tmp_path):
+    def half():
+        with atomic_path(tmp_path / "map.tif") as temporary:
+            temporary.write_text("ha")
+            raise OSError("full")
+
+    write_text(tmp_path / "map.tif", "whole")
+    with pytest.raises(OSError, match="full"):
+        half()
+    assert [(each.name, each.read_text()) for each in tmp_path.iterdir()] == [("map.tif", "whole")]
