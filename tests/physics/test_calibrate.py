@@ -286,6 +286,15 @@ def test_what_cannot_be_calibrated_is_refused(strip, tmp_path, change, said):
         calibrate_points([strip[0][0], tmp_path / "odd.parquet"], tmp_path / "out", gnss=strip[2].stations)
 
 
+def test_points_in_degrees_are_refused(tmp_path):
+    columns = {"pid": ["a"], "easting": [9.0], "northing": [45.0], "los_east": [0.6], "los_north": [0.0],
+               "los_up": [0.8], "displacement": np.zeros((1, 8))}  # fmt: skip
+    table = point_set(columns, level="L2a", crs="EPSG:4326", track=1, dates=np.arange(8) * 100)
+    write_points(tmp_path / "degrees.parquet", table)
+    with pytest.raises(InputError, match="not in metres"):
+        calibrate_points([tmp_path / "degrees.parquet"], tmp_path / "out")
+
+
 def test_a_grid_of_elsewhere_is_refused(strip, tmp_path):
     grid = build_grid("EPSG:4326", [0.0, 1.0], [60.0, 61.0], np.ones((2, 2, 3)), frame="ETRF2000", source="far.tif")
     with pytest.raises(InputError, match=r"far\.tif has no value where the points are"):

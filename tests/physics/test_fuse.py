@@ -240,6 +240,8 @@ def test_what_makes_no_sense_is_said(sources, grid):
         fuse(sources["radar"][:1], grid=grid, **DAYS)
     with pytest.raises(InputError, match="pass a grid"):
         fuse([sources["stations"]])
+    with pytest.raises(InputError, match="in units of degree"):
+        fuse(sources["radar"], grid=GeoBox((2, 2), Affine(1e-3, 0, 8, 0, -1e-3, 47), "EPSG:4326"), **DAYS)
 
 
 def test_sizes_of_errors_are_found():

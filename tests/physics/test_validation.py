@@ -247,6 +247,8 @@ def test_a_map_is_checked_against_stations_field_and_stable_ground(optical):
     found = checks.check_offsets(optical, offsets, required=0.3)
     assert found.verdict == PASS
     assert abs(found.number("bias, north").value) < 0.1
+    with pytest.raises(InputError, match="expected north_sigma with numbers"):
+        checks.check_offsets(optical, replace(offsets, attributes=offsets.attributes.drop_columns(["north_sigma"])))
     trace = np.array([[500_000, 3_898_000], [500_000, 3_902_000]])
     along = np.arange(500, 3600, 400.0)
     field = Features(

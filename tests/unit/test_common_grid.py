@@ -89,6 +89,15 @@ def test_degrees_go_to_the_zone_of_the_centre():
     assert common_grid(south, south).grid.crs == "EPSG:32756"
 
 
+@pytest.mark.parametrize(("first", "second", "zone"), [(179.995, -180.005, 32701), (359.995, -0.005, 32631)])
+def test_degrees_may_cross_180_or_count_from_0_to_360(first, second, zone):
+    images = [GeoBox((150, 150), Affine(1e-4, 0, west, 0, -1e-4, -17 + 34 * (zone == 32631)), "EPSG:4326")
+              for west in (first, second)]  # fmt: skip
+    grid = common_grid(*images).grid
+    assert grid.crs.epsg == zone
+    assert 140 < grid.shape.x < 170  # both show the same ground
+
+
 def test_web_mercator_metres_are_not_metres():
     mercator = GeoBox((300, 400), Affine(10, 0, -13024000, 0, -10, 5090000), "EPSG:3857")
     grid, log = common_grid(mercator, mercator)

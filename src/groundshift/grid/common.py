@@ -214,7 +214,7 @@ def _utm(grid: GeoBox) -> CRS:
     longitude, latitude = _centre(grid)
     if abs(latitude) > 84:
         return CRS("EPSG:32661" if latitude > 0 else "EPSG:32761")  # Universal Polar Stereographic
-    return CRS.utm(longitude, latitude)
+    return CRS.utm((longitude + 180) % 360 - 180, latitude)  # images across 180 degrees, or from 0 to 360
 
 
 def _centre(grid: GeoBox) -> tuple[float, float]:

@@ -76,6 +76,8 @@ def read_summary(
         raise InputError(f"{path} is of level {record.level}; calibration takes points of level L2a (or L2b)")
     if record.crs != crs:
         raise InputError(f"{path} is in {record.crs.name}, others are in {crs.name}; bring all into one CRS")
+    if not crs.is_projected:
+        raise InputError(f"{path} is in {crs.name}, not in metres; bring it into a projected CRS, such as EPSG:3035")
     if record.track is None:
         raise InputError(f"{path} does not say of which track it is; build it again with track=...")
     read = [[batch[name].to_numpy() for name in _COLUMNS] for batch in point_batches(parts, _EVERYWHERE, _COLUMNS)]

@@ -28,7 +28,7 @@ def fuse_grid(sources: Sequence[Fusible], *, cell: float | None = None) -> GeoBo
     Raises
     ------
     InputError
-        If there is neither map nor track, or its CRS is not in metres.
+        If there is neither map nor track.
     """
     for source in sources:
         if isinstance(source, OpticalMap):
@@ -43,6 +43,14 @@ def fuse_grid(sources: Sequence[Fusible], *, cell: float | None = None) -> GeoBo
             low, high = bounds[:, :2].min(axis=0), bounds[:, 2:].max(axis=0)
             return _cells((*low, *high), cell or _CELL, source.parts.header.crs.to_string())
     raise InputError("no optical map and no radar points came; pass a grid")
+
+
+def metric_grid(grid: GeoBox) -> GeoBox:
+    """The same grid; InputError if its CRS is not in metres, as the lengths of errors and motion are."""
+    axis = grid.crs.proj.axis_info[0]
+    if axis.unit_conversion_factor != 1:
+        raise InputError(f"the grid of the fusion is in units of {axis.unit_name}; pass one in metres")
+    return grid
 
 
 def _cells(bounds: tuple[float, ...], cell: float, crs: str) -> GeoBox:

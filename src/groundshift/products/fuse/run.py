@@ -21,7 +21,7 @@ from groundshift.io import read_map, write_json, write_map
 from groundshift.model.displacement import displacement_map
 from groundshift.products.fuse.channels import Fusible, Interval
 from groundshift.products.fuse.config import FuseConfig
-from groundshift.products.fuse.grid import fuse_grid
+from groundshift.products.fuse.grid import fuse_grid, metric_grid
 from groundshift.products.fuse.groups import make_groups
 from groundshift.products.fuse.record import Stores, found_components, identity, map_layers
 from groundshift.products.fuse.shared import Shared, solve_shared
@@ -81,7 +81,7 @@ def fuse(
     Raises
     ------
     InputError
-        If no source measures the area, or one cannot be used.
+        If no source measures the area, one cannot be used, or the grid is not in metres.
     ConfigurationError
         If options make no sense together.
 
@@ -90,7 +90,7 @@ def fuse(
     config = config or FuseConfig()
     interval = Interval(config.quantity, *(None if day is None else np.datetime64(day, "D") for day in (start, end)))
     _check(sources, interval)
-    grid = grid or fuse_grid(sources)
+    grid = metric_grid(grid or fuse_grid(sources))
     north_known = not any(isinstance(each, OpticalMap | Stations | ModelField) for each in sources)
     problem = Problem(tuple(sources), grid, make_groups(sources, grid, config), config, interval, north_known)
     tiles = tile_plan(tuple(grid.shape), config.tile)

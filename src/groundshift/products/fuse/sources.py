@@ -220,7 +220,10 @@ def _factor(data: xr.Dataset, interval: Interval, name: str) -> float:
         raise InputError(
             f"{name} does not say its dates, which a velocity needs; write them into date_pre and date_post"
         )
-    return YEAR / float((np.datetime64(last, "D") - np.datetime64(first, "D")) / np.timedelta64(1, "D"))
+    days = (np.datetime64(last, "D") - np.datetime64(first, "D")).astype(int)
+    if days <= 0:
+        raise InputError(f"{name} is of {first} to {last}, which is no time; a velocity needs two dates in order")
+    return float(YEAR / days)
 
 
 def _window(data: xr.Dataset, grid: GeoBox, box: Box) -> tuple[xr.Dataset, np.ndarray | None]:

@@ -133,7 +133,7 @@ def check_field_offsets(
         raise InputError(f"{int(good.sum())} of {len(field)} field offsets lie where the map has an offset; give three")
     row = near.argmin(axis=1)[good]
     names = _names(field)[good]
-    reference, sigma = (field.attributes[n].to_numpy().astype(float)[good] for n in ("right_lateral", "sigma"))
+    reference, sigma = (_numbers(field, name)[good] for name in ("right_lateral", "sigma"))
     found = Offsets(
         names, shapely.get_coordinates(field.geometry)[good], np.ones(good.sum(), int),
         np.array([curve[k].right_lateral for k in row]), np.array([curve[k].right_lateral_sigma for k in row]),
@@ -205,6 +205,15 @@ def _names(features: Features) -> np.ndarray:
     return np.array([str(n + 1) for n in range(len(features))])
 
 
+def _numbers(features: Features, name: str) -> np.ndarray:
+    """A column of metres, NaN where it is null; InputError if there is none, or it holds no numbers."""
+    try:
+        return features.attributes[name].to_numpy().astype(float)
+    except (KeyError, ValueError, TypeError) as error:
+        have = ", ".join(features.attributes.column_names)
+        raise InputError(f"offsets have the columns {have}; expected {name} with numbers, in metres") from error
+
+
 def _sampled(dataset: xr.Dataset, offsets: Features, component: str, window: int) -> Offsets:
     positions = shapely.get_coordinates(shapely.centroid(offsets.geometry))
     x, y = (dataset[name].values for name in ("x", "y"))
@@ -212,8 +221,7 @@ def _sampled(dataset: xr.Dataset, offsets: Features, component: str, window: int
     values, sigma = (dataset[name].values for name in (component, f"{component}_sigma"))
     half = window // 2
     rows = []
-    reference = offsets.attributes[component].to_numpy().astype(float)
-    own = offsets.attributes[f"{component}_sigma"].to_numpy().astype(float)
+    reference, own = (_numbers(offsets, name) for name in (component, f"{component}_sigma"))
     names = _names(offsets)
     for k, (r, c) in enumerate(zip(np.floor(row).astype(int), np.floor(col).astype(int), strict=True)):
         part = np.s_[max(r - half, 0) : max(r + half + 1, 0), max(c - half, 0) : max(c + half + 1, 0)]

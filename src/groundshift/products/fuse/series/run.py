@@ -22,7 +22,7 @@ from groundshift.io import write_json, write_map
 from groundshift.io.convert.raster import read_raster, write_netcdf_blocks
 from groundshift.model.displacement import check
 from groundshift.products.fuse.channels import Fusible
-from groundshift.products.fuse.grid import fuse_grid
+from groundshift.products.fuse.grid import fuse_grid, metric_grid
 from groundshift.products.fuse.record import Stores, found_components, identity
 from groundshift.products.fuse.series.common import SampleTile, SeriesProblem, solve_common
 from groundshift.products.fuse.series.config import SeriesConfig
@@ -91,7 +91,7 @@ def fuse_series(
     Raises
     ------
     InputError
-        If no source measures the area in that time, or one does not say its dates.
+        If no source measures the area in that time, one does not say its dates, or the grid is not in metres.
     ConfigurationError
         If dates make no sense, or a source cannot be part of a series.
 
@@ -106,7 +106,7 @@ def fuse_series(
         raise ConfigurationError(
             f"a series needs three dates or more; {nodes.astype(str).tolist()} came: a smaller step"
         )
-    grid = grid or fuse_grid(sources)
+    grid = metric_grid(grid or fuse_grid(sources))
     design = make_design(make_strands(sources, nodes), nodes, config)
     seen = {each.component for each in design.strands}
     free = ("east" in seen or "los" in seen, "north" in seen, "up" in seen or "los" in seen)
