@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from groundshift.insar.basic import make_basic
     from groundshift.insar.invert import invert_interferograms
     from groundshift.io.stacks import open_any_stack
+    from groundshift.optical.compare import compare_maps
     from groundshift.optical.pair import measure_pair
     from groundshift.optical.profile import offset_curve, swath_profile
     from groundshift.products.assets import assess_assets
@@ -27,6 +28,7 @@ __all__ = [
     "__version__",
     "assess_assets",
     "calibrate_points",
+    "compare_maps",
     "create_app",
     "fit_velocity_model",
     "fuse",
@@ -46,6 +48,7 @@ _HOMES = {
     "invert_interferograms": "groundshift.insar.invert",
     "measure_pair": "groundshift.optical.pair",
     "swath_profile": "groundshift.optical.profile",
+    "compare_maps": "groundshift.optical.compare",
     "offset_curve": "groundshift.optical.profile",
     "fit_velocity_model": "groundshift.geodesy.velocity_model",
     "calibrate_points": "groundshift.products.calibrate",

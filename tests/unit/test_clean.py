@@ -94,6 +94,16 @@ def test_stripes_are_found_and_removed():
     assert left.std() < stripes.std() / 3
 
 
+def test_stripes_of_windows_lie_where_the_windows_do():
+    """Samples of a window method are 8 pixels apart; their stripes must not be taken half of that to one side."""
+    rng = np.random.default_rng(0)
+    rows, cols = (a.ravel() for a in np.meshgrid(8 * np.arange(64) + 3.5, 8 * np.arange(64) + 3.5, indexing="ij"))
+    jitter = 0.15 * np.sin(rows / 7)
+    noise = rng.normal(0, 0.05, (2, rows.size))
+    stripes = estimate_stripes(rows, cols, jitter + noise[0], noise[1], track_angle=0.0)
+    assert np.std(jitter - stripes.at(rows, cols)[0]) < 0.15 * np.std(jitter)
+
+
 def test_a_fault_is_no_stripe():
     y, x = np.mgrid[:300, :400]
     field = np.where(x + y < 350, -1.0, 1.0)

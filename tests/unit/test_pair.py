@@ -113,3 +113,24 @@ def test_auto_picks_by_what_was_asked():
     assert resolved(PairConfig()).method == "network"
     assert resolved(PairConfig(step=8)).method == "frequency"
     assert resolved(PairConfig(method="gauss-newton")).step == 8
+
+
+def test_days_that_images_do_not_say_are_given(files):
+    dataset = groundshift.measure_pair(*files, method="frequency", dates="2003-09-01,2023-08-20")
+    assert (dataset.attrs["date_pre"], dataset.attrs["date_post"]) == ("2003-09-01", "2023-08-20")
+    with pytest.raises(InputError, match="2003-9-1"):
+        groundshift.measure_pair(*files, dates="2003-9-1,2023-08-20")
+
+
+def test_what_was_removed_is_said_and_motion_near_the_limit_too(tmp_path, caplog):
+    pre = texture_pair(256, seed=4)[0]
+    rows, cols = np.indices(pre.shape)
+    motion = np.where((rows > 100) & (cols > 100) & (cols < 200), 4, 0)
+    moved = pre[rows, np.clip(cols - motion, 0, None)]
+    with caplog.at_level("INFO", logger="groundshift"):
+        groundshift.measure_pair(pre, moved, method="frequency", max_displacement=4.5, window=16)
+    assert "+0.000 m (+0.000 pixels) to the east" in caplog.text.replace("-0.000", "+0.000")
+    assert "try --max-displacement 9" in caplog.text
+    caplog.clear()
+    groundshift.measure_pair(pre, moved, method="frequency", max_displacement=9, window=16)
+    assert "--max-displacement" not in caplog.text

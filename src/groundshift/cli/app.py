@@ -122,7 +122,7 @@ def _lines(path: Path | None) -> list[logging.Handler]:
 
 
 _PANELS = {
-    "Images": ("pair", "profile"),
+    "Images": ("pair", "profile", "compare"),
     "Radar": ("stack", "basic", "invert"),
     "Stations and products": ("gnss", "calibrate", "ortho", "fuse"),
     "Points and maps": ("info", "fields", "convert", "ingest", "assets", "validate", "explore"),

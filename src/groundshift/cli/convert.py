@@ -31,6 +31,14 @@ class DialectName(StrEnum):
     NEWER = "newer"
 
 
+class ProgramName(StrEnum):
+    """What `--from` takes."""
+
+    COSI_CORR = "cosi-corr"
+    AUTORIFT = "autorift"
+    MICMAC = "micmac"
+
+
 class ComponentName(StrEnum):
     """What `--component` takes."""
 
@@ -58,8 +66,31 @@ Dialect = Annotated[
 @app.command(
     name="convert", epilog="Example: groundshift convert EGMS_L3_E45N17_100km_U_2020_2024_1.zip -o points.gpkg"
 )
-def convert(source: Source, out: OutFile, to: To = None, component: Component = None, dialect: Dialect = None) -> None:
-    """Convert measurement points, grids and displacement maps to another format."""
+def convert(
+    source: Source,
+    out: OutFile,
+    to: To = None,
+    component: Component = None,
+    dialect: Dialect = None,
+    program: Annotated[
+        ProgramName | None,
+        typer.Option("--from", help="The source is a displacement map of this program.", show_default=False),
+    ] = None,
+    crs: Annotated[str | None, typer.Option(help="With --from: CRS of a map without one.", show_default=False)] = None,
+    sigma: Annotated[
+        float | None,
+        typer.Option(
+            help="With --from: one standard deviation of each component, m (autorift: m/yr).", show_default=False
+        ),
+    ] = None,
+    dates: Annotated[
+        str | None, typer.Option(help="With --from: of both images, 2019-07-04,2019-07-06.", show_default=False)
+    ] = None,
+) -> None:
+    """Convert measurement points, grids and displacement maps, also of other programs, to another format."""
     from groundshift.io.convert import convert as convert_file
 
-    typer.echo(f"{convert_file(source, out, to=to, component=component, dialect=dialect)} is written")
+    done = convert_file(
+        source, out, to=to, component=component, dialect=dialect, program=program, crs=crs, sigma=sigma, dates=dates
+    )
+    typer.echo(f"{done} is written")

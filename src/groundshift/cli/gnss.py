@@ -34,7 +34,8 @@ def gnss(
     ] = None,
     rates: Annotated[RateName, typer.Option(help="How series become rates.")] = RateName.TRAJECTORY,
     step: Annotated[
-        list[str] | None, typer.Option(help="Day of a step in series, as 2009-04-06; may be given often.")
+        list[str] | None,
+        typer.Option("--step", "--steps", help="Day of a step in series, as 2009-04-06; may be given often."),
     ] = None,
     detect: Annotated[
         float | None, typer.Option(help="Find steps this many sigmas large in series.", show_default=False)

@@ -33,13 +33,14 @@ def pair(
     max_displacement: MaxDisplacement = 10.0,
     weights: Weights = None,
     area: Annotated[
-        str | None, typer.Option(help="Only this part: west,south,east,north, or a GeoJSON file.", show_default=False)
+        str | None, typer.Option(help="Only this part: west,south,east,north, or a vector file.", show_default=False)
     ] = None,
     mask: Annotated[
-        Path | None, typer.Option(help="Ground not to measure: raster or GeoJSON polygons.", show_default=False)
+        Path | None, typer.Option(help="Ground not to measure: raster or polygons.", show_default=False)
     ] = None,
     stable: Annotated[
-        Path | None, typer.Option(help="Ground that did not move, to align the pair on.", show_default=False)
+        Path | None,
+        typer.Option(help="Ground that did not move, to align the pair on: raster or polygons.", show_default=False),
     ] = None,
     registration: Annotated[
         RegistrationKind, typer.Option(help="Misregistration that is estimated and removed.")
@@ -47,8 +48,14 @@ def pair(
     min_quality: Annotated[float, typer.Option(help="Remove measurements of lower quality, 0 to 1.")] = 0.0,
     outliers: Annotated[bool, typer.Option("--outliers", help="Remove outliers (multi-scale vector median).")] = False,
     destripe: Annotated[bool, typer.Option("--destripe", help="Remove stripes along and across the track.")] = False,
-    track_angle: Annotated[float, typer.Option(help="The sensor's track, degrees clockwise from grid north.")] = 0.0,
+    track_angle: Annotated[
+        float, typer.Option(help="With --destripe: the sensor's track, degrees clockwise from grid north.")
+    ] = 0.0,
     smooth: Annotated[float, typer.Option(help="Edge-preserving smoothing, map pixels; 0 is none.")] = 0.0,
+    dates: Annotated[
+        str | None,
+        typer.Option(help="Days of both images, if they do not say: 2003-09-01,2023-08-20.", show_default=False),
+    ] = None,
     band: Annotated[str | None, typer.Option(help="Band, by number or name.", show_default=False)] = None,
     crs: Annotated[str | None, typer.Option(help="CRS of images without one: EPSG:...", show_default=False)] = None,
     nodata: Annotated[float | None, typer.Option(help="Value of pixels without data.", show_default=False)] = None,
@@ -74,7 +81,7 @@ def pair(
     )
     dataset = measure_pair(
         pre, post, config=config, out=out, band=band, crs=crs, nodata=nodata, area=area, mask=mask, stable=stable,
-        executor=scheduler, workers=workers,
+        dates=dates, executor=scheduler, workers=workers,
     )  # fmt: skip
     typer.echo(describe(dataset))
     typer.echo(f"map, picture and record are in {out}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import matplotlib
 import numpy as np
+import rioxarray  # noqa: F401  (registers the .rio accessor)
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -17,17 +18,19 @@ from groundshift.figures.style import (
     nice,
     scale_bar,
     signed_label,
-    symmetric_limit,
 )
 
 _LARGEST = 1500  # pixels a side that are drawn
 _ARROWS = 22  # along the longer side
+_CLEAR = 2.0  # sigmas from 0 beyond which a pixel counts for an arrow
 
 
 def quicklook(dataset: xr.Dataset, *, title: str | None = None) -> Figure:
-    """East, north, magnitude with arrows, and uncertainty of a displacement map, in metres.
+    """East, north, magnitude with arrows, and uncertainty of a displacement map, in metres (of a velocity, m/yr).
 
-    Large maps are thinned to 1500 pixels a side, so that memory does not grow with them.
+    Large maps are thinned to 1500 pixels a side, so that memory does not grow with them. Colours reach as far as 98 %
+    of the values, each with the weight of its certainty, so that noise on water or clouds does not set them; arrows
+    are drawn where most pixels around are more than two sigmas from 0.
 
     Parameters
     ----------
@@ -44,15 +47,18 @@ def quicklook(dataset: xr.Dataset, *, title: str | None = None) -> Figure:
     extent = (x.min() - half_x, x.max() + half_x, y.min() - half_y, y.max() + half_y)
     aspect = (extent[3] - extent[2]) / (extent[1] - extent[0])
 
-    figure = new_figure(11, 1.6 + 8.0 * min(max(aspect, 0.3), 2))
+    figure = new_figure(min(11, 4 + 9.6 / aspect), 1.6 + 8.0 * min(max(aspect, 0.3), 1.2))
     axes = figure.subplots(2, 2, sharex=True, sharey=True)
-    limit = symmetric_limit(east, north)
+    sigma = np.hypot(east_sigma, north_sigma)
+    limit = _reach(np.abs(np.stack([east, north])), np.stack([sigma, sigma]))
+    unit = "m" if dataset.attrs.get("quantity", "displacement") == "displacement" else "m/yr"
+    what = f"{dataset.attrs.get('quantity', 'displacement')} ({unit})"
     for panel, values, name in ((axes[0, 0], east, "east"), (axes[0, 1], north, "north")):
         image = panel.imshow(values, extent=extent, cmap=DIVERGING, vmin=-limit, vmax=limit, interpolation="nearest")
-        figure.colorbar(image, ax=panel, label=signed_label("displacement (m)", name), extend="both", shrink=0.85)
+        figure.colorbar(image, ax=panel, label=signed_label(what, name), extend="both", shrink=0.85)
         panel.set_title(name.capitalize())
-    _magnitude(figure, axes[1, 0], east, north, extent)
-    _uncertainty(figure, axes[1, 1], np.hypot(east_sigma, north_sigma), extent)
+    _magnitude(figure, axes[1, 0], east, north, sigma, extent, unit)
+    _uncertainty(figure, axes[1, 1], sigma, extent, unit)
 
     for panel in axes.flat:
         panel.set_aspect("equal")
@@ -60,7 +66,8 @@ def quicklook(dataset: xr.Dataset, *, title: str | None = None) -> Figure:
         panel.tick_params(labelsize=7)
         panel.locator_params(nbins=4)
         scale_bar(panel, extent[1] - extent[0])
-    axes[1, 0].set_xlabel("easting (m)")
+    code = dataset.rio.crs.to_epsg()
+    axes[1, 0].set_xlabel("easting (m)" + (f", EPSG:{code}" if code else ""))
     axes[1, 0].set_ylabel("northing (m)")
     if not np.isfinite(east).all():
         axes[0, 1].legend(handles=[Patch(color=INVALID, label="no measurement")], loc="upper right", fontsize=7)
@@ -72,13 +79,33 @@ def _sequential() -> matplotlib.colors.Colormap:
     return matplotlib.colormaps[SEQUENTIAL].with_extremes(bad=INVALID)
 
 
-def _magnitude(figure: Figure, panel: Axes, east: np.ndarray, north: np.ndarray, extent: tuple[float, ...]) -> None:
+def _reach(sizes: np.ndarray, sigma: np.ndarray) -> float:
+    """A round number that holds 98 % of the finite sizes, each counted by how certain it is."""
+    finite = np.isfinite(sizes) & np.isfinite(sigma)
+    if not finite.any():
+        return 1.0
+    sizes, sigma = sizes[finite], sigma[finite]
+    order = np.argsort(sizes)
+    weight = np.cumsum(1 / np.maximum(sigma, np.median(sigma))[order])
+    return nice(float(sizes[order][np.searchsorted(weight, 0.98 * weight[-1])]))
+
+
+def _magnitude(
+    figure: Figure,
+    panel: Axes,
+    east: np.ndarray,
+    north: np.ndarray,
+    sigma: np.ndarray,
+    extent: tuple[float, ...],
+    unit: str,
+) -> None:
     magnitude = np.hypot(east, north)
-    finite = magnitude[np.isfinite(magnitude)]
-    top = nice(float(np.percentile(finite, 98))) if finite.size else 1.0
+    top = _reach(magnitude, sigma)
     image = panel.imshow(magnitude, extent=extent, cmap=_sequential(), vmin=0, vmax=top, interpolation="nearest")
-    figure.colorbar(image, ax=panel, label="displacement (m)", extend="max", shrink=0.85)
-    panel.set_title("Magnitude, and direction")
+    figure.colorbar(image, ax=panel, label=f"magnitude ({unit})", extend="max", shrink=0.85)
+    panel.set_title("Magnitude, and direction", loc="left")
+    clear = magnitude > _CLEAR * sigma
+    east, north = (np.where(clear, each, np.nan) for each in (east, north))
     rows, cols = magnitude.shape
     block = max(1, max(rows, cols) // _ARROWS)
     e, n = (_block_medians(each, block) for each in (east, north))
@@ -87,13 +114,15 @@ def _magnitude(figure: Figure, panel: Axes, east: np.ndarray, north: np.ndarray,
     x = extent[0] + (np.arange(e.shape[1]) + 0.5) * block * (extent[1] - extent[0]) / cols
     y = extent[3] - (np.arange(e.shape[0]) + 0.5) * block * (extent[3] - extent[2]) / rows
     spacing = block * (extent[1] - extent[0]) / cols
-    scale = max(float(np.nanpercentile(np.hypot(e, n), 95)), 1e-12) / (1.3 * spacing)
+    scale = max(float(np.nanpercentile(np.hypot(e, n), 90)), 1e-12) / (1.3 * spacing)
+    lengthened = np.hypot(e, n) / (3 * spacing * scale)  # arrows of outliers reach no further than three spacings
+    e, n = (each / np.maximum(lengthened, 1) for each in (e, n))
     arrows = panel.quiver(
         *np.meshgrid(x, y), e, n, angles="xy", scale_units="xy", scale=scale, color="white", edgecolor="black",
         linewidth=0.4, width=0.004,
     )  # fmt: skip
     key = nice(top / 2)
-    panel.quiverkey(arrows, 0.86, 1.03, key, f"{key:g} m", labelpos="E", color="black", fontproperties={"size": 8})
+    panel.quiverkey(arrows, 0.86, 1.03, key, f"{key:g} {unit}", labelpos="E", color="black", fontproperties={"size": 8})
 
 
 def _block_medians(values: np.ndarray, block: int) -> np.ndarray:
@@ -108,14 +137,14 @@ def _block_medians(values: np.ndarray, block: int) -> np.ndarray:
     return medians
 
 
-def _uncertainty(figure: Figure, panel: Axes, sigma: np.ndarray, extent: tuple[float, ...]) -> None:
-    finite = sigma[np.isfinite(sigma)]
-    top = nice(float(np.percentile(finite, 95))) if finite.size else 1.0
+def _uncertainty(figure: Figure, panel: Axes, sigma: np.ndarray, extent: tuple[float, ...], unit: str) -> None:
+    top = _reach(sigma, sigma)
     image = panel.imshow(sigma, extent=extent, cmap=_sequential(), vmin=0, vmax=top, interpolation="nearest")
-    figure.colorbar(image, ax=panel, label="one standard deviation, both components (m)", extend="max", shrink=0.85)
-    panel.set_title("Uncertainty")
+    figure.colorbar(image, ax=panel, label=f"standard deviation ({unit})", extend="max", shrink=0.85)
+    panel.set_title("Uncertainty of both components")
 
 
 def _title(dataset: xr.Dataset) -> str:
     dates = [dataset.attrs.get(name) or "unknown date" for name in ("date_pre", "date_post")]
-    return f"Displacement from {dates[0]} to {dates[1]} ({dataset.attrs.get('method', 'unknown method')})"
+    quantity = dataset.attrs.get("quantity", "displacement").capitalize()
+    return f"{quantity} from {dates[0]} to {dates[1]} ({dataset.attrs.get('method', 'unknown method')})"

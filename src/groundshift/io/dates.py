@@ -8,6 +8,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from groundshift.errors import InputError
+
 NO_DATE = np.datetime64("NaT", "D")
 
 _DAY = re.compile(r"(?<!\d)((?:19|20)\d\d)([-_:.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])(?!\d)")
@@ -40,3 +42,20 @@ def image_date(name: str, tags: Mapping[str, str]) -> np.datetime64:
         tags.get("TIFFTAG_DATETIME", ""),
     )
     return next((date for text in texts if not np.isnat(date := date_in(text))), NO_DATE)
+
+
+def given_dates(text: str) -> tuple[str, str]:
+    """Two days as `2019-07-04,2019-07-06`; either may be empty, for a day that is not known.
+
+    Raises
+    ------
+    InputError
+        If there are not two, or one is no day of the calendar.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) != 2:
+        raise InputError(f"dates {text!r} are not two; expected those of both images: 2019-07-04,2019-07-06")
+    try:
+        return tuple(str(datetime.date.fromisoformat(part)) if part else "" for part in parts)  # pyright: ignore
+    except ValueError as error:
+        raise InputError(f"dates {text!r} are no days ({error}); expected 2019-07-04,2019-07-06") from error

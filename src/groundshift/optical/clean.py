@@ -170,7 +170,7 @@ def _spacing(positions: np.ndarray) -> float:
 def _profile(
     position: np.ndarray, along: np.ndarray, values: Sequence[np.ndarray], width: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Centres of lines, and the stripe of each in dx and dy."""
+    """Where the samples of each line are on average, and its stripe in dx and dy."""
     nothing = np.zeros(1), np.zeros(1), np.zeros(1)
     if len(position) == 0:
         return nothing
@@ -190,5 +190,5 @@ def _profile(
         around = ndimage.uniform_filter1d(mean, 2 * _WAVE + 1, axis=0, mode="constant") / np.maximum(share, 1e-9)
         departure = np.where(count > 0, mean - around, np.nan)
         stripes.append(np.nanmedian(departure[known], axis=1))
-    centres = position.min() + (np.flatnonzero(known) + 0.5) * width
+    centres = np.bincount(line, weights=position)[known] / np.bincount(line)[known]  # samples lie on a lattice
     return centres, stripes[0], stripes[1]

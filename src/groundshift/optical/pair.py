@@ -22,6 +22,7 @@ from groundshift.figures.style import save_figure
 from groundshift.grid.common import common_grid
 from groundshift.grid.tiles import Box, Tile, tile_plan
 from groundshift.io import AlignedImage, open_array, open_image, read_area, read_map, read_mask, write_json, write_map
+from groundshift.io.dates import given_dates
 from groundshift.io.images import Source
 from groundshift.io.pixels import Image
 from groundshift.model.displacement import displacement_map
@@ -31,7 +32,7 @@ from groundshift.optical.config import PairConfig
 from groundshift.optical.coregister import coarse_shift
 from groundshift.optical.measure import MeasureTile
 from groundshift.optical.network import CARD, WEIGHTS
-from groundshift.optical.registration import Registration, fit_registration
+from groundshift.optical.registration import ENOUGH, Registration, fit_registration
 from groundshift.optical.registry import METHODS, resolved
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _SAMPLES = 400_000  # nodes from which misregistration and stripes are estimated
+_NEAR, _CLEAR, _SOME = 0.8, 5.0, 0.002  # of the largest displacement; sigmas; share of the measurements
 MAP_NAME, RECORD_NAME, PICTURE_NAME = "displacement.tif", "record.json", "quicklook.png"
 
 
@@ -56,6 +58,7 @@ def measure_pair(
     area: str | Path | None = None,
     mask: str | Path | None = None,
     stable: str | Path | None = None,
+    dates: str | None = None,
     executor: str | Client | None = None,
     workers: int | None = None,
     **options: Any,
@@ -77,9 +80,11 @@ def measure_pair(
     resolution
         Pixel size of plain arrays, metres.
     area
-        Part of the scene: `west,south,east,north` in the CRS of the first image, or a GeoJSON file.
+        Part of the scene: `west,south,east,north` in the CRS of the first image, or a vector file.
     mask, stable
-        Ground not to measure, and ground known not to have moved: a raster (not 0) or GeoJSON polygons.
+        Ground not to measure, and ground known not to have moved: a raster (not 0) or polygons.
+    dates
+        `2003-09-01,2023-08-20`: days of the images, for those that do not say; they override what images say.
     executor, workers
         Where tiles run: `serial`, `threads`, `processes`, a Dask scheduler's address, or a client. By default
         processes, or serial for a single tile.
@@ -103,7 +108,10 @@ def measure_pair(
         raise ConfigurationError(f"config and {sorted(options)} were both given; put all options into one of them")
     config = resolved(config or PairConfig(**options))
     opening = {"band": band, "crs": crs, "nodata": nodata}
-    plan = _plan(_opened(pre, resolution, **opening), _opened(post, resolution, **opening), config, area, mask, stable)
+    images = _opened(pre, resolution, **opening), _opened(post, resolution, **opening)
+    plan = _plan(
+        *images, config, area, mask, stable, given_dates(dates) if dates else (_day(images[0]), _day(images[1]))
+    )
     measured = _store(plan, out, plan.key)
     executor = executor or ("processes" if len(plan.tiles) > 1 else "serial")
     with measured.lock():
@@ -114,6 +122,9 @@ def measure_pair(
             sample["row"], sample["col"], sample["dx"], sample["dy"], sample["dx_sigma"], sample["dy_sigma"],
             kind=config.registration,
         )  # fmt: skip
+        log.info("%s", _removed(registration, plan.step.pre.grid))
+        if hint := _near_limit(sample, plan):
+            log.warning("%s", hint)
         stripes = _stripes(plan, store, registration) if config.clean.destripe else None
         blocks = _blocks(plan, store, registration, stripes)
         if out is None:
@@ -166,13 +177,14 @@ def _plan(
     area: str | Path | None,
     mask: str | Path | None,
     stable: str | Path | None,
+    days: tuple[str, str],
 ) -> _Plan:
     common = common_grid(pre.grid, post.grid, area=read_area(area) if area is not None else None)
     first, second = AlignedImage(pre, common.grid), AlignedImage(post, common.grid)
     lines = (*common.log, first.describe(), second.describe())
     for line in lines:
         log.info("%s", line)
-    if post.date < pre.date:
+    if all(days) and days[1] < days[0]:
         log.warning("%s is later than %s; to measure what happened between them, swap the two", pre.name, post.name)
     masks = [read_mask(path, common.grid) if path is not None else None for path in (mask, stable)]
     step = MeasureTile(first, second, coarse_shift(first, second), config, *masks)
@@ -188,7 +200,7 @@ def _plan(
     }
     key = run_key(inputs, decided, __version__)
     attributes = {
-        "date_pre": _day(pre), "date_post": _day(post), "method": config.method,
+        "date_pre": days[0], "date_post": days[1], "method": config.method,
         "source_pre": pre.name, "source_post": post.name,
         "software": f"groundshift {__version__}", "configuration_hash": key,
     }  # fmt: skip
@@ -210,6 +222,34 @@ def _map_grid(grid: GeoBox, step: int) -> GeoBox:
 
 def _day(image: Image) -> str:
     return "" if np.isnat(image.date) else str(image.date)
+
+
+def _removed(registration: Registration, grid: GeoBox) -> str:
+    """In words and metres, by how much the second image is off: what is not in the map."""
+    if registration.kind == "none":
+        asked = "as asked" if registration.samples >= ENOUGH else f"with {registration.samples} measurements"
+        return f"no misregistration is removed, {asked}"
+    east, north = (
+        f"{sign * size * row[0]:+.3f} m ({sign * row[0]:+.3f} pixels)"
+        for sign, size, row in zip(
+            (1, -1), (abs(grid.affine.a), abs(grid.affine.e)), registration.coefficients, strict=True
+        )
+    )
+    return f"misregistration that is removed ({registration.kind}): {east} to the east, {north} to the north"
+
+
+def _near_limit(sample: dict[str, np.ndarray], plan: _Plan) -> str:
+    """A hint, if clear displacements come so near the largest one looked for that others may lie beyond it."""
+    limit = plan.config.max_displacement
+    size = np.hypot(sample["dx"] - plan.step.shift.dx, sample["dy"] - plan.step.shift.dy)
+    clear = size > _CLEAR * np.hypot(sample["dx_sigma"], sample["dy_sigma"])
+    share = float(np.mean(clear & (size > _NEAR * limit))) if size.size else 0.0
+    if share < _SOME:
+        return ""
+    return (
+        f"{100 * share:.1f} % of the measurements are nearly as large as the largest displacement looked for, "
+        f"{limit:g} pixels, and more may be lost beyond it: try --max-displacement {2 * limit:g}"
+    )
 
 
 def _positions(box: Box, step: int, stride: int = 1) -> tuple[np.ndarray, np.ndarray]:

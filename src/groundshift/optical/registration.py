@@ -15,7 +15,7 @@ import numpy as np
 from groundshift.kernels.robust import robust_fit
 
 _LEAST_SIGMA = 0.02  # pixels: no measurement counts as more precise than this
-_ENOUGH = 10  # measurements, below which nothing is estimated
+ENOUGH = 10  # measurements, below which nothing is estimated
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def fit_registration(
     kind
         `none`, `offset` or `ramp`. With fewer than 10 measurements it is `none`.
     """
-    if kind == "none" or len(rows) < _ENOUGH:
+    if kind == "none" or len(rows) < ENOUGH:
         return Registration("none", np.zeros((2, 1)), np.zeros((2, 1)), (0.0, 0.0), len(rows))
     centre = (float(rows.mean()), float(cols.mean()))
     one = np.ones(len(rows))

@@ -12,12 +12,13 @@ from typing import NamedTuple
 import pyarrow as pa
 import xarray as xr
 
-from groundshift.errors import InputError
+from groundshift.errors import ConfigurationError, InputError
 from groundshift.io.ahead import ahead
 from groundshift.io.convert.grid import from_grid, to_grid
 from groundshift.io.convert.raster import read_raster, write_cog, write_egms_raster, write_netcdf
 from groundshift.io.convert.vector import read_vector, write_geojson, write_geopackage
 from groundshift.io.egms import parse_name, read_batches, write_egms
+from groundshift.io.other_maps import read_other_map
 from groundshift.io.points import read_point_batches, write_points
 
 log = logging.getLogger(__name__)
@@ -141,6 +142,10 @@ def convert(
     component: str | None = None,
     dialect: str | None = None,
     change: Change | None = None,
+    program: str | None = None,
+    crs: str | None = None,
+    sigma: float | None = None,
+    dates: str | None = None,
 ) -> Path:
     """Convert a point set or raster to another format: the whole file or none.
 
@@ -156,6 +161,8 @@ def convert(
         U or E, for an L3 file that does not say it.
     change
         What to do with the parts on the way.
+    program, crs, sigma, dates
+        The source is a displacement map of another program; see :func:`groundshift.io.other_maps.read_other_map`.
 
     Returns
     -------
@@ -165,10 +172,19 @@ def convert(
     ------
     InputError
         If the source cannot be read, or does not hold what the other format needs.
+    ConfigurationError
+        If `crs`, `sigma` or `dates` are given without `program`.
     """
     target = _known(to) if to else format_of(out)
     if Path(out).exists() and Path(source).exists() and Path(out).samefile(source):
         raise InputError(f"{out} is the source too; give another path for the result")
+    if program is not None:
+        if not FORMATS[target].raster:
+            raise InputError(f"{out} is for points; a displacement map goes to .tif or .nc")
+        _write_raster(out, read_other_map(source, program, crs=crs, sigma=sigma, dates=dates), target)
+        return Path(out)
+    if crs is not None or sigma is not None or dates is not None:
+        raise ConfigurationError("--crs, --sigma and --dates belong to a map of another program; say whose: --from")
     if FORMATS[format_of(source)].raster and change is None and FORMATS[target].raster:
         _write_raster(out, read_raster(source), target)
         return Path(out)
