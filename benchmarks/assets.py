@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections import Counter
+from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 
 from groundshift.kernels.series_fields import YEAR, series_fields
 from groundshift.model.points import header, point_set, series
@@ -25,6 +28,8 @@ SIZES = {
     "bend": ("mm/yr", (0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 9.0, 14.0)),
 }
 BLOCKS = 6
+SETTLES = (0.0, 1.0, 2.0, 3.0, 5.0)  # mm/yr
+SPANS = 4
 EACH = 3  # buildings of each kind that are unhealthy
 
 
@@ -40,6 +45,7 @@ def main() -> None:
     start = time.process_time()
     false_alarms(errors, range(options.first, options.first + options.towns))
     power(errors, range(options.first + 10_000, options.first + 10_000 + options.power))
+    spans(errors, range(options.first + 20_000, options.first + 20_000 + options.power))
     print(f"{time.process_time() - start:.0f} s of CPU")
 
 
@@ -77,10 +83,63 @@ def power(errors: Errors, seeds: range) -> None:
         print("  " + ", ".join(text), flush=True)
 
 
+def spans(errors: Errors, seeds: range) -> None:
+    """What is said of the spans of bridges of 160 m, of which one of four settles."""
+    for size in SETTLES:
+        rows = []
+        for seed in seeds:
+            town = simulate_town(seed=seed, blocks=BLOCKS, faults=False, errors=errors)
+            owner, along = _owners(seed)
+            bridges = np.flatnonzero(np.array(town.assets.attributes["kind"].to_pylist()) == "bridge")
+            which = np.random.default_rng(seed).integers(0, SPANS, len(bridges))
+            mine = np.zeros(len(owner), bool)
+            for bridge, span in zip(bridges, which, strict=True):
+                mine |= (owner == bridge) & (np.floor(SPANS * along) == span)
+            record, values = header(town.table), series(town.table).astype(float)
+            days = (record.dates - record.dates[0]).astype(float)
+            values[mine] -= size * days / YEAR
+            given = ["" if n not in bridges else str(SPANS) for n in range(len(town.assets))]
+            assets = replace(town.assets, attributes=town.assets.attributes.append_column("spans", pa.array(given)))
+            found = assess_assets(_again(town.table, values, days), assets).segments.attributes
+            settling = dict(zip(np.array(town.assets.attributes["id"])[bridges].tolist(), which, strict=True))
+            rows += [each | {"true": -size * (settling[each["id"]] == each["segment"] - 1)}
+                     for each in found.to_pylist() if each["span"]]  # fmt: skip
+        seen = [each for each in rows if np.isfinite(each["motion"])]
+        moved, rest = ([each for each in seen if (each["true"] != 0) == side] for side in (True, False))
+        words = Counter(each["verdict"] for each in moved)
+        covered = np.mean([abs(each["true"]) <= each["motion_bound"] for each in seen])
+        text = f"  span settles by {size:g} mm/yr: {len(moved)} seen, {_told(moved)} {dict(words)}"
+        text = f"{text}; {len(rest)} others, {_told(rest)}; bound holds for {covered:.3f}"
+        print(f"{text}; {len(rows) - len(seen)} not seen", flush=True)
+
+
+def _told(rows: list[dict]) -> str:
+    """How many are said to move, and the variance of their standardised errors."""
+    if not rows:
+        return ""
+    said = np.mean([each["verdict"].startswith("moves") for each in rows])
+    score = np.mean([((each["motion"] - each["true"]) / each["motion_sigma"]) ** 2 for each in rows])
+    return f"{said:.3f} said to move, z² {score:.2f}"
+
+
+def _owners(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """The asset each point of a town is really on, and where along it, 0 to 1."""
+    random = np.random.default_rng(seed)
+    return _scatterers(_structures(BLOCKS, random), BLOCKS, random)[1:]  # as in the simulation
+
+
+def _again(table: pa.Table, values: np.ndarray, days: np.ndarray) -> pa.Table:
+    """The points with other series, and the fields that follow from them."""
+    record, fields = header(table), series_fields(values, days)
+    columns = {name: table[name] for name in table.column_names if name not in ("displacement", "geometry")}
+    columns |= {name: getattr(fields, name) for name in fields._fields if name != "first"}
+    columns["displacement"] = values - fields.first[:, None]
+    return point_set(columns, level="L2b", dates=record.dates, crs=record.crs)
+
+
 def _unhealthy(errors: Errors, seed: int, sizes: dict[str, float]):
     town = simulate_town(seed=seed, blocks=BLOCKS, faults=False, errors=errors)
-    random = np.random.default_rng(seed)
-    owner, along = _scatterers(_structures(BLOCKS, random), BLOCKS, random)[1:]  # as in the simulation
+    owner, along = _owners(seed)
     counts = np.bincount(owner[owner >= 0], minlength=len(town.assets))
     kinds = np.array(town.assets.attributes["kind"].to_pylist())
     able = np.random.default_rng(seed + 1).permutation(np.flatnonzero((kinds == "building") & (counts >= 10)))
@@ -99,11 +158,7 @@ def _unhealthy(errors: Errors, seed: int, sizes: dict[str, float]):
         chosen[name] = able[EACH * number : EACH * (number + 1)]
         mine = np.isin(owner, chosen[name])
         values[mine] += size * ((along[mine, None] - 0.5) * years if name == "tilt" else shapes[name])
-    fields = series_fields(values, days)
-    columns = {name: town.table[name] for name in town.table.column_names if name not in ("displacement", "geometry")}
-    columns |= {name: getattr(fields, name) for name in fields._fields if name != "first"}
-    columns["displacement"] = values - fields.first[:, None]
-    return point_set(columns, level="L2b", dates=record.dates, crs=record.crs), chosen, town
+    return _again(town.table, values, days), chosen, town
 
 
 if __name__ == "__main__":

@@ -110,6 +110,11 @@ def number(text):
     return float(re.sub(r"[^\d.−-]", "", text).replace("−", "-"))
 
 
+def number_pair(text):
+    """A value and its sigma."""
+    return [number(each) for each in text.replace("mm/yr", "").split("±")]
+
+
 def marks(page):
     return page.locator(".pins .mark")
 
@@ -132,7 +137,9 @@ def test_points_are_asked_compared_filtered_and_taken_away(chromium, address):
     assert number(velocity) < -5
     assert number(uncertainty.replace("mm/yr", "")) == 0.2
     facts = page.locator(".facts dl").inner_text()
-    assert all(name in facts for name in ("temporal_coherence", "rmse", "height", "los_up"))
+    assert all(name in facts for name in ("Temporal coherence", "rmse", "Height", "Line of sight, up part"))
+    low, high = number_pair(page.locator(".trends").inner_text())
+    assert abs(low - number(velocity)) < 3 * high  # the straight line through the whole series
     assert "mm/yr" in page.locator("#series").get_attribute("aria-label")
     inks = page.evaluate(INKS)
     assert inks["band"] > 100  # one standard deviation of the residuals, around the fit

@@ -1,9 +1,14 @@
 """A simulated town: what is unhealthy is found, what is healthy is not, and sigmas are right."""
 
+from dataclasses import replace
+
 import numpy as np
+import pyarrow as pa
 import pytest
 import shapely
+from pyproj import Transformer
 
+from groundshift.errors import InputError
 from groundshift.io.features import Features
 from groundshift.model.points import header, point_set, series
 from groundshift.products.active_areas import AreaConfig, find_areas
@@ -153,3 +158,62 @@ def test_active_areas_are_the_true_ones_and_none_in_noise(town):
         quiet = simulate_town(seed=300 + seed, blocks=4, faults=False)
         false += len(find_areas(quiet.table, AreaConfig(least_velocity=0)).areas)
     assert false <= 4  # one is expected; five or more have a chance of 0.4 %
+
+
+def _bridge(spans, settles=0.0, seed=31):
+    """A quiet town whose Bridge 2 has spans, the third of which settles, mm/yr."""
+    town = simulate_town(seed=seed, blocks=4, faults=False, errors=Errors(place=1.0))
+    names = town.assets.attributes["name"].to_pylist()
+    row = names.index("Bridge 2")
+    given = pa.array([spans if n == row else None for n in range(len(names))])
+    assets = replace(town.assets, attributes=town.assets.attributes.append_column("spans", given))
+    record, axis = header(town.table), town.assets.geometry[row]
+    place = shapely.points(np.column_stack([town.table[n].to_numpy() for n in ("easting", "northing")]))
+    along = shapely.line_locate_point(axis, place) / axis.length
+    mine = shapely.dwithin(axis, place, 9.0) & (along >= 0.5) & (along < 0.75)
+    values = series(town.table) - settles * mine[:, None] * (record.dates - record.dates[0]).astype(float) / 365.0
+    velocity = town.table["mean_velocity"].to_numpy() - settles * mine
+    columns = {name: town.table[name] for name in town.table.column_names if name not in ("displacement", "geometry")}
+    columns |= {"displacement": values, "mean_velocity": velocity}
+    moved = point_set(columns, level="L2b", dates=record.dates, crs=record.crs)
+    return moved, assets, town.assets.attributes["id"][row].as_py()
+
+
+@pytest.mark.parametrize("spans", ["4", "40 40 40 40", "10;10;10;10"])
+def test_the_span_that_settles_is_told_from_those_that_do_not(spans):
+    table, assets, identity = _bridge(spans, settles=5.0)
+    found = [row for row in assess_assets(table, assets).segments.attributes.to_pylist() if row["id"] == identity]
+    assert [row["segment"] for row in found] == [1, 2, 3, 4]
+    assert [row["verdict"] for row in found] == ["does not move", "does not move", "moves away", "does not move"]
+    third = found[2]
+    assert third["motion"] == pytest.approx(-5.0, abs=4 * third["motion_sigma"])
+    assert third["said"] == f"moves away by {-third['motion']:.1f} ± {third['motion_sigma']:.1f} mm/yr"
+    assert third["to"] - third["from"] == pytest.approx(40.2, abs=0.1)
+    upward = assess_assets(table, assets, AssetConfig(vertical=True)).segments.attributes.to_pylist()
+    assert [row["verdict"] for row in upward if row["id"] == identity][2] == "settles"
+
+
+def test_spans_of_unlike_length_and_too_few_points():
+    table, assets, identity = _bridge("1, 79, 79, 1")
+    found = [row for row in assess_assets(table, assets).segments.attributes.to_pylist() if row["id"] == identity]
+    assert [round(row["to"] - row["from"]) for row in found] == [1, 79, 79, 1]
+    assert {row["verdict"] for row in found} == {"does not move", "too few points"}
+    seen = [row for row in found if row["verdict"] == "does not move"]
+    assert all(row["motion_bound"] > abs(row["motion"]) for row in seen)
+    with pytest.raises(InputError, match="expected their number"):
+        assess_assets(*_bridge("four")[:2])
+
+
+def test_points_in_degrees_say_the_same():
+    table, assets, identity = _bridge("4", settles=5.0)
+    place = [table[name].to_numpy() for name in ("easting", "northing")]
+    longitude, latitude = Transformer.from_crs(3035, 4326, always_xy=True).transform(*place)
+    columns = {name: table[name] for name in table.column_names if name not in ("displacement", "geometry")}
+    columns |= {"easting": longitude, "northing": latitude, "displacement": series(table)}
+    degrees = point_set(columns, level="L2b", dates=header(table).dates, crs="EPSG:4326")
+    one, other = (
+        [row for row in assess_assets(each, assets).segments.attributes.to_pylist() if row["id"] == identity]
+        for each in (table, degrees)
+    )
+    assert [row["verdict"] for row in one] == [row["verdict"] for row in other]
+    np.testing.assert_allclose([row["motion"] for row in one], [row["motion"] for row in other], atol=0.1)

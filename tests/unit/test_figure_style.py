@@ -38,6 +38,7 @@ def test_lightness_falls_evenly_to_both_sides_so_that_grey_prints_and_colour_bli
 
 def test_a_bar_says_its_sign_in_words():
     assert signed_label("mm/yr", "up") == "← down   mm/yr   up →"
+    assert signed_label("mm/yr", "toward the satellite").startswith("← away from")
     assert set(TOWARD.values()) <= set(WAYS)
     with pytest.raises(KeyError):
         signed_label("mm/yr", "sideways")

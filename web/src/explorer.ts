@@ -13,6 +13,7 @@ import { fold, onPhone } from "./panel/fold";
 import { showHelp } from "./panel/help";
 import { drawLegend } from "./panel/legend";
 import { Panel } from "./panel/panel";
+import { listSpans } from "./panel/spans";
 import { write } from "./state";
 import { Pencil } from "./tools/pencil";
 import { Picking } from "./tools/picking";
@@ -98,6 +99,7 @@ export class Explorer {
 
   private legend(): void {
     drawLegend(this.page, this.scene.shapes);
+    listSpans(this.page, this.scene.shapes, (layer, feature) => this.picking.choose(layer, feature));
   }
 
   /** Points are on the map. */
@@ -161,8 +163,9 @@ export class Explorer {
     const opened = height > 0 && !document.body.classList.contains("open");
     document.body.classList.toggle("open", height > 0);
     if (opened && onPhone()) fold(true);
-    document.body.style.setProperty("--drawer", `${height}px`);
-    this.page.view.padding(height);
+    const taken = height && get("drawer").offsetHeight; // another one, if the panel has folded
+    document.body.style.setProperty("--drawer", `${taken}px`);
+    this.page.view.padding(taken);
   }
 
   private translate(language: "en" | "fr"): void {

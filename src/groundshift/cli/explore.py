@@ -10,7 +10,7 @@ import typer
 from groundshift.cli.app import app
 
 
-@app.command(name="explore", epilog="Example: groundshift explore EGMS_L2b_*.zip faults.geojson")
+@app.command(name="explore", epilog="Example: groundshift explore EGMS_L2b_*.zip --assets bridges.geojson")
 def explore(
     sources: Annotated[
         list[Path],
@@ -36,6 +36,14 @@ def explore(
     frame: Annotated[
         str | None, typer.Option(help="Frame of station velocities whose file does not say it.", show_default=False)
     ] = None,
+    assets: Annotated[
+        Path | None,
+        typer.Option(
+            help="Bridges, railways, roads, buildings or dams; the map tells which span of them moves.",
+            show_default=False,
+        ),
+    ] = None,
+    vertical: Annotated[bool, typer.Option("--vertical", help="Of assets: take the motion for vertical.")] = False,
     export: Annotated[
         Path | None,
         typer.Option(
@@ -47,7 +55,9 @@ def explore(
     if export is not None:
         from groundshift.explore.export import export_page
 
-        files = export_page(sources, export, title=title, basemap=basemap, credit=credit, frame=frame)
+        files = export_page(
+            sources, export, title=title, basemap=basemap, credit=credit, frame=frame, assets=assets, vertical=vertical
+        )
         typer.echo(f"{files} files are in {export}; any web server can host them, and this opens by itself:")
         typer.echo((export / "index.html").resolve().as_uri())
         return
@@ -62,5 +72,7 @@ def explore(
         basemap=basemap,
         credit=credit,
         frame=frame,
+        assets=assets,
+        vertical=vertical,
         say=typer.echo,
     )

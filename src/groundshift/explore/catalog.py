@@ -15,17 +15,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from groundshift.errors import InputError
+from groundshift.explore.assets import assess_tracks
 from groundshift.explore.ingestion import ingest
 from groundshift.explore.points import PointLayer, open_layers
 from groundshift.explore.rasters import ImageLayer, MapLayer
 from groundshift.explore.vectors import FeatureLayer, StationLayer
 from groundshift.io.store.manifest import NAME
 from groundshift.io.web import open_web_raster
+from groundshift.products.assets.assess import MAP_NAME, SPANS_NAME
 
 Layer = PointLayer | MapLayer | ImageLayer | FeatureLayer | StationLayer
 
 _RASTERS = (".tif", ".tiff", ".vrt", ".jp2")
 _VECTORS = (".geojson", ".json", ".gpkg", ".fgb", ".shp")
+_ASSESSED = MAP_NAME, SPANS_NAME  # what a folder of `groundshift assets` shows
 _TABLES = (".csv", ".gz", ".xz")
 
 
@@ -51,11 +54,19 @@ class Catalog:
             self.scratch.cleanup()
 
 
-def open_catalog(paths: Iterable[str | Path], *, frame: str | None = None) -> Catalog:
+def open_catalog(
+    paths: Iterable[str | Path],
+    *,
+    frame: str | None = None,
+    assets: str | Path | None = None,
+    vertical: bool = False,
+) -> Catalog:
     """Open stores, point files, displacement maps, images, stations, lines and areas.
 
     Files with points that are in no store are brought into one in a temporary folder first. `frame` is that of the
-    velocities of stations whose file does not say it.
+    velocities of stations whose file does not say it. `assets` are roads, railways, bridges, buildings and dams whose
+    every span or segment is assessed with the points in files; `vertical` takes motion along the line of sight for
+    vertical then.
 
     Raises
     ------
@@ -96,6 +107,9 @@ def open_catalog(paths: Iterable[str | Path], *, frame: str | None = None) -> Ca
                 add(FeatureLayer(name, path), titled(path))
             elif kind == "stations":
                 add(StationLayer(name, path, frame), path.name.split(".")[0])
+        if assets is not None:
+            for title, segments in assess_tracks(files, Path(assets), vertical=vertical).items():
+                add(FeatureLayer(_free(title, layers), segments), title)
         for title, root in stores:
             for layer in open_layers(root, _free(title, layers)):
                 add(layer, title)
@@ -114,6 +128,8 @@ def _sorted_out(path: Path) -> list[tuple[str, Path]]:
     if path.is_dir():
         if (path / NAME).is_file():
             return [("store", path)]
+        if all((path / name).is_file() for name in _ASSESSED):
+            return [("features", path / name) for name in _ASSESSED]
         files = sorted(each for each in path.iterdir() if each.is_file() and not each.name.startswith("."))
         known = [(kind, each) for each in files if (kind := _kind(each)) is not None]
         if not known:

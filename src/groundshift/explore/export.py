@@ -36,7 +36,7 @@ _PICTURE = 256  # pixels of a side
 
 def export_page(
     sources: Iterable[str | Path], out: str | Path, *, title: str = "groundshift", basemap: str | None = None,
-    credit: str | None = None, frame: str | None = None,
+    credit: str | None = None, frame: str | None = None, assets: str | Path | None = None, vertical: bool = False,
 ) -> int:  # fmt: skip
     """Write the page with all that it asks for: the whole folder or none. Areas, profiles and downloads need a server.
 
@@ -47,7 +47,7 @@ def export_page(
     ----------
     out
         A folder that is not there yet.
-    sources, title, basemap, credit, frame
+    sources, title, basemap, credit, frame, assets, vertical
         See :func:`groundshift.explore.server.create_app`.
 
     Returns
@@ -62,7 +62,7 @@ def export_page(
     out = Path(out)
     if out.exists():
         raise InputError(f"{out} is there already; give a new folder")
-    with closing(open_catalog(sources, frame=frame)) as catalog:
+    with closing(open_catalog(sources, frame=frame, assets=assets, vertical=vertical)) as catalog:
         record = catalog_record(catalog, {"basemap": basemap, "title": title, "credit": credit}, static=True)
         points = sum(layer.get("points", 0) for layer in record["layers"])
         if points > MAX_POINTS:

@@ -23,6 +23,8 @@ def serve(
     basemap: str | None = None,
     credit: str | None = None,
     frame: str | None = None,
+    assets: str | Path | None = None,
+    vertical: bool = False,
     say: Callable[[str], object] = lambda text: None,
 ) -> None:
     """Serve the explorer until the process is interrupted.
@@ -37,7 +39,7 @@ def serve(
         Other names under which the server may be asked.
     say
         Called with a line that tells the address.
-    sources, title, basemap, credit, frame
+    sources, title, basemap, credit, frame, assets, vertical
         See :func:`groundshift.explore.server.create_app`.
 
     Raises
@@ -47,7 +49,10 @@ def serve(
     ConfigurationError
         If the port is taken.
     """
-    app = create_app(sources, hosts=[*LOCAL, host, *names], title=title, basemap=basemap, credit=credit, frame=frame)
+    app = create_app(
+        sources, hosts=[*LOCAL, host, *names], title=title, basemap=basemap, credit=credit, frame=frame, assets=assets,
+        vertical=vertical,
+    )  # fmt: skip
     try:
         listening = socket.create_server((host, port))
     except OSError as error:

@@ -105,6 +105,8 @@ def create_app(
     title: str = "groundshift",
     credit: str | None = None,
     frame: str | None = None,
+    assets: str | Path | None = None,
+    vertical: bool = False,
 ) -> FastAPI:
     """The application that serves the page and its data.
 
@@ -124,13 +126,15 @@ def create_app(
         Who made the data, shown at the foot of the map.
     frame
         Of the velocities of stations whose file does not say it.
+    assets, vertical
+        See :func:`groundshift.explore.catalog.open_catalog`.
 
     Raises
     ------
     InputError
         If a source cannot be opened.
     """
-    catalog = open_catalog(sources, frame=frame)
+    catalog = open_catalog(sources, frame=frame, assets=assets, vertical=vertical)
     app = FastAPI(
         title="groundshift explorer", version=groundshift.__version__, docs_url=None, redoc_url=None,
         openapi_url="/api/openapi.json", description="Layers of ground motion: tiles, points, areas and profiles.",

@@ -11,7 +11,7 @@ import shapely
 from pyproj import CRS
 
 from groundshift.errors import InputError
-from groundshift.io.features import read_features
+from groundshift.io.features import Features, read_features
 from groundshift.io.gnss.table import read_station_table
 
 MAX_VERTICES = 400_000
@@ -22,12 +22,14 @@ class FeatureLayer:
 
     kind = "features"
 
-    def __init__(self, name: str, path: Path) -> None:
+    def __init__(self, name: str, source: Path | Features) -> None:
         self.name = name
-        features = read_features(path).to_crs(CRS("EPSG:4326"))
+        given = source if isinstance(source, Features) else read_features(source)
+        features = given.to_crs(CRS("EPSG:4326"))
         vertices = int(shapely.get_num_coordinates(features.geometry).sum())
         if vertices > MAX_VERTICES:
-            raise InputError(f"{path} has {vertices} vertices; a page draws at most {MAX_VERTICES}: simplify or cut it")
+            what = source if isinstance(source, Path) else name
+            raise InputError(f"{what} has {vertices} vertices; a page draws at most {MAX_VERTICES}: simplify or cut it")
         self._bounds = shapely.total_bounds(features.geometry)
         shapes = shapely.to_geojson(shapely.set_precision(features.geometry, 1e-6, mode="pointwise"))
         rows = features.attributes.to_pylist() if features.attributes.num_columns else [{}] * len(features)

@@ -21,8 +21,13 @@ if TYPE_CHECKING:
 LEVEL_COLORS = {
     "alert": "#8c1c13", "watch": "#d9772b", "notice": "#e8c15a", "none": "#5b8e9e", "not seen": "0.75",
 }  # fmt: skip
+MOVES = {-1: "#ae4735", 1: "#2b5c94"}
+VERDICT_COLORS = {"does not move": "#7a8790", "unclear": "#e0b000", "too few points": "#c9d0d4"}
+"""Of segments: `MOVES` by their direction where they move, else by verdict."""
 _INK, _QUIET = "0.15", "0.42"
 _A4 = (11.69, 8.27)
+_MAP = (0.04, 0.545, 0.36, 0.325)
+_LISTED = 5  # segments
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +42,21 @@ class Curve:
 
 
 @dataclass(frozen=True, eq=False)
+class Segment:
+    """A span or segment of an asset, and what it does."""
+
+    name: str
+    low: float  # m along the asset
+    high: float
+    axis: Any  # its part of the line, metres
+    motion: float  # mm/yr against rest; NaN where there are too few points
+    sigma: float
+    verdict: str
+    said: str  # the same with numbers
+    direction: int  # −1, 0 or 1: which way it moves, if it does
+
+
+@dataclass(frozen=True, eq=False)
 class SheetContent:
     """What the page of an asset shows."""
 
@@ -47,12 +67,13 @@ class SheetContent:
     facts: list[tuple[str, str, str, str]]  # quantity, where or when, value, how likely noise makes it
     geometry: Any  # of the asset, metres
     positions: np.ndarray  # (n, 2), m: points on and around it
-    velocity: np.ndarray  # (n,), mm/yr
+    velocity: np.ndarray  # (n,), mm/yr against rest
     mine: np.ndarray  # bool (n,): points that count for it
     along: np.ndarray  # (k,), m: of those that count
-    own_velocity: np.ndarray  # (k,)
+    own_velocity: np.ndarray  # (k,), against rest
     own_sigma: np.ndarray  # (k,)
-    segments: np.ndarray  # (s, 4): along, velocity, sigma, length, of the segments
+    segments: list[Segment]
+    said: str  # of them in one sentence
     distortion: np.ndarray  # (d, 3): along, mrad over the time of the series, sigma
     limits: tuple[float, float, float]  # mrad, of notice, watch, alert
     curves: list[Curve]  # one or two
@@ -66,8 +87,9 @@ def sheet_figure(content: SheetContent) -> Figure:
     figure.set_layout_engine("none")
     _head(figure, content)
     limit = _limit(content.velocity[content.mine])
-    _map(figure.add_axes((0.04, 0.42, 0.36, 0.455)), content, limit)
-    _facts(figure.add_axes((0.04, 0.075, 0.36, 0.315)), content)
+    _map(figure.add_axes(_MAP), content, limit)
+    _list(figure.add_axes((0.04, 0.375, 0.36, 0.155)), content)
+    _facts(figure.add_axes((0.04, 0.07, 0.36, 0.29)), content)
     flat = len(content.distortion) > 0
     profile = figure.add_axes((0.48, 0.655 if flat else 0.56, 0.49, 0.19 if flat else 0.285))
     _profile(profile, content, limit)
@@ -132,6 +154,7 @@ def _head(figure: Figure, content: SheetContent) -> None:
     figure.add_artist(Line2D([0.04, 0.97], [0.905, 0.905], color=_INK, linewidth=0.8))
     figure.text(0.04, 0.945, content.title, fontsize=18, fontweight="bold", color=_INK, va="center")
     figure.text(0.04, 0.918, content.subtitle, fontsize=9, color=_QUIET, va="center")
+    figure.text(0.04, 0.887, content.said, fontsize=10, fontweight="bold", color=_INK, va="center")
     box = FancyBboxPatch(
         (0.855, 0.922), 0.108, 0.044, boxstyle="round,pad=0.004", facecolor=LEVEL_COLORS[content.level],
         edgecolor="none", transform=figure.transFigure,
@@ -149,20 +172,23 @@ def _limit(velocity: np.ndarray) -> float:
 
 def _map(axes: Axes, content: SheetContent, limit: float) -> None:
     left, bottom, right, top = shapely.bounds(content.geometry)
-    half = 0.62 * max(right - left, (top - bottom) * 36 * _A4[0] / (45.5 * _A4[1]), 60.0)
-    tall = half * 45.5 * _A4[1] / (36 * _A4[0])
+    shape = _MAP[3] * _A4[1] / (_MAP[2] * _A4[0])
+    half = 0.62 * max(right - left, (top - bottom) / shape, 60.0)
+    tall = half * shape
     x, y = (left + right) / 2, (bottom + top) / 2
     axes.set(xlim=(x - half, x + half), ylim=(y - tall, y + tall), xticks=[], yticks=[], facecolor="0.965")
     axes.set_aspect("equal")
-    _draw(axes, np.array([content.geometry], object), "0.25", 1.6)
+    _draw(axes, np.array([content.geometry], object), "0.25", 1.0)
+    for segment in content.segments:
+        _draw(axes, np.array([segment.axis], object), _color(segment), 5)
     style = {"cmap": DIVERGING, "vmin": -limit, "vmax": limit}
     for chosen, size, edge, width in ((~content.mine, 14, "none", 0.0), (content.mine, 34, "0.1", 0.6)):
         place = content.positions[chosen]
         drawn = axes.scatter(*place.T, c=content.velocity[chosen], s=size, edgecolors=edge, linewidths=width, **style)
-    bar = axes.inset_axes((0.60, 0.055, 0.36, 0.028))
+    bar = axes.inset_axes((0.5, 0.075, 0.46, 0.035))
     axes.figure.colorbar(drawn, cax=bar, orientation="horizontal", extend="both")
     bar.tick_params(labelsize=7, pad=1, length=2)
-    bar.set_title(signed_label("mm/yr", content.measures.split(",")[0]), fontsize=7, pad=3)
+    bar.set_title(signed_label("mm/yr", content.measures.split(",")[0]), fontsize=6.2, pad=3)
     scale_bar(axes, 2 * half)
     axes.annotate(
         "N", (0.955, 0.97), xytext=(0.955, 0.88), xycoords="axes fraction", ha="center", va="center", fontsize=8,
@@ -178,6 +204,27 @@ def _draw(axes: Axes, geometry: np.ndarray, color: str, width: float) -> None:
     axes.add_collection(
         LineCollection([shapely.get_coordinates(p) for p in parts], colors=color, linewidths=width, capstyle="round")
     )
+
+
+def _color(segment: Segment) -> str:
+    return MOVES.get(segment.direction) or VERDICT_COLORS[segment.verdict]
+
+
+def _list(axes: Axes, content: SheetContent) -> None:
+    """What segments do, those that move first."""
+    axes.set_axis_off()
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    order = sorted(content.segments, key=lambda each: -abs(each.direction * each.motion) if each.direction else 0)
+    more = len(order) - _LISTED
+    step = 1 / (_LISTED + (more > 0))
+    for row, segment in enumerate(order[:_LISTED]):
+        y = 1 - (row + 0.5) * step
+        axes.plot([0.0, 0.03], [y, y], color=_color(segment), linewidth=5, solid_capstyle="butt")
+        axes.text(0.05, y, segment.name, fontsize=8.5, color=_INK, va="center")
+        axes.text(1, y, segment.said, fontsize=8.5, color=_INK, va="center", ha="right",
+                  fontweight="bold" if segment.direction else "normal")  # fmt: skip
+    if more > 0:
+        axes.text(0.05, 0.5 * step, f"{more} more in segments.geojson", fontsize=7.5, color=_QUIET, va="center")
 
 
 def _facts(axes: Axes, content: SheetContent) -> None:
@@ -201,14 +248,17 @@ def _profile(axes: Axes, content: SheetContent, limit: float) -> None:
         content.along, content.own_velocity, content.own_sigma, fmt="o", markersize=3, color="0.62", elinewidth=0.7,
         label="point ± 1 σ", zorder=1,
     )  # fmt: skip
-    if len(content.segments):
-        x, velocity, sigma, size = content.segments.T
-        axes.errorbar(x, velocity, 1.96 * sigma, size / 2, fmt="none", color=FIRST, elinewidth=2.2, zorder=3,
-                      label="segment, 95 %")  # fmt: skip
+    for segment in content.segments:
+        axes.axvline(segment.high, color="0.85", linewidth=0.6, zorder=0)
+        if np.isfinite(segment.motion):
+            low, high = segment.motion - 1.96 * segment.sigma, segment.motion + 1.96 * segment.sigma
+            axes.fill_between([segment.low, segment.high], low, high, color=_color(segment), alpha=0.35, linewidth=0)
+            axes.plot([segment.low, segment.high], [segment.motion] * 2, color=_color(segment), linewidth=2.2, zorder=3)
+    axes.fill_between([], [], [], color=VERDICT_COLORS["does not move"], alpha=0.6, label="segment, 95 %")
     axes.set_ylabel("velocity (mm/yr)", fontsize=8)
     axes.set_xlabel("distance along (m)", fontsize=8)
     axes.set_ylim(*_around(axes.get_ylim(), 1.2 * min(limit, 2.0)))
-    _finish(axes, f"Velocity along the asset, positive {content.measures}")
+    _finish(axes, f"Velocity against rest, positive {content.measures}")
 
 
 def _around(limits: tuple[float, float], least: float) -> tuple[float, float]:

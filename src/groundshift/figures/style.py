@@ -23,7 +23,7 @@ DIVERGING = LinearSegmentedColormap.from_list(
 Lightness falls evenly to both sides of white; safe for red-green colour blindness.
 """
 WAYS = {
-    "toward the satellite": ("away from the satellite", "toward the satellite"),
+    "toward the satellite": ("away from", "toward"),
     "up": ("down", "up"), "east": ("west", "east"), "north": ("south", "north"),
     "right": ("left", "right"), "down": ("up", "down"),
 }  # fmt: skip
@@ -70,7 +70,8 @@ def symmetric_limit(*arrays: np.ndarray) -> float:
 def signed_label(unit: str, way: str) -> str:
     """Label of a bar of `DIVERGING`: its sign in words, along the bar; `way` is one of `WAYS`."""
     negative, positive = WAYS[way]
-    return f"← {negative}   {unit}   {positive} →"
+    of = "\nthe satellite" if way == "toward the satellite" else ""
+    return f"← {negative}   {unit}   {positive} →{of}"
 
 
 def scale_bar(axes: Axes, width: float) -> None:

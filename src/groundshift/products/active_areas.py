@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import shapely
 from pydantic import BaseModel, ConfigDict, Field
-from pyproj import CRS
+from pyproj import CRS, Transformer
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
@@ -25,6 +25,7 @@ from scipy.spatial import cKDTree
 from groundshift.errors import InputError
 from groundshift.figures.areas import areas_figure
 from groundshift.figures.style import save_figure
+from groundshift.grid.metric import metric_crs
 from groundshift.io.features import Features, write_features
 from groundshift.io.files import write_json
 from groundshift.io.point_batches import point_batches, point_parts
@@ -152,17 +153,20 @@ def find_areas_in_files(points: Sequence[str | Path], out: str | Path, config: A
     -------
     What was found, in plain text.
     """
-    tables, crs = [], None
+    tables, own = [], None
     for each in points:
         parts = point_parts(each)
-        if crs is not None and parts.header.crs != crs:
-            raise InputError(f"{each} is in {parts.header.crs.name}, others in {crs.name}; give points in one CRS")
-        crs = parts.header.crs
+        if own is not None and parts.header.crs != own:
+            raise InputError(f"{each} is in {parts.header.crs.name}, others in {own.name}; give points in one CRS")
+        own = parts.header.crs
         tables += [table.select(_COLUMNS) for table in point_batches(parts, _EVERYWHERE, _COLUMNS)]
-    if crs is None or not tables:
+    if own is None or not tables:
         raise InputError("there is no point; give point sets")
     values = pa.concat_tables([table.replace_schema_metadata(None) for table in tables])
     east, north, velocity, sigma = (values[name].to_numpy().astype(float) for name in _COLUMNS)
+    crs = metric_crs(own, float(np.median(east)), float(np.median(north)))
+    if crs != own:
+        east, north = Transformer.from_crs(own, crs, always_xy=True).transform(east, north)
     positions = np.column_stack([east, north])
     found = find_active_areas(positions, velocity, sigma, crs, config)
     out = Path(out)

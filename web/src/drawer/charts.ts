@@ -54,7 +54,7 @@ function place(host: HTMLElement, options: Omit<uPlot.Options, "width" | "height
 }
 
 /** Series of points: dots, their models, and for a single point the band of one standard deviation of the residuals. */
-export function seriesChart(host: HTMLElement, records: PointRecord[], readout: (text: string) => void): uPlot {
+export function seriesChart(host: HTMLElement, records: PointRecord[], readout: (text: string) => void, moved: (chart: uPlot) => void): uPlot {
   const tables: uPlot.AlignedData[] = records.map((record) => [record.dates.map(seconds), record.displacement as number[]]);
   const joined = tables.length > 1 ? uPlot.join(tables) : tables[0];
   const times = joined[0] as number[];
@@ -83,6 +83,7 @@ export function seriesChart(host: HTMLElement, records: PointRecord[], readout: 
       bands,
       axes: [dates(), axis(t("displacement"), 44)],
       hooks: {
+        setScale: [(chart, scale) => scale === "x" && moved(chart)],
         setCursor: [
           (chart) => {
             const i = chart.cursor.idx;

@@ -5,7 +5,10 @@ import { element, get } from "../dom";
 import { number, say, t, unit, whole } from "../i18n";
 import { SERIES } from "../map/color";
 import { distributionChart, meanChart, profileChart, seriesChart } from "./charts";
+import { differenceOf } from "./difference";
 import { comparison, facts } from "./facts";
+import { type Properties, judged, rows } from "./features";
+import { periodOf } from "./period";
 import { type Table, areaTable, picture, pointTable, profileTable, takeTable } from "./take";
 
 const FORMATS: Record<string, string> = { csv: "CSV", geojson: "GeoJSON", parquet: "GeoParquet" };
@@ -34,17 +37,34 @@ function open(heading: string, ...nodes: Node[]): void {
   changed(get("drawer").offsetHeight);
 }
 
-export function showPoints(records: PointRecord[], remove: (index: number) => void): void {
+/** Series of points; `on` is the asset that a single one lies on. */
+export function showPoints(records: PointRecord[], remove: (index: number) => void, on: Properties | null): void {
   const chart = element("div", { class: "chart" });
   chart.id = "series";
   const readout = element("output", { class: "readout" });
-  const side = element("div", { class: "facts" }, records.length === 1 ? facts(records[0]) : comparison(records, remove));
+  const side = element("div", { class: "facts" }, records.length === 1 ? facts(records[0], on) : comparison(records, remove));
   const heading = records.length === 1 ? String(records[0].attributes.pid) : `${records.length} ${t("points")}`;
-  open(heading, element("div", { class: "plot" }, readout, chart), side);
-  seriesChart(chart, records, (text) => (readout.textContent = text));
+  const plot = element("div", { class: "plot" });
+  open(heading, plot, side);
+  const draw = (shown: PointRecord[]): void => {
+    const { row, follow } = periodOf(shown);
+    chart.replaceChildren();
+    plot.replaceChildren(row, readout, chart);
+    seriesChart(chart, shown, (text) => (readout.textContent = text), follow);
+  };
+  draw(records);
+  const apart = records.length === 2 ? differenceOf(records) : null;
   const first = records[0];
   describe(chart, `${t("displacement")}: ${records.map((r) => `${r.attributes.pid}, ${number(r.attributes.mean_velocity as number)} ${unit("mm/yr")}`).join("; ")}; ${first.dates[0]} – ${first.dates[first.dates.length - 1]}`);
-  offer(heading, () => pointTable(records));
+  if (apart) {
+    const button = action("difference", t("difference"), () => {
+      const on = button.getAttribute("aria-pressed") !== "true";
+      button.setAttribute("aria-pressed", String(on));
+      draw(on ? [apart] : records);
+    });
+    button.setAttribute("aria-pressed", "false");
+  }
+  offer(heading, () => pointTable(get("difference")?.getAttribute("aria-pressed") === "true" ? [apart!] : records));
 }
 
 export function showArea(area: AreaRecord, label: string, layer: string, take: (format: string) => void): void {
@@ -103,6 +123,14 @@ export function showValues(heading: string, values: Values): void {
   open(heading, element("div", { class: "facts alone" }, known.length ? list : element("p", { class: "empty", text: t("no-value") })));
 }
 
+/** What is known of a line or area, and the values of a map there. */
+export function showFeature(heading: string, properties: Properties, values: Values): void {
+  const said = judged(properties);
+  const more = Object.entries(values).filter(([, { value }]) => value !== null).map(([name, { value, unit: units }]) => [name, typeof value === "number" ? `${number(value, digits(value))} ${unit(units)}` : String(value)]);
+  const nodes = said ? [said, element("p", { class: "quiet", text: t("verdict-note") })] : [];
+  open(heading, element("div", { class: "facts alone" }, ...nodes, definitions([...rows(properties), ...more])));
+}
+
 /** Four that count, and no more than six behind the point. */
 const digits = (value: number): number => (Number.isInteger(value) ? 0 : Math.max(0, Math.min(6, 3 - Math.floor(Math.log10(Math.abs(value) || 1)))));
 
@@ -115,11 +143,12 @@ function describe(chart: HTMLElement, text: string): void {
   chart.setAttribute("aria-label", text);
 }
 
-function action(id: string, text: string, act: () => void): void {
+function action(id: string, text: string, act: () => void): HTMLElement {
   const button = element("button", { class: "small", text });
   button.id = id;
   button.addEventListener("click", act);
   get("drawer-actions").append(button);
+  return button;
 }
 
 /** Buttons for what the chart shows, as numbers and as a picture. */

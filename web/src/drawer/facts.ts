@@ -5,6 +5,7 @@ import { element } from "../dom";
 import { number, say, t, unit } from "../i18n";
 import { SERIES } from "../map/color";
 import { letter } from "./charts";
+import { type Properties, judged, spanName } from "./features";
 
 const UNITS: Record<string, string> = {
   mean_velocity: "mm/yr", mean_velocity_std: "mm/yr", calibration_std: "mm/yr", acceleration: "mm/yr²", acceleration_std: "mm/yr²",
@@ -23,7 +24,7 @@ function describe(record: { level?: string; component?: string; track?: number |
 }
 
 /** Velocity, uncertainty and all fields of a point. */
-export function facts(record: PointRecord): HTMLElement {
+export function facts(record: PointRecord, on: Properties | null): HTMLElement {
   const a = record.attributes as Record<string, number | null>;
   const big = element("p", { class: "big" });
   big.append(
@@ -34,16 +35,23 @@ export function facts(record: PointRecord): HTMLElement {
   const names = [...FIRST, ...Object.keys(record.attributes).filter((each) => !FIRST.includes(each))];
   for (const name of names) {
     const value = record.attributes[name];
-    if (value === null || value === undefined || name === "pid") continue;
-    const text = typeof value === "number" ? `${number(value, DIGITS[name] ?? 1)} ${unit(UNITS[name] ?? "")}` : value;
-    list.append(element("dt", { text: name }), element("dd", { text }));
+    if (value === null || value === undefined || name === "pid" || name.startsWith("mean_velocity")) continue;
+    const of = name.replace(/_std$/, "");
+    if (of !== name && typeof a[of] === "number" && names.includes(of)) continue;
+    const digits = DIGITS[name] ?? 1;
+    const sigma = typeof a[`${name}_std`] === "number" ? ` ± ${number(a[`${name}_std`], digits)}` : "";
+    const text = typeof value === "number" ? `${number(value, digits)}${sigma} ${unit(UNITS[name] ?? "")}` : value;
+    const term = element("dt", { text: say(`f-${name}`).replace(/^f-/, "") });
+    term.title = name;
+    list.append(term, element("dd", { text }));
   }
-  return element("div", {}, big, element("p", { class: "quiet", text: describe(record) }), list);
+  const below = on ? [element("p", { class: "quiet", text: `${t("on")} ${spanName(on, "")}` }), judged(on)!] : [];
+  return element("div", {}, big, element("p", { class: "quiet", text: describe(record) }), ...below, list);
 }
 
 /** A row for each point. */
 export function comparison(records: PointRecord[], remove: (index: number) => void): HTMLElement {
-  const head = element("tr", {}, ...["", "pid", "", unit("mm/yr"), "±", "rmse", ""].map((text) => element("th", { text })));
+  const head = element("tr", {}, ...["", "pid", "", unit("mm/yr"), "±", "rmse, mm", ""].map((text) => element("th", { text })));
   const rows = records.map((record, i) => {
     const a = record.attributes as Record<string, number>;
     const button = element("button", { class: "ghost", text: "✕" });

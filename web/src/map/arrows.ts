@@ -15,7 +15,7 @@ export function drawArrows(data: GeoJSON.FeatureCollection, bounds: number[], sc
     const [x, y] = (feature.geometry as GeoJSON.Point).coordinates;
     const at = (along: number, across: number): number[] => [x + ((east * along - north * across) * scale) / squeeze, y + (north * along + east * across) * scale];
     const coordinates = [[at(0, 0), at(1, 0)], [at(0.7, 0.14), at(1, 0), at(0.7, -0.14)]];
-    return { type: "Feature", properties: { ...feature.properties, width: 1.3 }, geometry: { type: "MultiLineString", coordinates } };
+    return { type: "Feature", properties: { ...feature.properties, pixels: 1.3 }, geometry: { type: "MultiLineString", coordinates } };
   });
   return { type: "FeatureCollection", features };
 }

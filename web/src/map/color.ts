@@ -74,5 +74,14 @@ export function parse(hex: string): Rgb {
 /** Of the series in a chart; distinct for the colour-blind (Okabe and Ito, 2008). */
 export const SERIES = ["#0f5f73", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a6a00", "#444444"];
 
+/** Of what a span or segment of an asset does: red is down, away or west, blue the opposite. */
+export const VERDICTS: Record<string, string> = {
+  settles: "#ae4735", "moves away": "#ae4735", "moves west": "#ae4735", rises: "#2b5c94", "moves toward": "#2b5c94", "moves east": "#2b5c94",
+  unclear: "#e0b000", "does not move": "#7a8790", "too few points": "#c9d0d4",
+};
+const QUIET = ["unclear", "does not move", "too few points"];
+
+export const moves = (verdict: unknown): boolean => typeof verdict === "string" && verdict in VERDICTS && !QUIET.includes(verdict);
+
 /** Of the levels of alert of assets. */
 export const LEVELS: Record<string, string> = { alert: "#a50026", watch: "#e07b28", notice: "#d6b000", none: "#4a7fa8", "not seen": "#a9b2b7" };

@@ -1,7 +1,7 @@
 /** What the rest of the page needs of a map, whoever draws it. */
 
 import type { LayerInfo, TileData } from "../data/types";
-import { LEVELS, type Scale } from "./color";
+import { LEVELS, type Scale, VERDICTS } from "./color";
 import type { World } from "./ground";
 
 export interface Camera {
@@ -54,7 +54,7 @@ export interface View {
   camera(): Camera;
   bounds(): [number, number, number, number];
   go(camera: Camera): void;
-  fit(bounds: [number, number, number, number]): void;
+  fit(bounds: [number, number, number, number], largest?: number): void;
   onMove(moved: () => void): void;
   onClick(clicked: (longitude: number, latitude: number, event: MouseEvent) => void): void;
   onDoubleClick(clicked: () => void): void;
@@ -90,6 +90,9 @@ export function markElement({ label, colour }: Mark): HTMLElement {
   return pin;
 }
 
+export const SPAN = 5; // pixels
+export const FIT_ZOOM = 15; // to which the map is fitted to a layer
+
 /** Pixels left free around what the map is fitted to. */
 export function margin(container: HTMLElement): number {
   return Math.max(8, Math.min(56, Math.min(container.clientWidth, container.clientHeight) / 8));
@@ -104,5 +107,10 @@ export function pointRadius(zoom: number, grid: boolean): number {
 /** Colours of the shapes of a layer, and of the edge that sets them off from what is below. */
 export function shapeColours({ kind }: LayerInfo): { plain: string; edge: string; colour: (feature: GeoJSON.Feature) => string } {
   const [plain, edge] = kind === "stations" ? ["#1d2b33", "#ffffff"] : kind === "map" ? ["#ffffff", "#1d2b33"] : ["#7a3b69", "#ffffff"];
-  return { plain, edge, colour: (feature) => LEVELS[String(feature.properties?.level)] ?? plain };
+  return { plain, edge, colour: ({ properties }) => VERDICTS[String(properties?.verdict)] ?? LEVELS[String(properties?.level)] ?? plain };
+}
+
+/** Width of a line in pixels; spans of assets are wider than what they lie on. */
+export function shapeWidth({ properties }: GeoJSON.Feature, plain: number): number {
+  return properties?.verdict !== undefined ? SPAN : Number(properties?.pixels ?? plain);
 }

@@ -2,7 +2,7 @@
 
 import { element, get } from "../dom";
 import { current, number, say, t, unit } from "../i18n";
-import { LEVELS } from "../map/color";
+import { LEVELS, VERDICTS } from "../map/color";
 import { EQUATOR, metresPerPixel, nice } from "../map/mercator";
 import type { Shapes } from "../map/shapes";
 import { name } from "../names";
@@ -12,7 +12,7 @@ const LONGEST = 70; // pixels of an arrow
 const ARROW = '<svg height="10" preserveAspectRatio="none" aria-hidden="true"><path d="M0 5h1000"/></svg><i></i>';
 
 export function drawLegend(page: Page, shapes: Shapes): void {
-  const blocks = [...keyOfPoints(page), ...keyOfMap(page), ...keysOfArrows(page, shapes), ...keyOfLevels(page, shapes)];
+  const blocks = [...keyOfPoints(page), ...keyOfMap(page), ...keysOfArrows(page, shapes), ...keyOfLevels(page, shapes), ...keyOfVerdicts(page, shapes)];
   get("legend").hidden = !blocks.length;
   get("legend").replaceChildren(...blocks);
 }
@@ -47,15 +47,26 @@ function keysOfArrows(page: Page, shapes: Shapes): HTMLElement[] {
   });
 }
 
+/** Of the verdicts that are on the map. */
+function keyOfVerdicts(page: Page, shapes: Shapes): HTMLElement[] {
+  const found = new Set(page.shown("features").flatMap((layer) => shapes.of(layer).map(({ properties }) => String(properties?.verdict))));
+  return keys(t("verdicts"), Object.entries(VERDICTS).filter(([verdict]) => found.has(verdict)).map(([verdict, colour]) => [say(`verdict-${verdict}`), colour]));
+}
+
 function keyOfLevels(page: Page, shapes: Shapes): HTMLElement[] {
   const found = page.shown("features").some((layer) => shapes.of(layer).some(({ properties }) => String(properties?.level) in LEVELS));
   if (!found) return [];
-  const keys = Object.entries(LEVELS).map(([level, colour]) => {
-    const key = element("span", { text: say(`level-${level}`) });
+  return keys(t("levels"), Object.entries(LEVELS).map(([level, colour]) => [say(`level-${level}`), colour]));
+}
+
+function keys(title: string, entries: [string, string][]): HTMLElement[] {
+  if (!entries.length) return [];
+  const made = entries.map(([text, colour]) => {
+    const key = element("span", { text });
     key.style.setProperty("--key", colour);
     return key;
   });
-  return [element("figcaption", { html: `<b>${t("levels")}</b>` }), element("div", { class: "levels" }, ...keys)];
+  return [element("figcaption", {}, element("b", { text: title })), element("div", { class: "levels" }, ...made)];
 }
 
 /** A bar of colours with numbers; what lies beyond its ends has their colours. */

@@ -4,10 +4,11 @@ import * as api from "../data/api";
 import type { LayerInfo, PointRecord } from "../data/types";
 import { get } from "../dom";
 import * as drawer from "../drawer/drawer";
+import { spanName } from "../drawer/features";
 import { number, t, unit } from "../i18n";
 import { SERIES } from "../map/color";
 import { degrees, degreesPerPixel, fraction, metresPerPixel, worldSize } from "../map/mercator";
-import { near } from "../map/near";
+import { near, parts } from "../map/near";
 import type { Scene } from "../map/scene";
 import { type Found, under } from "../map/under";
 import type { Mark } from "../map/view";
@@ -18,7 +19,16 @@ import type { Page } from "../page";
 const MOST = 8; // points compared
 const TIP = 6; // pixels
 const SHAPE = 8;
+const SHAPES = ["stations", "features"] as const;
+const AROUND = 2e-4; // degrees around a feature that is gone to, at least
+const CLOSE = 19; // zoom of it
+const SETTLED = 150; // ms until a map knows its new size
 const MARGIN = 24; // of a point from the drawer
+
+interface Shape {
+  layer: LayerInfo;
+  feature: GeoJSON.Feature;
+}
 
 export class Picking {
   comparing = false;
@@ -73,7 +83,9 @@ export class Picking {
     this.scene.marks(this.marks());
     this.page.state.drawn = null;
     this.scene.outline([], false);
-    if (picked.length) drawer.showPoints(picked.map(({ record }) => record), (i) => this.drop(i));
+    const place = picked.length === 1 ? picked[0].record : null;
+    const on = place && this.shapeAt(place.longitude, place.latitude, "features", ({ properties }) => properties?.verdict !== undefined);
+    if (picked.length) drawer.showPoints(picked.map(({ record }) => record), (i) => this.drop(i), on?.feature.properties ?? null);
     else drawer.close();
     const last = picked.at(-1)?.record;
     if (last) this.reveal(last.longitude, last.latitude);
@@ -114,30 +126,55 @@ export class Picking {
     if (!map && !shape) return this.page.shown("points").length ? notice(t("no-point")) : undefined;
     const values = map ? await this.page.latest(api.value(map, longitude, latitude)) : {};
     if (!values) return;
-    drawer.showValues(shape?.heading ?? map!.title, { ...shape?.values, ...values });
+    if (shape) this.describe(shape, values);
+    else drawer.showValues(map!.title, values);
     this.mark(longitude, latitude);
   }
 
-  private shapeAt(longitude: number, latitude: number): { heading: string; values: drawer.Values } | null {
+  /** Go to a feature, and show what is known of it. */
+  choose(layer: LayerInfo, feature: GeoJSON.Feature): void {
+    const { lines, places } = parts(feature.geometry);
+    const all = [...lines.flat(), ...places];
+    const [x, y] = [0, 1].map((k) => all.map((place) => place[k]));
+    const [west, south, east, north] = [Math.min(...x), Math.min(...y), Math.max(...x), Math.max(...y)];
+    const edge = Math.max(AROUND, (east - west) / 2, (north - south) / 2);
+    this.describe({ layer, feature }, {});
+    this.forget();
+    window.setTimeout(() => this.page.view.fit([west - edge, south - edge, east + edge, north + edge], CLOSE), SETTLED);
+    this.scene.outline(outlineOf(west, south, east, north, edge / 4), true);
+  }
+
+  private describe({ layer, feature }: Shape, values: drawer.Values): void {
+    const properties = feature.properties ?? {};
+    if (layer.kind === "features") return drawer.showFeature(spanName(properties, layer.title), properties, values);
+    const { pixels: _, ...own } = properties;
+    const known = Object.entries(own).map(([key, value]) => [key, { value: value as number | string, unit: "mm/yr" }]);
+    drawer.showValues(String(properties.name ?? layer.title), { ...Object.fromEntries(known), ...values });
+  }
+
+  /** The uppermost shape at a place. */
+  private shapeAt(longitude: number, latitude: number, kind: "features" | "stations" | null = null, wanted = (_: GeoJSON.Feature): boolean => true): Shape | null {
     const reach = SHAPE * degreesPerPixel(this.page.view.camera());
-    for (const layer of this.page.shown("stations", "features").reverse()) {
-      const hit = this.scene.shapes.of(layer).find((feature) => near(feature.geometry, longitude, latitude, reach));
-      if (!hit) continue;
-      const { width: _, ...properties } = hit.properties ?? {};
-      const units = layer.kind === "stations" ? "mm/yr" : "";
-      const values = Object.entries(properties).map(([key, value]) => [key, { value: value as number | string, unit: units }]);
-      return { heading: String(properties.name ?? layer.title), values: Object.fromEntries(values) };
+    for (const layer of this.page.shown(...(kind ? [kind] : SHAPES)).reverse()) {
+      const feature = this.scene.shapes.of(layer).find((each) => wanted(each) && near(each.geometry, longitude, latitude, reach));
+      if (feature) return { layer, feature };
     }
     return null;
   }
 
   /** Mark a place that is in the drawer, instead of points. */
   private mark(longitude: number, latitude: number): void {
+    this.forget();
+    this.scene.marks([{ longitude, latitude, label: "", colour: SERIES[0] }]);
+    this.reveal(longitude, latitude);
+  }
+
+  /** Take points and drawings off the map. */
+  private forget(): void {
     this.page.state.picked.length = 0;
     this.page.state.drawn = null;
     this.scene.outline([], false);
-    this.scene.marks([{ longitude, latitude, label: "", colour: SERIES[0] }]);
-    this.reveal(longitude, latitude);
+    this.scene.marks([]);
   }
 
   private select(layer: LayerInfo, record: PointRecord, add: boolean): void {
@@ -166,3 +203,8 @@ export class Picking {
     this.page.view.go({ ...camera, latitude: down });
   }
 }
+
+/** Corners of a box around a feature. */
+const outlineOf = (west: number, south: number, east: number, north: number, edge: number): [number, number][] => [
+  [west - edge, south - edge], [east + edge, south - edge], [east + edge, north + edge], [west - edge, north + edge],
+];

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import shapely
-from shapely.ops import substring
+from pyproj import Transformer
 
 from groundshift.engine.progress import reporting
 from groundshift.figures.assets import overview_figure, sheet_figure
@@ -19,26 +20,27 @@ from groundshift.figures.style import save_figure
 from groundshift.io.features import Features, read_features, write_features
 from groundshift.io.files import write_json
 from groundshift.io.point_batches import point_batches, point_parts
-from groundshift.kernels.series_tests import BEND, STEP
 from groundshift.model.points import TOWARD, header
 from groundshift.model.units import YEAR
 from groundshift.products.assets.collect import Collected, collect_points
 from groundshift.products.assets.config import AssetConfig
-from groundshift.products.assets.geometry import Assets, prepare_assets
+from groundshift.products.assets.geometry import Assets, metric_of, prepare_assets
 from groundshift.products.assets.judge import LEVEL_NAMES, NOT_SEEN, QUANTITIES, Judgement, judge, unit_of
 from groundshift.products.assets.record import Assessment
 from groundshift.products.assets.sheet import sheet_content
+from groundshift.products.assets.spans import CHANGES, MOVING, judge_spans, segment_table, span_name
 from groundshift.products.assets.units import AllUnits, make_units
 
 log = logging.getLogger(__name__)
 
 TABLE_NAME, LAYER_NAME, SEGMENTS_NAME = "assets.csv", "assets.parquet", "segments.parquet"
-MAP_NAME, REPORT_NAME, PICTURE_NAME, SHEETS_NAME = "assets.geojson", "report.json", "overview.png", "sheets"
+MAP_NAME, SPANS_NAME, REPORT_NAME = "assets.geojson", "segments.geojson", "report.json"
+PICTURE_NAME, SHEETS_NAME = "overview.png", "sheets"
 
 
 _NEEDED = ("easting", "northing", "mean_velocity", "mean_velocity_std", "displacement")
 _AROUND = 2000.0  # m
-_KINDS = {BEND: "bend", STEP: "step"}
+_TOLD = 5  # assets, and segments of each, that the text names
 
 
 def assess_assets(
@@ -49,7 +51,7 @@ def assess_assets(
     Parameters
     ----------
     points
-        A point set of :mod:`groundshift.model.points`, or several of the same level, dates and CRS, one after the
+        A point set of :mod:`groundshift.model.points`, or several of the same level and dates, one after the
         other. Memory is that of one of them and of the points near assets.
     features
         Lines and polygons; see :func:`~groundshift.products.assets.geometry.prepare_assets` for their attributes.
@@ -71,9 +73,11 @@ def assess_assets(
     units = make_units(collected, assets, config)
     verdict = judge(units, dates, config)
     table = _table(assets, units, verdict, collected)
-    segments = _segments(assets, units, dates)
     report = _report(assets, collected, units, verdict, config)
-    return Assessment(table, segments, assets, collected, units, verdict, config, report)
+    spans = judge_spans(units, assets, report["measures"], config)
+    segments = segment_table(assets, units, spans, dates)
+    report["segment_verdicts"] = dict(Counter(spans.verdict.tolist()))
+    return Assessment(table, segments, spans, assets, collected, units, verdict, config, report)
 
 
 def assess_files(
@@ -93,17 +97,27 @@ def assess_files(
     -------
     What was found, in plain text.
     """
+    return write_assessment(assess_from_files(points, assets, config), out)
+
+
+def assess_from_files(
+    points: Sequence[str | Path], assets: str | Path, config: AssetConfig | None = None
+) -> Assessment:
+    """The same without writing anything."""
     features = read_features(assets)
     parts = [point_parts(each) for each in points]
     columns = [*_NEEDED, *(("los_up",) if parts and parts[0].header.level != "L3" else ())]
 
     def tables() -> Iterator[pa.Table]:
         for part in parts:
-            west, south, east, north = shapely.total_bounds(features.to_crs(part.header.crs).geometry)
-            box = (west - _AROUND, south - _AROUND, east + _AROUND, north + _AROUND)
-            yield from point_batches(part, box, columns)
+            crs = part.header.crs
+            metric = metric_of(features, crs)
+            west, south, east, north = shapely.total_bounds(features.to_crs(metric).geometry)
+            box = west - _AROUND, south - _AROUND, east + _AROUND, north + _AROUND
+            own = Transformer.from_crs(metric, crs, always_xy=True).transform_bounds(*box)
+            yield from point_batches(part, own, columns)
 
-    return write_assessment(assess_assets(tables(), features, config), out)
+    return assess_assets(tables(), features, config)
 
 
 def write_assessment(assessment: Assessment, out: str | Path) -> str:
@@ -118,6 +132,7 @@ def write_assessment(assessment: Assessment, out: str | Path) -> str:
     write_features(out / LAYER_NAME, assessment.table)
     write_features(out / MAP_NAME, assessment.table)
     write_features(out / SEGMENTS_NAME, assessment.segments)
+    write_features(out / SPANS_NAME, assessment.segments)
     write_json(out / REPORT_NAME, assessment.report)
     save_figure(overview_figure(assessment.table, assessment.report), out / PICTURE_NAME)
     for old in (out / SHEETS_NAME).glob("[0-9][0-9][0-9]_*.p[dn][fg]"):
@@ -185,7 +200,7 @@ def _table(assets: Assets, units: AllUnits, verdict: Judgement, collected: Colle
         "seasonality": spread(every.tests.seasonality), "seasonality_sigma": spread(every.tests.seasonality_sigma),
         "season_peak_day": spread(every.tests.season_peak),
         "change_chance": spread(verdict.change.chance),
-        "change_kind": spread(np.array([_KINDS[t.change_kind[k]] for t, k in tests], str), empty=""),
+        "change_kind": spread(np.array([CHANGES[t.change_kind[k]] for t, k in tests], str), empty=""),
         "change_date": spread(np.array([str(dates[t.change_date[k]]) for t, k in tests], str), empty=""),
         "change_size": spread(np.array([t.change_size[k] for t, k in tests], float)),
         "change_sigma": spread(np.array([t.change_sigma[k] for t, k in tests], float)),
@@ -211,27 +226,6 @@ def _differential(units: AllUnits) -> np.ndarray:
     np.maximum.at(highest, row, units.segments.velocity)
     np.minimum.at(lowest, row, units.segments.velocity)
     return np.where(highest >= lowest, highest - lowest, np.nan)
-
-
-def _segments(assets: Assets, units: AllUnits, dates: np.ndarray) -> Features:
-    part = units.segments
-    size = assets.length[part.asset] / assets.segments[part.asset]
-    pieces = [
-        substring(assets.axis[a], n * s, (n + 1) * s) for a, n, s in zip(part.asset, part.number, size, strict=True)
-    ]
-    geometry = np.empty(len(pieces), object)
-    geometry[:] = pieces
-    table = pa.table(
-        {
-            "id": assets.identity[part.asset], "kind": assets.kind[part.asset], "segment": part.number + 1,
-            "along": part.along, "points": part.points, "velocity": part.velocity, "velocity_sigma": part.sigma,
-            "acceleration": part.tests.acceleration, "acceleration_sigma": part.tests.acceleration_sigma,
-            "seasonality": part.tests.seasonality, "seasonality_sigma": part.tests.seasonality_sigma,
-            "change_chance": part.tests.change_chance, "change_size": part.tests.change_size,
-            "change_date": [str(dates[k]) for k in part.tests.change_date],
-        }
-    )  # fmt: skip
-    return Features(geometry, table, assets.crs)
 
 
 def _report(
@@ -271,11 +265,13 @@ def _said(assessment: Assessment, out: Path) -> str:
         f"without any motion, fewer than {expected['notice']:.2g} would reach notice or above, "
         f"{expected['watch']:.2g} watch or above, {expected['alert']:.2g} alert",
     ]
-    worst = assessment.table.attributes.slice(0, 5).to_pylist()
-    lines += [
-        f"{row['rank']}. {row['level']}: {row['kind']} {row['id']} {row['name']}, {row['velocity']:+.1f} ± "
-        f"{row['velocity_sigma']:.1f} mm/yr ({row['reasons']})"
-        for row in worst
-        if row["level"] in ("notice", "watch", "alert")
-    ]
+    segments = assessment.segments.attributes.to_pylist()
+    for row in assessment.table.attributes.slice(0, _TOLD).to_pylist():
+        if row["level"] in ("notice", "watch", "alert"):
+            lines.append(
+                f"{row['rank']}. {row['level']}: {row['kind']} {row['id']} {row['name']}, {row['velocity']:+.1f} ± "
+                f"{row['velocity_sigma']:.1f} mm/yr ({row['reasons']})"
+            )
+            moving = [each for each in segments if each["id"] == row["id"] and each["verdict"] in MOVING]
+            lines += [f"   {span_name(each)}: {each['said']}" for each in moving[:_TOLD]]
     return "\n".join([*lines, f"{TABLE_NAME}, {MAP_NAME}, {PICTURE_NAME} and {SHEETS_NAME} are in {out}"])

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 import shapely
+from pyproj import CRS, Transformer
 from scipy.spatial import cKDTree
 
 from groundshift.errors import InputError
@@ -21,6 +22,8 @@ from groundshift.products.assets.geometry import Assets, Members, find_members
 _PAIRS = 4000  # of a batch, that the scatter is found from
 _NEAR = 50.0  # m: between the points of a pair
 _SAMPLE = 50_000  # velocities that tell how the whole set moves
+_CELL = 100.0  # m: of cells that tell what velocities have in common
+_LEAST_IN_CELL = 5  # points
 _LEAST_PAIRS = 30  # that say how velocities scatter
 _LEAST_SIGMA = 0.05  # mm/yr: of a velocity
 
@@ -65,12 +68,12 @@ def collect_points(tables: Iterable[pa.Table], assets: Assets, config: AssetConf
     Parameters
     ----------
     tables
-        Point sets with the same level, dates and CRS.
+        Point sets with the same level and dates.
 
     Raises
     ------
     InputError
-        If there is no point, or point sets differ in dates, level or CRS.
+        If there is no point, or point sets differ in dates or level.
     """
     tree = shapely.STRtree(assets.geometry)
     random = np.random.default_rng(0)
@@ -81,7 +84,7 @@ def collect_points(tables: Iterable[pa.Table], assets: Assets, config: AssetConf
     offset = total = 0
     for table in tables:
         first = _same(first, header(table))
-        positions = np.column_stack([table["easting"].to_numpy(), table["northing"].to_numpy()])
+        positions = _places(table, assets.crs)
         velocity, sigma, factor = _rates(table, config)
         good = np.isfinite(velocity) & np.isfinite(sigma)
         chosen = np.sort(random.permutation(np.flatnonzero(good))[:_PAIRS])
@@ -109,14 +112,23 @@ def collect_points(tables: Iterable[pa.Table], assets: Assets, config: AssetConf
 def _same(first: Header | None, other: Header) -> Header:
     if first is None:
         return other
-    if (first.level, first.component) != (other.level, other.component) or first.crs != other.crs:
+    if (first.level, first.component) != (other.level, other.component):
         raise InputError(
-            f"point sets are of {first.level} {first.component} and {other.level} {other.component}, or in different "
-            "CRSs; assess those of one kind at a time"
+            f"point sets are of {first.level} {first.component} and {other.level} {other.component}; "
+            "assess those of one kind at a time"
         )
     if not np.array_equal(first.dates, other.dates):
         raise InputError("point sets have different dates; assess one track at a time")
     return first
+
+
+def _places(table: pa.Table, crs: CRS) -> np.ndarray:
+    """Of points in the CRS of the assets, m, float64 (n, 2)."""
+    places = np.column_stack([table[name].to_numpy() for name in ("easting", "northing")])
+    own = header(table).crs
+    if own == crs:
+        return places
+    return np.column_stack(Transformer.from_crs(own, crs, always_xy=True).transform(*places.T))
 
 
 def _rates(table: pa.Table, config: AssetConfig) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -179,8 +191,26 @@ def _noise(apart: np.ndarray, whole: np.ndarray, config: AssetConfig) -> RateNoi
         scatter = max(scatter, float(np.sqrt(max(excess, 0.0))))
     velocity, sigma, *place = whole.T
     away = velocity - _around(whole, np.column_stack(place), config.reference_radius)
-    excess = nmad(away) ** 2 - np.median(sigma**2) - scatter**2
-    return RateNoise(scatter, float(np.sqrt(max(excess, 0.0))), float(np.median(velocity)))
+    slow = _common(away, np.column_stack(place))
+    if slow is None:
+        slow = nmad(away) ** 2 - np.median(sigma**2) - scatter**2
+    return RateNoise(scatter, float(np.sqrt(max(slow, 0.0))), float(np.median(velocity)))
+
+
+def _common(away: np.ndarray, places: np.ndarray) -> float | None:
+    """Variance of means over cells beyond that which their points explain, mm²/yr²; None with too few cells.
+
+    The scatter of points in a cell does not hold what they have in common, as sigmas from residuals do.
+    """
+    _, cell, count = np.unique(np.floor(places / _CELL), axis=0, return_inverse=True, return_counts=True)
+    cell = cell.ravel()
+    mean = np.bincount(cell, away) / count
+    full = count >= _LEAST_IN_CELL
+    if full.sum() < _LEAST_PAIRS:
+        return None
+    inside = full[cell]
+    own = nmad((away - mean[cell])[inside] * np.sqrt(count / np.maximum(count - 1, 1))[cell][inside])
+    return nmad(mean[full]) ** 2 - own**2 * float(np.median(1 / count[full]))
 
 
 def _around(whole: np.ndarray, places: np.ndarray, radius: float) -> np.ndarray:

@@ -12,6 +12,7 @@ from pyproj import CRS
 from scipy.stats import norm
 
 from groundshift.errors import InputError
+from groundshift.grid.metric import metric_crs
 from groundshift.io.features import Features
 from groundshift.products.assets.config import AssetConfig
 
@@ -29,6 +30,8 @@ class Assets:
     axis: np.ndarray  # LineString (n,): the line, or the middle line of the rectangle around the polygon, lengthwise
     width: np.ndarray  # float64 (n,), m: of a line; 0 for a polygon
     segments: np.ndarray  # int (n,): how many it is cut into
+    ends: np.ndarray  # float64 (sum of segments,), m: where each segment ends on the axis, asset by asset
+    spans: np.ndarray  # bool (n,): whether the segments are the spans that its row gives
     crs: CRS
 
     def __len__(self) -> int:
@@ -38,6 +41,23 @@ class Assets:
     def length(self) -> np.ndarray:
         """Of the axis, m."""
         return shapely.length(self.axis)
+
+    @property
+    def first(self) -> np.ndarray:
+        """Row of the first segment of each asset among all segments, and their number at the end: int (n + 1,)."""
+        return np.concatenate([[0], np.cumsum(self.segments)])
+
+    @property
+    def starts(self) -> np.ndarray:
+        """Where each segment begins on the axis, m, as `ends`."""
+        starts = np.concatenate([[0.0], self.ends[:-1]])
+        starts[self.first[:-1]] = 0.0
+        return starts
+
+    @property
+    def owner(self) -> np.ndarray:
+        """The asset of each segment, int."""
+        return np.repeat(np.arange(len(self)), self.segments)
 
     @property
     def centre(self) -> np.ndarray:
@@ -55,20 +75,20 @@ class Members(NamedTuple):
 
 
 def prepare_assets(features: Features, crs: CRS, config: AssetConfig) -> Assets:
-    """Assets out of features.
+    """Assets out of features, in the CRS of the points, or in metres where that is in degrees.
 
     The kind is that of a column `kind`, or follows from the tags of OpenStreetMap: `bridge`, `railway`, `highway`,
     `building`, `waterway=dam` or `man_made=dyke`. The width is that of a column `width` in metres, or of the kind. A
-    geometry of several parts becomes as many assets, named `id/1`, `id/2`; parts of a line that touch are joined.
+    geometry of several parts becomes as many assets, named `id/1`, `id/2`; parts of a line that touch are joined. A
+    column `spans` cuts an asset of one part into its spans: a number (`4`) into as many of one length, several (`30 45
+    45 30`) into lengths in these proportions. Others are cut into segments of the length of their kind.
 
     Raises
     ------
     InputError
-        If no feature is a line or polygon, or the CRS of the points is not in metres.
+        If no feature is a line or polygon, or a column `spans` holds something else than numbers.
     """
-    if not crs.is_projected:
-        raise InputError(f"points are in {crs.name}, not in metres; bring them into a projected CRS")
-    features = features.to_crs(crs)
+    features = features.to_crs(metric_of(features, crs))
     lines = shapely.get_type_id(features.geometry) == shapely.GeometryType.MULTILINESTRING
     merged = np.where(lines, shapely.line_merge(np.where(lines, features.geometry, None)), features.geometry)
     parts, row = shapely.get_parts(merged, return_index=True)
@@ -92,9 +112,20 @@ def prepare_assets(features: Features, crs: CRS, config: AssetConfig) -> Assets:
     default = np.array([config.kinds[k].width for k in kind])
     width = _widths(features)[row]
     length = np.array([config.kinds[k].segment for k in kind])
-    segments = np.maximum(1, np.round(shapely.length(axis) / length)).astype(int)
+    given = _spans(features)
+    given = [given[r] if count[r] == 1 else None for r in row]
+    equal = np.maximum(1, np.round(shapely.length(axis) / length)).astype(int)
+    shares = [np.full(n, 1 / n) if each is None else each for each, n in zip(given, equal, strict=True)]
+    ends = np.concatenate([size * np.cumsum(each) for size, each in zip(shapely.length(axis), shares, strict=True)])
     width = np.where(areal, 0.0, np.where(np.isfinite(width), width, default))
-    return Assets(identity, name, kind, parts, axis, width, segments, crs)
+    segments, spans = np.array([len(each) for each in shares]), np.array([each is not None for each in given])
+    return Assets(identity, name, kind, parts, axis, width, segments, ends, spans, features.crs)
+
+
+def metric_of(features: Features, crs: CRS) -> CRS:
+    """The CRS of the points, or one in metres: :func:`~groundshift.grid.metric.metric_crs` where the features are."""
+    west, south, east, north = shapely.total_bounds(features.to_crs(crs).geometry)
+    return metric_crs(crs, (west + east) / 2, (south + north) / 2)
 
 
 def find_members(assets: Assets, tree: shapely.STRtree, positions: np.ndarray, config: AssetConfig) -> Members:
@@ -178,6 +209,19 @@ def _kinds(features: Features) -> list[str]:
     for n, kind in enumerate(given):
         row = {name: values[n] for name, values in tags.items()}
         out.append(kind if kind in known else next((name for name, rule in rules if rule(row)), "other"))
+    return out
+
+
+def _spans(features: Features) -> list[np.ndarray | None]:
+    """Shares of the length that spans take, None where not said."""
+    out: list[np.ndarray | None] = []
+    for text in _column(features, ("spans",), [""] * len(features)):
+        sizes = [float(each) for each in re.findall(r"\d+(?:\.\d+)?", text)]
+        if text and (re.search(r"[^\d.,; \[\]m+x-]", text) or not sizes or min(sizes) <= 0):
+            raise InputError(f"spans are {text!r}; expected their number, as 4, or their lengths, as 30 45 45 30")
+        if len(sizes) == 1:
+            sizes = [1.0] * round(sizes[0])
+        out.append(np.array(sizes) / sum(sizes) if sizes else None)
     return out
 
 

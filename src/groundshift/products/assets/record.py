@@ -10,6 +10,7 @@ from groundshift.products.assets.collect import Collected
 from groundshift.products.assets.config import AssetConfig
 from groundshift.products.assets.geometry import Assets
 from groundshift.products.assets.judge import Judgement
+from groundshift.products.assets.spans import Spans
 from groundshift.products.assets.units import AllUnits
 
 
@@ -18,7 +19,8 @@ class Assessment:
     """What was found of all assets."""
 
     table: Features  # one row an asset, the worst first; columns are those of `docs/assets.md`
-    segments: Features  # one row a segment that is seen
+    segments: Features  # one row a segment; of those that are not seen too
+    spans: Spans  # the same rows: what each does
     assets: Assets
     collected: Collected
     units: AllUnits

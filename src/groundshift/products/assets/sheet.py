@@ -7,14 +7,16 @@ from typing import Any
 import numpy as np
 import shapely
 
-from groundshift.figures.assets import Curve, SheetContent
+from groundshift.figures.assets import Curve, Segment, SheetContent
 from groundshift.kernels.series_fields import YEAR, seasonal_design
 from groundshift.kernels.series_tests import BEND
 from groundshift.model.units import YEAR as JULIAN
 from groundshift.products.assets.judge import LEVEL_NAMES, QUANTITIES, unit_of
 from groundshift.products.assets.record import Assessment
+from groundshift.products.assets.spans import MOVING, STILL, UNCLEAR, UNSEEN, span_name
 from groundshift.products.assets.units import Units
 
+_TOLD = 2  # segments that move which the sentence names
 _MARGIN = 60.0  # m: around the asset, on the map
 
 
@@ -40,9 +42,9 @@ def sheet_content(assessment: Assessment, rank: int) -> SheetContent:
     left, bottom, right, top = shapely.bounds(geometry) + np.array([-1, -1, 1, 1]) * _MARGIN
     x, y = near.positions.T
     around = np.flatnonzero((x > left) & (x < right) & (y > bottom) & (y < top))
-    part = np.flatnonzero(units.segments.asset == asset)
-    size = assessment.assets.length[asset] / assessment.assets.segments[asset]
-    segments = np.column_stack([units.segments.along, units.segments.velocity, units.segments.sigma])[part]
+    parts = np.arange(*assessment.assets.first[[asset, asset + 1]])
+    segments = assessment.segments.attributes.take(parts).to_pylist()
+    axes = assessment.segments.geometry[parts]
     pairs = np.flatnonzero(units.differences.asset == asset)
     between = units.differences
     scale = years / between.apart[pairs]
@@ -55,12 +57,13 @@ def sheet_content(assessment: Assessment, rank: int) -> SheetContent:
         facts=_facts(row, years),
         geometry=geometry,
         positions=near.positions[around],
-        velocity=near.velocity[around],
+        velocity=near.velocity[around] - row["reference"],
         mine=np.isin(around, own),
         along=near.members.along[mine],
-        own_velocity=near.velocity[own],
+        own_velocity=near.velocity[own] - row["reference"],
         own_sigma=np.hypot(near.sigma[own], assessment.collected.noise.scatter),
-        segments=np.column_stack([segments, np.full(len(part), size)]),
+        segments=[_segment(each, axis) for each, axis in zip(segments, axes, strict=True)],
+        said=_said(segments),
         distortion=np.column_stack(
             [between.along[pairs], between.velocity[pairs] * scale, between.sigma[pairs] * scale]
         ),
@@ -69,6 +72,30 @@ def sheet_content(assessment: Assessment, rank: int) -> SheetContent:
         measures=assessment.report["measures"],
         note=_note(assessment, row),
     )
+
+
+def _segment(row: dict[str, Any], axis: Any) -> Segment:
+    direction = row["motion"] if row["verdict"] in MOVING else 0.0
+    return Segment(span_name(row), row["from"], row["to"], axis, row["motion"], row["motion_sigma"], row["verdict"],
+                   row["said"], int(np.sign(direction)))  # fmt: skip
+
+
+def _said(segments: list[dict[str, Any]]) -> str:
+    """The spans or segments of an asset in one sentence."""
+    what = "span" if segments[0]["span"] else "segment"
+    moving = sorted((each for each in segments if each["verdict"] in MOVING), key=lambda each: -abs(each["motion"]))
+    told = [f"{span_name(each)}, {each['said']}" for each in moving[:_TOLD]]
+    if len(moving) > _TOLD:
+        told.append(f"{len(moving) - _TOLD} more move")
+    bounds = [each["motion_bound"] for each in segments if each["verdict"] == STILL]
+    if bounds:
+        name = f"of {len(segments)} {what}s" if len(segments) > 1 else f"the {what}"
+        told.append(f"{len(bounds)} {name} do not move by more than {max(bounds):.1f} mm/yr")
+    for verdict, words in ((UNCLEAR, "unclear"), (UNSEEN, "with too few points to say")):
+        if count := sum(each["verdict"] == verdict for each in segments):
+            told.append(f"{count} {words}")
+    text = "; ".join(told)
+    return text[:1].upper() + text[1:]
 
 
 def _facts(row: dict[str, Any], years: float) -> list[tuple[str, str, str, str]]:

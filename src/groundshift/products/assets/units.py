@@ -12,7 +12,7 @@ from groundshift.kernels.series_noise import TimeNoise
 from groundshift.kernels.series_tests import SeriesTests, examine_series
 from groundshift.products.assets.collect import Collected, NearPoints
 from groundshift.products.assets.config import AssetConfig
-from groundshift.products.assets.geometry import Assets
+from groundshift.products.assets.geometry import Assets, Members
 
 _HUBER = 2.0  # sigmas beyond which a point pulls no more
 _LEAST_APART = 0.3  # of a segment's length: neighbours nearer than this are not compared
@@ -43,6 +43,7 @@ class AllUnits(NamedTuple):
     assets: Units
     segments: Units
     differences: Units  # the later segment minus the earlier
+    counts: np.ndarray  # int: points of every segment of every asset, also of those that are not seen
     weight: np.ndarray  # float64 (m,): of each pair of point and asset
     segment: np.ndarray  # int (m,): number of the segment of each pair
     reference: np.ndarray  # float64, mm/yr: velocity of each asset that is seen, if it is at rest
@@ -62,17 +63,15 @@ def make_units(collected: Collected, assets: Assets, config: AssetConfig) -> All
     """
     near, noise, dates = collected.near, collected.noise, collected.header.dates
     members = near.members
-    share = members.along / np.maximum(assets.length[members.asset], 1e-9)
-    number = np.minimum((share * assets.segments[members.asset]).astype(int), assets.segments[members.asset] - 1)
-    first = np.concatenate([[0], np.cumsum(assets.segments)])
-    segment = first[members.asset] + number
+    first, owner = assets.first, assets.owner
+    segment = _segment(members, assets)
+    number = segment - first[members.asset]
     variance = near.sigma[members.point] ** 2 + noise.scatter**2
     weight = members.chance / variance * _pull(near.velocity[members.point], segment, np.sqrt(variance))
 
     every = _Mean(near, weight, members.asset, len(assets))
     part = _Mean(near, weight, segment, int(first[-1]), _slope(near, weight, every))
     seen = np.flatnonzero(every.points >= config.least_points)
-    owner = np.repeat(np.arange(len(assets)), assets.segments)
     place = np.arange(len(owner)) - first[owner]
     used = np.flatnonzero((part.points >= config.least_points_segment) & np.isin(owner, seen))
     left, right = _neighbours(used, owner, part.along, assets, config)
@@ -93,26 +92,37 @@ def make_units(collected: Collected, assets: Assets, config: AssetConfig) -> All
     part_speed = part.velocity[used] - reference[np.searchsorted(seen, owner[used])]
     part_sigma = noise.sigma(parts.tests.rate_sigma, part.effective[used], common=True)
     part_sigma = np.sqrt(np.maximum(part_sigma**2, part.seen_variance[used] + noise.slow**2))
+    of_part = empirical_null((part.velocity[used] - collected.around[owner[used]]) / part_sigma)
+    part_sigma = np.hypot(part_sigma * of_part.width, tie)
     sigma = noise.sigma(between.tests.rate_sigma, effective, common=False)
     sigma = np.sqrt(np.maximum(sigma**2, part.seen_variance[left] + part.seen_variance[right]))
     apart = part.velocity[right] - part.velocity[left]
     of_apart = empirical_null(apart / sigma)
     unscaled = of_speed._replace(width=1.0)
+    part_chance = of_part._replace(width=1.0).chance(part_speed / part_sigma)
+    nulls = {"velocity": of_speed, "velocity of segments": of_part, "distortion": of_apart}
     return AllUnits(
         Units(seen, np.zeros(len(seen), int), every.along[seen], np.zeros(len(seen)), every.points[seen],
               every.effective[seen], every.velocity[seen], own_sigma, unscaled.chance(speed / own_sigma),
               asset_series, whole.tests),
         Units(owner[used], place[used], part.along[used], np.zeros(len(used)), part.points[used],
-              part.effective[used], part.velocity[used], part_sigma, unscaled.chance(part_speed / part_sigma),
+              part.effective[used], part.velocity[used], part_sigma, part_chance,
               segment_series, parts.tests),
         Units(owner[left], place[left], (part.along[left] + part.along[right]) / 2,
               part.along[right] - part.along[left],
               np.minimum(part.points[left], part.points[right]), effective, apart,
               sigma * of_apart.width, of_apart.chance(apart / sigma), difference, between.tests),
-        weight, number, reference, whole.noise,
-        {"velocity": of_speed, "distortion": of_apart, "acceleration": whole.curve, "change": whole.change,
+        part.points, weight, number, reference, whole.noise,
+        nulls | {"acceleration": whole.curve, "change": whole.change,
          "change of segments": parts.change, "change between segments": between.change},
     )  # fmt: skip
+
+
+def _segment(members: Members, assets: Assets) -> np.ndarray:
+    """Row among all segments of the one that each pair is in."""
+    ends = assets.owner + assets.ends / assets.length[assets.owner]
+    place = members.asset + members.along / np.maximum(assets.length[members.asset], 1e-9)
+    return np.minimum(np.searchsorted(ends, place, side="right"), assets.first[members.asset + 1] - 1)
 
 
 class _Mean:
@@ -168,7 +178,8 @@ def _neighbours(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Segments that follow each other on an asset, neither too near nor too far for a comparison."""
     left, right = used[:-1], used[1:]
-    size = assets.length[owner[left]] / assets.segments[owner[left]]
+    length = assets.ends - assets.starts
+    size = (length[left] + length[right]) / 2
     apart = along[right] - along[left]
     good = (owner[left] == owner[right]) & (apart <= config.largest_gap * size) & (apart >= _LEAST_APART * size)
     return left[good], right[good]

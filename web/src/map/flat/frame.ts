@@ -46,11 +46,11 @@ export class Frame {
 }
 
 /** The camera that shows a part of the world in a box, with `margin` pixels around it and `bottom` more below. */
-export function fitted([west, south, east, north]: Box, width: number, height: number, margin: number, bottom: number): Camera {
+export function fitted([west, south, east, north]: Box, width: number, height: number, margin: number, bottom: number, largest: number): Camera {
   const [left, top] = fraction(west, north);
   const [right, low] = fraction(east, south);
   const zoomOf = (pixels: number, part: number): number => Math.log2(Math.max(pixels - 2 * margin, 16) / 512 / Math.max(part, 1e-9));
-  const zoom = Math.min(15, zoomOf(width, right - left), zoomOf(height - bottom, low - top));
+  const zoom = Math.min(largest, zoomOf(width, right - left), zoomOf(height - bottom, low - top));
   const [longitude, latitude] = degrees((left + right) / 2, (top + low) / 2 + bottom / 2 / worldSize(zoom));
   return { longitude, latitude, zoom };
 }

@@ -1,7 +1,7 @@
 /** Lines, areas and places as SVG over the points. */
 
 import { parts } from "../near";
-import { type Outline, type Shown, shapeColours } from "../view";
+import { type Outline, type Shown, shapeColours, shapeWidth } from "../view";
 import { type Frame, touches } from "./frame";
 
 /** What is inside the SVG. */
@@ -15,16 +15,17 @@ export function drawLines(frame: Frame, shown: Iterable<Shown>, outline: Outline
     for (const feature of data.features) {
       const { lines, places } = parts(feature.geometry);
       const drawn = [...lines.map((line) => path(line)), ...places.map(([x, y]) => circle(...frame.project(x, y)))].join("");
-      const key = `${colour(feature)} ${edge}`;
+      const key = `${colour(feature)} ${edge} ${shapeWidth(feature, 1.6)}`;
       if (!byColour.has(key)) byColour.set(key, []);
       byColour.get(key)!.push(drawn);
     }
   }
-  return [...byColour].map(([colours, lines]) => stroke(lines.join(""), colours, 1.6)).join("") + stroke(path(outline.vertices, outline.closed), "#0f5f73 #ffffff", 2.2);
+  return [...byColour].map(([style, lines]) => stroke(lines.join(""), style)).join("") + stroke(path(outline.vertices, outline.closed), "#0f5f73 #ffffff 2.2");
 }
 
-function stroke(lines: string, colours: string, width: number): string {
-  const [colour, edge] = colours.split(" ");
+function stroke(lines: string, style: string): string {
+  const [colour, edge, text] = style.split(" ");
+  const width = Number(text);
   return `<path d="${lines}" fill="none" stroke="${edge}cc" stroke-width="${width + 2.2}"/><path d="${lines}" fill="none" stroke="${colour}" stroke-width="${width}"/>`;
 }
 

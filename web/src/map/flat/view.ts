@@ -4,7 +4,7 @@ import type { LayerInfo } from "../../data/types";
 import { t } from "../../i18n";
 import { EMPTY, type World } from "../ground";
 import { metresPerPixel, nice } from "../mercator";
-import { type Camera, type Drawn, type Mark, type Outline, type Picture, type Shown, type Style, type View, margin, markElement, sheet } from "../view";
+import { FIT_ZOOM, type Camera, type Drawn, type Mark, type Outline, type Picture, type Shown, type Style, type View, margin, markElement, sheet } from "../view";
 import { drawPoints } from "./dots";
 import { Frame, fitted } from "./frame";
 import { type Clicked, Gestures } from "./gestures";
@@ -73,9 +73,9 @@ export class FlatView implements View {
     for (const moved of this.moved) moved();
   }
 
-  fit(bounds: [number, number, number, number]): void {
+  fit(bounds: [number, number, number, number], largest = FIT_ZOOM): void {
     const { width, height } = this.frame();
-    this.go(fitted(bounds, width, height, margin(this.container), this.bottom));
+    this.go(fitted(bounds, width, height, margin(this.container), this.bottom, largest));
   }
 
   onMove(moved: () => void): void {

@@ -3,6 +3,7 @@
 import { PathLayer, ScatterplotLayer } from "@deck.gl/layers";
 import { type Rgb, parse } from "../color";
 import { parts } from "../near";
+import { shapeWidth } from "../view";
 
 export type Stroke = PathLayer | ScatterplotLayer;
 
@@ -12,7 +13,7 @@ export function vertices(data: GeoJSON.FeatureCollection): number {
 
 /** Each over an edge that sets it off from what is below. */
 export function strokes(id: string, data: GeoJSON.FeatureCollection, colour: (feature: GeoJSON.Feature) => string, edge: string, width: number): Stroke[] {
-  const found = data.features.map((feature) => ({ ...parts(feature.geometry), colour: parse(colour(feature)), width: Number(feature.properties?.width ?? width) }));
+  const found = data.features.map((feature) => ({ ...parts(feature.geometry), colour: parse(colour(feature)), width: shapeWidth(feature, width) }));
   const paths = found.flatMap(({ lines, ...rest }) => lines.map((path) => ({ ...rest, path })));
   const places = found.flatMap(({ places, ...rest }) => places.map((position) => ({ ...rest, position })));
   const shared = { data: paths, getPath: (each: { path: number[][] }) => each.path as never, widthUnits: "pixels", jointRounded: true, capRounded: true, parameters: { depthCompare: "always" } } as const;

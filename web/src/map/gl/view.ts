@@ -3,9 +3,9 @@
 import { MapboxOverlay } from "@deck.gl/mapbox";
 import maplibregl from "maplibre-gl";
 import type { LayerInfo } from "../../data/types";
-import { LEVELS } from "../color";
+import { LEVELS, VERDICTS } from "../color";
 import { EMPTY, type World } from "../ground";
-import { type Camera, type Drawn, type Mark, type Outline, type Picture, type Style, type View, margin, shapeColours, sheet } from "../view";
+import { FIT_ZOOM, type Camera, type Drawn, type Mark, type Outline, type Picture, type Style, type View, margin, shapeColours, sheet } from "../view";
 import { pointLayers } from "./dots";
 import { showPictures } from "./pictures";
 import { Pins } from "./pins";
@@ -97,9 +97,9 @@ export class GlView implements View {
     this.map.jumpTo({ center: [camera.longitude, camera.latitude], zoom: camera.zoom });
   }
 
-  fit(bounds: [number, number, number, number]): void {
+  fit(bounds: [number, number, number, number], largest = FIT_ZOOM): void {
     const padding = margin(this.map.getContainer());
-    this.map.fitBounds(bounds, { padding: { top: padding, left: padding, right: padding, bottom: padding + this.bottom }, animate: false, maxZoom: 15 });
+    this.map.fitBounds(bounds, { padding: { top: padding, left: padding, right: padding, bottom: padding + this.bottom }, animate: false, maxZoom: largest });
   }
 
   onMove(moved: () => void): void {
@@ -147,7 +147,7 @@ export class GlView implements View {
     this.above.delete(name);
     if (layer && data) {
       const { plain, edge, colour } = shapeColours(layer);
-      const painted = ["match", ["to-string", ["get", "level"]], ...Object.entries(LEVELS).flat(), plain] as unknown as maplibregl.ExpressionSpecification;
+      const painted = ["match", ["to-string", ["get", "verdict"]], ...Object.entries(VERDICTS).flat(), ["match", ["to-string", ["get", "level"]], ...Object.entries(LEVELS).flat(), plain]] as unknown as maplibregl.ExpressionSpecification;
       this.map.addSource(name, { type: "geojson", data });
       this.map.addLayer({ id: name, type: "fill", source: name, filter: ["==", ["geometry-type"], "Polygon"], paint: { "fill-color": painted, "fill-opacity": 0.12 } });
       if (vertices(data) > MOST_ABOVE) this.map.addLayer({ id: `${name}-line`, type: "line", source: name, paint: { "line-color": painted, "line-width": 1.8 } });

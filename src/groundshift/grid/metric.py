@@ -1,0 +1,31 @@
+"""A CRS in which lengths are metres on the ground."""
+
+from __future__ import annotations
+
+import math
+
+import pyproj
+from pyproj import CRS, Transformer
+
+_TRUE = 0.02  # by which a metre of the CRS may differ from one on the ground
+_POLES = -80.0, 84.0  # degrees of latitude, beyond which there are no UTM zones
+
+
+def metric_crs(crs: CRS, x: float, y: float) -> CRS:
+    """The CRS itself if its lengths are metres on the ground around a place, to 2 %; else the UTM zone of the place.
+
+    So degrees, feet and Web Mercator are replaced; beyond 84° N and 80° S Universal Polar Stereographic is taken.
+
+    Parameters
+    ----------
+    x, y
+        Of the place, in `crs`: easting and northing, or longitude and latitude.
+    """
+    longitude, latitude = Transformer.from_crs(crs, "EPSG:4326", always_xy=True).transform(x, y)
+    if crs.is_projected and crs.axis_info[0].unit_conversion_factor == 1:
+        factors = pyproj.Proj(crs).get_factors(longitude, latitude)
+        if abs(math.sqrt(factors.areal_scale) - 1) <= _TRUE:
+            return crs
+    if not _POLES[0] <= latitude <= _POLES[1]:
+        return CRS("EPSG:32661" if latitude > 0 else "EPSG:32761")
+    return CRS(f"EPSG:{(32601 if latitude >= 0 else 32701) + int((longitude + 180) // 6) % 60}")
