@@ -8,14 +8,22 @@ import os
 import signal
 import sys
 
+import numpy as np
+import pyarrow as pa
 import pytest
+import shapely
+from affine import Affine
+from odc.geo.geobox import GeoBox
+from pyproj import CRS
 
 from groundshift.cli.app import app
 from groundshift.engine import MemoryStore, run
 from groundshift.engine.journal import LOCK_NAME, RECORD_NAME, JsonLines, exit_code, recorded
 from groundshift.errors import InputError, RunError
 from groundshift.grid.tiles import tile_plan
+from groundshift.io.features import Features, write_features
 from groundshift.io.files import atomic_path, temporary_folder, write_text
+from groundshift.io.write import write_image
 
 
 @pytest.fixture(autouse=True)
@@ -198,3 +206,30 @@ def test_a_file_that_was_not_finished_does_not_take_the_place_of_another(tmp_pat
     with pytest.raises(OSError, match="full"):
         half()
     assert [(each.name, each.read_text()) for each in tmp_path.iterdir()] == [("map.tif", "whole")]
+
+
+def image(path):
+    pixels = np.random.default_rng(0).integers(0, 60_000, (300, 300)).astype(np.uint16)
+    write_image(path, pixels, GeoBox((300, 300), Affine(10, 0, 5e5, 0, -10, 4e6), "EPSG:32633"))
+
+
+def points(path):
+    x, y = np.random.default_rng(0).normal(size=(2, 600))
+    write_features(path, Features(shapely.points(x, y), pa.table({"x": x}), CRS(4326)))
+
+
+@pytest.mark.parametrize(("write", "name"), [(image, "a.tif"), (points, "a.gpkg"), (points, "a.geojson")])
+@pytest.mark.parametrize("missing", [100, 10_000])
+def test_a_file_that_is_not_on_the_disk_as_a_whole_is_not_there(tmp_path, write, name, missing):
+    """GDAL says nothing of what it cannot write while it closes a file."""
+    resource = pytest.importorskip("resource")
+    write(tmp_path / name)
+    size = (tmp_path / name).stat().st_size
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size - missing, before[1]))
+    try:
+        with pytest.raises(RunError, match="cannot be written whole"):
+            write(tmp_path / "full" / name)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not any((tmp_path / "full").iterdir())

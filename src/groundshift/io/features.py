@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import pyproj
 import shapely
 from pyproj import CRS
 
-from groundshift.errors import InputError
+from groundshift.errors import InputError, RunError
 from groundshift.io.files import atomic_path
 
 _WGS84 = CRS("EPSG:4326")
@@ -119,10 +120,40 @@ def _write_with_gdal(path: Path, features: Features, driver: str) -> None:
         kind, kind
     )
     options = {"RFC7946": "YES", "COORDINATE_PRECISION": "7"} if driver == "GeoJSON" else {}
-    pyogrio.write_arrow(
+    write_whole(
         table, path, driver=driver, geometry_name="geometry", geometry_type=kind, crs=moved.crs.to_wkt(),
         layer=path.stem, layer_options=options,
     )  # fmt: skip
+
+
+def write_whole(table: pa.Table | pa.RecordBatchReader, path: Path, **options: object) -> None:
+    """Write features by GDAL, and see that all are there, and what finds them: GDAL does not say what it cannot write
+    while it closes a file.
+
+    Raises
+    ------
+    RunError
+        If they are not, as on a full disk.
+    """
+    count = 0
+
+    def counted() -> Iterator[pa.RecordBatch]:
+        nonlocal count
+        for batch in table.to_batches() if isinstance(table, pa.Table) else table:
+            count += len(batch)
+            yield batch
+
+    why = "its index is missing"
+    try:
+        pyogrio.write_arrow(pa.RecordBatchReader.from_batches(table.schema, counted()), path, **options)
+        found = pyogrio.read_info(path, force_feature_count=True)
+        if found["features"] != count:
+            why = f"{found['features']} of {count} features are there"
+        elif path.suffix.lower() != ".gpkg" or found["capabilities"]["fast_spatial_filter"]:
+            return
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
+        why = str(error)
+    raise RunError(f"{path.name} cannot be written whole ({why}); see that the disk is not full, then start again")
 
 
 def _write_geoparquet(path: Path, features: Features) -> None:

@@ -21,8 +21,8 @@ from rasterio.windows import Window
 
 from groundshift.errors import ContractError, InputError
 from groundshift.grid.tiles import Box, tile_plan
-from groundshift.io.files import atomic_path, jsonable
-from groundshift.io.rasters import GDAL_CACHE, georeference, open_raster
+from groundshift.io.files import jsonable
+from groundshift.io.rasters import GDAL_CACHE, atomic_raster, georeference, open_raster
 from groundshift.model.displacement import COMPONENTS, COVARIANCES, check, layer_attributes, needed_layers
 from groundshift.model.reason import Reason
 
@@ -73,7 +73,7 @@ def write_map(
     if first is None:
         raise ContractError("a displacement map needs at least one block; none came")
     layers = _layer_order(first[1])
-    with atomic_path(path) as temporary, rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE):
+    with atomic_raster(path) as temporary, rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE):
         tiled = temporary.with_suffix(".tiled.tif")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)  # a grid at (0, 0) is kept too

@@ -7,7 +7,8 @@ import re
 import threading
 import warnings
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,13 @@ import rasterio
 from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
 from pyproj.exceptions import CRSError
+from rasterio._err import CPLE_BaseError
 from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 from rasterio.windows import Window
 
-from groundshift.errors import InputError
+from groundshift.errors import InputError, RunError
 from groundshift.grid.tiles import Box
+from groundshift.io.files import atomic_path
 
 _REMOTE = ("http://", "https://", "s3://", "gs://", "az://")
 _GDAL_NAME = re.compile(r"/vsi\w+/|[A-Z][A-Z0-9_]+:")  # virtual file systems, `NETCDF:file.nc:band`
@@ -125,6 +128,40 @@ def _status(path: str) -> tuple[int, int] | None:
     except OSError:
         return None  # open_raster says so
     return status.st_size, status.st_mtime_ns
+
+
+@contextmanager
+def atomic_raster(path: str | Path) -> Iterator[Path]:
+    """As :func:`groundshift.io.files.atomic_path`, for a raster that the block writes and closes.
+
+    It is read once before it takes its place: GDAL says nothing when the last of a file cannot be written while it is
+    closed, as on a full disk.
+
+    Raises
+    ------
+    RunError
+        If it is not whole.
+    """
+    with atomic_path(path) as temporary:
+        try:
+            yield temporary
+            _read_all(temporary)
+        except (RasterioIOError, CPLE_BaseError) as error:
+            raise RunError(
+                f"{path} cannot be written whole ({_cause(error)}); see that the disk is not full, then start the same "
+                "command again"
+            ) from error
+
+
+def _read_all(path: Path) -> None:
+    with warnings.catch_warnings(), rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE):
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with rasterio.open(path) as dataset:
+            levels = range(len(dataset.overviews(1)))
+        for options in ({}, *({"overview_level": level} for level in levels)):
+            with rasterio.open(path, **options) as dataset:
+                for _, window in dataset.block_windows(1):
+                    dataset.read(window=window)
 
 
 def _cause(error: BaseException) -> str:

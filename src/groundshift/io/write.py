@@ -8,7 +8,7 @@ import numpy as np
 import rasterio
 from odc.geo.geobox import GeoBox
 
-from groundshift.io.files import atomic_path
+from groundshift.io.rasters import atomic_raster
 
 
 def write_image(
@@ -28,7 +28,7 @@ def write_image(
         "crs": rasterio.crs.CRS.from_user_input(str(grid.crs)), "transform": grid.affine, "compress": "deflate",
         "predictor": 2 if image.dtype.kind in "iu" else 3, "tiled": True, "nodata": nodata,
     }  # fmt: skip
-    with atomic_path(path) as temporary, rasterio.open(temporary, "w", **profile) as dataset:
+    with atomic_raster(path) as temporary, rasterio.open(temporary, "w", **profile) as dataset:
         dataset.write(image, 1)
         if date is not None:
             dataset.update_tags(TIFFTAG_DATETIME=f"{date.replace('-', ':')} 00:00:00")

@@ -20,7 +20,7 @@ from groundshift.io.convert.grid import CELL, cell_grid
 from groundshift.io.egms.names import parse_name
 from groundshift.io.files import atomic_path, jsonable
 from groundshift.io.maps import read_map, write_dataset
-from groundshift.io.rasters import georeference, open_raster, read_window
+from groundshift.io.rasters import atomic_raster, georeference, open_raster, read_window
 from groundshift.io.write import write_image
 from groundshift.model.displacement import check
 
@@ -118,7 +118,7 @@ def write_cog(path: str | Path, dataset: xr.Dataset) -> None:
         "driver": "COG", "dtype": "float32", "count": len(names), "height": grid.shape.y, "width": grid.shape.x,
         "nodata": np.nan, "crs": str(grid.crs), "transform": grid.affine, "compress": "deflate", "predictor": "yes",
     }  # fmt: skip
-    with atomic_path(path) as temporary, rasterio.open(temporary, "w", **profile) as file:
+    with atomic_raster(path) as temporary, rasterio.open(temporary, "w", **profile) as file:
         file.descriptions = names
         file.units = [dataset[name].attrs.get("units", "") for name in names]
         file.update_tags(**dataset.attrs)

@@ -14,6 +14,7 @@ import shapely
 
 from groundshift.errors import InputError
 from groundshift.io.convert.columns import described, description, flat, no_points, unflat
+from groundshift.io.features import write_whole
 from groundshift.io.files import atomic_path
 from groundshift.model.points import header
 
@@ -89,7 +90,7 @@ def _write(path: str | Path, batches: Iterator[pa.RecordBatch], **options: objec
     first = next(batches)
     reader = pa.RecordBatchReader.from_batches(first.schema, itertools.chain([first], batches))
     with atomic_path(path) as temporary:
-        pyogrio.write_arrow(reader, temporary, geometry_name="geometry", geometry_type="Point", **options)
+        write_whole(reader, temporary, geometry_name="geometry", geometry_type="Point", **options)
 
 
 def _short(batch: pa.RecordBatch) -> pa.RecordBatch:
