@@ -194,6 +194,8 @@ def test_tiles_and_blocks_do_not_matter(tiled, found):
     np.testing.assert_array_equal(line[order], found[2])
     np.testing.assert_array_equal(pixel[order], found[3])
     np.testing.assert_allclose(series(table)[order], series(found[1]), atol=1e-3)
+    heights = [each["height_wgs84"].to_numpy() for each in (table, found[1])]
+    np.testing.assert_allclose(heights[0][order], heights[1], atol=1e-3)
 
 
 def test_in_memory_it_is_the_same(town, tiled):

@@ -174,19 +174,21 @@ def test_declared_sigmas_hold_for_noise_alone():
     assert 0.8 < np.mean(((series.height - true.height - each.height) / series.height_sigma) ** 2) < 1.25
 
 
-def test_phases_that_wander_have_sigmas_that_hold():
-    """Errors of distributed scatterers grow with time, as a random walk."""
+def test_errors_that_last_have_sigmas_that_hold():
+    """Errors of distributed scatterers are alike on dates that are near each other."""
     random = np.random.default_rng(12)
-    g, rate = stack_geometry(random), 0.01  # mm² a day
-    steps = random.normal(size=(len(g.days), 3000)) * np.sqrt(rate * np.diff(g.days, prepend=g.days[0]))[:, None]
-    noise = np.cumsum(steps, axis=0) + random.normal(0, 1, steps.shape)
+    g, slow, memory = stack_geometry(random), 2.0, 200.0  # mm², days
+    shared = np.linalg.cholesky(slow * np.exp(-np.abs(g.days[:, None] - g.days) / memory))
+    noise = shared @ random.normal(size=(len(g.days), 3000)) + random.normal(0, 1, (len(g.days), 3000))
     datum = np.zeros(len(g.days))
-    for wander, low, high in ((rate, 0.85, 1.15), (0.0, 3.0, np.inf)):
-        made = displacement_series(noise * g.phase_per_mm, g, wander=np.full(3000, wander), reference=datum)
+    for part, low, high in ((slow, 0.85, 1.15), (0.0, 2.0, np.inf)):
+        made = displacement_series(
+            noise * g.phase_per_mm, g, slow=np.full(3000, part), memory=np.full(3000, memory), reference=datum
+        )
         assert low < np.mean((made.velocity / made.velocity_sigma) ** 2) < high
-    made = displacement_series(noise * g.phase_per_mm, g, wander=np.full(3000, rate), reference=datum)
-    assert made.noise.mean() == pytest.approx(1, abs=0.1)
-    assert 0.85 < np.mean((made.height / made.height_sigma) ** 2) < 1.15
+        if part:
+            assert made.noise.mean() == pytest.approx(1, abs=0.1)
+            assert 0.85 < np.mean((made.height / made.height_sigma) ** 2) < 1.15
 
 
 def test_from_phases_to_series(truth):

@@ -27,7 +27,7 @@ from groundshift.figures.style import save_figure
 from groundshift.grid.tiles import tile_plan
 from groundshift.insar.basic_config import BasicConfig
 from groundshift.insar.frame import frame_network
-from groundshift.insar.level_heights import LevelTile
+from groundshift.insar.level_heights import Leveller, LevelTile
 from groundshift.insar.motion.series import DisplacementSeries
 from groundshift.insar.parts import Measured, Summary
 from groundshift.insar.scan import ScanTile, gather_network, stack_gains
@@ -176,7 +176,11 @@ def _measure(
         frame = frame_network(stack, gather_network(pixels, tiles), plane, geometry, config, stores, where)
     run(PointTile(stack, pixels, plane, geometry, frame.solved, frame.frames, config.network.search, frame.threshold,
                   config.network.max_length), tiles, store=points, label="measuring", **where)  # fmt: skip
-    run(LevelTile(stack, points, tiles, geometry, frame.frames), tiles, store=heights, label="levelling", **where)
+    window = (1, 1) if config.distributed is None else config.distributed.link.window
+    leveller = Leveller(geometry, frame.frames, window)
+    with one_thread():
+        ground = leveller.ground_models(points, tiles)
+    run(LevelTile(stack, points, tiles, leveller, ground), tiles, store=heights, label="levelling", **where)
     report = {
         "dates": len(geometry.days),
         "first_date": stack["time"].values[0].astype("datetime64[D]"),
@@ -185,6 +189,7 @@ def _measure(
         "pixels": stack.sizes["y"] * stack.sizes["x"],
         "gains_db": 20 * np.log10(gains),
         **frame.report,
+        "ground_m": [None if each is None else each._asdict() for each in ground],
     }
     return Measured(stack, config, geometry, tiles, (points, heights), _software(), geoid, report)
 

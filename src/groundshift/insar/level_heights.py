@@ -1,11 +1,11 @@
-"""After the second pass: heights that persistent scatterers share with those around, in any tile."""
+"""After the second pass: heights that points share with those around, in any tile."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import xarray as xr
@@ -13,59 +13,35 @@ import xarray as xr
 from groundshift.engine import TileStore
 from groundshift.grid.tiles import Tile
 from groundshift.insar.motion.clusters import Frame
+from groundshift.insar.motion.ground import FARTHEST_GROUND, GroundModel, WindowHeights, ground_heights, ground_model
 from groundshift.insar.motion.heights import FARTHEST, shared_heights
 from groundshift.insar.motion.series import DisplacementSeries, motion_projection, with_heights
+from groundshift.insar.parts import thinned
 from groundshift.insar.stack.geometry import StackGeometry
 from groundshift.insar.stack.places import range_sine
 
 _OF_MOST = 0.75  # of the standard deviation of errors by other scatterers: that of all but the largest
+_GROUND_POINTS = 2000  # of a cluster, whose pairs tell how its ground varies
+_LEAST_NOISE = 0.1**2  # m²
 
 
 @dataclass(frozen=True)
-class LevelTile:
-    """Step over tiles: what of the arrays of :class:`~groundshift.insar.second_pass.PointTile` changes.
+class Leveller:
+    """What is known of the errors of heights; gives the points of a tile that share theirs.
 
-    Persistent scatterers take the heights of :func:`~groundshift.insar.motion.heights.shared_heights`, and all heights
-    become those of the points themselves, not of the middle of the scene. Points of tiles beside take part, as far as
-    they are near, so that the result does not depend on how a stack is cut.
+    Attributes
+    ----------
+    geometry, frames
+        The stack, and what the points of each cluster share.
+    window
+        Lines and pixels that a distributed scatterer is the mean of.
     """
 
-    stack: xr.Dataset
-    points: TileStore  # of PointTile
-    tiles: Sequence[Tile]
     geometry: StackGeometry
     frames: list[Frame | None]
+    window: tuple[int, int]
 
-    def __call__(self, tile: Tile) -> dict[str, np.ndarray]:
-        found = self.points.read(tile.index)
-        series = DisplacementSeries(*(found[name] for name in DisplacementSeries._fields))
-        mine = self._steady(found)
-        if mine.numbers.size:
-            around = [mine, *self._beside(tile, found["places"])]
-            place, cluster, height, most, noise = (
-                np.concatenate([getattr(each, name) for each in around], axis=-1)
-                for name in ("place", "cluster", "height", "most", "noise")
-            )
-            size = mine.numbers.size
-            heights, sigmas = series.height.copy(), series.height_sigma.copy()
-            for label in np.unique(cluster[:size]):
-                same = np.flatnonzero(cluster == label)
-                own = same < size
-                level, variance = shared_heights(place[:, same].T, height[same], most[same])
-                numbers = mine.numbers[same[own]]
-                heights[numbers] = level[own]
-                kept = noise[same[own]] * (1 - variance[own] / most[same[own]])
-                sigmas[numbers] = np.sqrt(sigmas[numbers] ** 2 - kept)
-            series = with_heights(series, self.geometry, heights, sigmas)
-        ratio = range_sine(self.stack, found["columns"], found["layer_incidence"]) / self.geometry.range_sine
-        return {
-            "displacement": series.displacement,
-            "velocity": series.velocity,
-            "height": series.height * ratio,
-            "height_sigma": series.height_sigma * ratio,
-        }
-
-    def _steady(self, found: dict[str, np.ndarray]) -> _Steady:
+    def steady(self, found: dict[str, np.ndarray]) -> Steady:
         """The persistent scatterers of a tile that have all dates.
 
         Errors by other scatterers are small for most and large for some. The smaller sigma of most says how much of a
@@ -73,28 +49,107 @@ class LevelTile:
         """
         numbers = np.flatnonzero((found["neighbours"] == 0) & np.isfinite(found["displacement"]).all(axis=0))
         cluster = found["cluster"][numbers]
-        noise = found["noise"][numbers] ** 2 * self._by_noise[cluster]
+        noise = found["noise"][numbers] ** 2 * self._of_clusters[0, cluster]
         mixed = found["mixture"][numbers] ** 2
-        return _Steady(
-            numbers, found["places"][:, numbers], cluster, found["height"][numbers], noise + _OF_MOST**2 * mixed,
+        return Steady(
+            numbers, cluster, found["places"][:, numbers], found["height"][numbers], noise + _OF_MOST**2 * mixed,
             noise + mixed,
         )  # fmt: skip
 
+    def windows(self, found: dict[str, np.ndarray]) -> Windows:
+        """The distributed scatterers of a tile that have all dates; their errors but for the atmosphere."""
+        numbers = np.flatnonzero((found["neighbours"] > 0) & np.isfinite(found["displacement"]).all(axis=0))
+        cluster, mixed = found["cluster"][numbers], found["mixture"][numbers].astype(np.float64) ** 2
+        noise = found["height_sigma"][numbers] ** 2 - mixed - self._of_clusters[1, cluster]
+        return Windows(
+            numbers, cluster, found["places"][:, numbers], found["height"][numbers], np.maximum(noise, _LEAST_NOISE),
+            mixed, found["rows"][numbers], found["columns"][numbers],
+        )  # fmt: skip
+
+    def ground_models(self, points: TileStore, tiles: Sequence[Tile]) -> list[GroundModel | None]:
+        """How the ground of each cluster varies, from the distributed scatterers of all tiles."""
+        whole = Windows(*(
+            np.concatenate(each, axis=-1)
+            for each in zip(*(self.windows(points.read(tile.index)) for tile in tiles), strict=True)
+        ))  # fmt: skip
+        width = whole.columns.max(initial=0) + 1
+        whole = whole.part(np.argsort(whole.rows * width + whole.columns))
+        models = []
+        for label in range(len(self.frames)):
+            same = whole.part(np.flatnonzero(whole.cluster == label))
+            some = thinned(same.rows * width + same.columns, _GROUND_POINTS)
+            models.append(ground_model(same.heights, some, self.window))
+        return models
+
     @cached_property
-    def _by_noise(self) -> np.ndarray:
-        """Of each cluster, the variance of a height by noise of unit variance, m²/mm²."""
-        power, even = np.zeros(len(self.frames)), np.ones(len(self.geometry.days))
+    def _of_clusters(self) -> np.ndarray:
+        """Of each cluster, variances of a height: by noise of unit variance, m²/mm²; by atmosphere that is left, m²."""
+        made, even = np.zeros((2, len(self.frames))), np.ones(len(self.geometry.days))
         for label, frame in enumerate(self.frames):
             if frame is not None:
-                weights = even if frame.atmosphere is None else frame.atmosphere.weights
-                power[label] = np.sum(motion_projection(self.geometry, weights)[1] ** 2)
-        return power
+                air = frame.atmosphere
+                row = motion_projection(self.geometry, even if air is None else air.weights)[1]
+                made[:, label] = row @ row, 0 if air is None else row @ air.left @ row
+        return made
 
-    def _beside(self, tile: Tile, places: np.ndarray) -> Iterator[_Steady]:
-        """Persistent scatterers of other tiles that are near points of this one."""
+
+@dataclass(frozen=True)
+class LevelTile:
+    """Step over tiles: what of the arrays of :class:`~groundshift.insar.second_pass.PointTile` changes.
+
+    Persistent scatterers take the heights of :func:`~groundshift.insar.motion.heights.shared_heights`, distributed ones
+    those of :func:`~groundshift.insar.motion.ground.ground_heights`, and all heights become those of the points
+    themselves, not of the middle of the scene. Points of tiles beside take part, as far as they are near, so that the
+    result does not depend on how a stack is cut.
+    """
+
+    stack: xr.Dataset
+    points: TileStore  # of PointTile
+    tiles: Sequence[Tile]
+    leveller: Leveller
+    ground: list[GroundModel | None]  # of clusters
+
+    def __call__(self, tile: Tile) -> dict[str, np.ndarray]:
+        found = self.points.read(tile.index)
+        geometry = self.leveller.geometry
+        series = DisplacementSeries(*(found[name] for name in DisplacementSeries._fields))
+        heights, variances = series.height.copy(), series.height_sigma**2
+        steady, windows = self.leveller.steady(found), self.leveller.windows(found)
+        if steady.numbers.size or windows.numbers.size:
+            others = list(self._beside(tile, found["places"]))
+            for label in np.unique(steady.cluster):
+                joined, own = _joined(steady, [each[0] for each in others], label)
+                level, kept = shared_heights(joined.place.T, joined.height, joined.most)
+                numbers = joined.numbers[:own]
+                heights[numbers] = level[:own]
+                variances[numbers] -= (joined.noise * (1 - kept / joined.most))[:own]
+            for label in np.unique(windows.cluster):
+                model = self.ground[label]
+                if model is not None:
+                    joined, own = _joined(windows, [each[1] for each in others], label)
+                    level, kept = ground_heights(joined.heights, own, model, self.leveller.window)
+                    numbers = joined.numbers[:own]
+                    heights[numbers] = level
+                    variances[numbers] += kept - joined.noise[:own] - joined.mixture[:own]
+            series = with_heights(series, geometry, heights, np.sqrt(np.maximum(variances, _LEAST_NOISE)))
+        ratio = range_sine(self.stack, found["columns"], found["layer_incidence"]) / geometry.range_sine
+        return {
+            "displacement": series.displacement,
+            "velocity": series.velocity,
+            "height": series.height * ratio,
+            "height_sigma": series.height_sigma * ratio,
+        }
+
+    def _beside(self, tile: Tile, places: np.ndarray) -> Iterator[tuple[Steady, Windows]]:
+        """Points of other tiles that are near points of this one."""
         low, high = (bound(places, axis=1)[:, None] for bound in (np.min, np.max))
+
+        def near(points: _Points, farthest: float) -> _Points:
+            place = points.place
+            return points.part(np.flatnonzero(((place >= low - farthest) & (place <= high + farthest)).all(axis=0)))
+
         finest = min(self.stack.attrs["azimuth_spacing"], self.stack.attrs["range_spacing"])
-        reach = tile.box.padded(int(np.ceil(FARTHEST / finest)))
+        reach = tile.box.padded(int(np.ceil(max(FARTHEST, FARTHEST_GROUND) / finest)))
         for other in self.tiles:
             box = other.box
             apart = (
@@ -102,17 +157,52 @@ class LevelTile:
             )
             if other.index == tile.index or apart:
                 continue
-            theirs = self._steady(self.points.read(other.index))
-            near = ((theirs.place >= low - FARTHEST) & (theirs.place <= high + FARTHEST)).all(axis=0)
-            yield _Steady(*(each[..., near] for each in theirs))
+            theirs = self.points.read(other.index)
+            yield near(self.leveller.steady(theirs), FARTHEST), near(self.leveller.windows(theirs), FARTHEST_GROUND)
 
 
-class _Steady(NamedTuple):
+class Steady(NamedTuple):
     """Persistent scatterers of a tile."""
 
     numbers: np.ndarray  # int (n,): among the points of the tile
-    place: np.ndarray  # float64 (2, n), m
     cluster: np.ndarray  # int (n,)
+    place: np.ndarray  # float64 (2, n), m
     height: np.ndarray  # float64 (n,), m
     most: np.ndarray  # float64 (n,), m²: variance of heights of all but the worst
     noise: np.ndarray  # float64 (n,), m²: of all, that points do not share
+
+    def part(self, kept: np.ndarray) -> Steady:
+        """Those of given numbers."""
+        return Steady(*(each[..., kept] for each in self))
+
+
+class Windows(NamedTuple):
+    """Distributed scatterers of a tile."""
+
+    numbers: np.ndarray  # int (n,): among the points of the tile
+    cluster: np.ndarray  # int (n,)
+    place: np.ndarray  # the rest are the fields of WindowHeights
+    height: np.ndarray
+    noise: np.ndarray
+    mixture: np.ndarray
+    rows: np.ndarray
+    columns: np.ndarray
+
+    @property
+    def heights(self) -> WindowHeights:
+        """Without number and cluster."""
+        return WindowHeights(*self[2:])
+
+    def part(self, kept: np.ndarray) -> Windows:
+        """Those of given numbers."""
+        return Windows(*(each[..., kept] for each in self))
+
+
+_Points = TypeVar("_Points", Steady, Windows)
+
+
+def _joined(mine: _Points, others: list[_Points], label: int) -> tuple[_Points, int]:
+    """Points of a cluster, first those of the tile, and how many these are."""
+    parts = [each.part(np.flatnonzero(each.cluster == label)) for each in (mine, *others)]
+    joined = type(mine)(*(np.concatenate(each, axis=-1) for each in zip(*parts, strict=True)))
+    return joined, len(parts[0].numbers)

@@ -22,6 +22,7 @@ from groundshift.insar.stack.places import layers_at, phasors
 
 _GAIN_PIXELS = 100_000  # that the gains are found from, about
 _ROUNDS = 4
+_MEMORIES = (30.0, 60.0, 120.0, 240.0, 480.0, 960.0)  # days that errors of linked phases may last
 
 
 class Pixels(NamedTuple):
@@ -33,7 +34,8 @@ class Pixels(NamedTuple):
     in_network: np.ndarray  # bool (n,): steady enough to be points of the network
     neighbours: np.ndarray  # int32 (n,): pixels of a distributed scatterer; 0 for a persistent one
     dispersion: np.ndarray  # float32 (n,): amplitude dispersion
-    wander: np.ndarray  # float32 (n,): growth of the variance of linked phases with time, radians² a day
+    slow: np.ndarray  # float32 (n,): variance of the part of linked phases' errors that dates share, radians²
+    memory: np.ndarray  # float32 (n,): days after which they share 1/e of it
     mixture: np.ndarray  # float32 (n,): m, change of height to pixels beside a persistent one, or between neighbours
 
 
@@ -80,8 +82,8 @@ class ScanTile:
         rows, columns = _inside(spread(steadiness, self.config.apart), inner)
         return Pixels(
             rows, columns, phasors(slc[:, rows, columns], self.reference), highest[rows, columns],
-            np.zeros(len(rows), np.int32), found.dispersion[rows, columns], np.zeros(len(rows), np.float32),
-            mixture[rows, columns],
+            np.zeros(len(rows), np.int32), found.dispersion[rows, columns],
+            *np.array([[0.0], [1.0]], np.float32).repeat(len(rows), axis=1), mixture[rows, columns],
         )  # fmt: skip
 
     def _distributed(
@@ -102,7 +104,7 @@ class ScanTile:
         return Pixels(
             rows, columns, linked.phase[:, i, j].conj(), sigma[i, j] < config.network_sigma,
             linked.neighbours[i, j], found.dispersion[rows, columns],
-            _growth(linked.sigma[:, i, j], np.abs(self.days - self.days[self.reference])),
+            *slow_errors(linked.sigma[:, i, j], np.abs(self.days - self.days[self.reference])),
             linked.spread[i, j],
         )  # fmt: skip
 
@@ -209,11 +211,37 @@ def stack_gains(stack: xr.Dataset) -> np.ndarray:
     return calibration_gains(stack["slc"][:, ::step, ::step].values)
 
 
-def _growth(sigma: np.ndarray, apart: np.ndarray) -> np.ndarray:
-    """Slope of variances (time, n) over the days from the reference image (time,), not negative; float32 (n,)."""
+def slow_errors(sigma: np.ndarray, apart: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The part of errors that dates share: its variance and how long it lasts, float32 (n,) each.
+
+    Variances against the reference image are c + 2 v (1 − exp(−t / τ)) after t days; c is of what dates do not share.
+    By least squares, neither negative, for each of some τ.
+
+    Parameters
+    ----------
+    sigma
+        Standard deviations of phases against those of the reference image, radians, float (time, n).
+    apart
+        Days from the reference image, float (time,).
+
+    Returns
+    -------
+    v, radians², and τ, days.
+    """
     away = apart > 0
-    centred = apart[away] - apart[away].mean()
-    return np.maximum(centred @ sigma[away] ** 2 / (centred @ centred), 0).astype(np.float32)
+    variance = sigma[away].astype(np.float64) ** 2
+    best = np.full(variance.shape[1], np.inf)
+    slow, memory = np.zeros_like(best), np.full_like(best, _MEMORIES[0])
+    for each in _MEMORIES:
+        rise = 2 * (1 - np.exp(-apart[away] / each))
+        centred = rise - rise.mean()
+        value = np.maximum(centred @ variance / (centred @ centred), 0)
+        value = np.where(variance.mean(axis=0) < value * rise.mean(), rise @ variance / (rise @ rise), value)
+        rest = variance - np.outer(rise, value)
+        misfit = ((rest - np.maximum(rest.mean(axis=0), 0)) ** 2).sum(axis=0)
+        better = misfit < best
+        best[better], slow[better], memory[better] = misfit[better], value[better], each
+    return slow.astype(np.float32), memory.astype(np.float32)
 
 
 def _inside(mask: np.ndarray, inner: tuple[slice, slice]) -> tuple[np.ndarray, np.ndarray]:

@@ -24,7 +24,7 @@ from groundshift.model.radar_stack import LAYERS
 
 _MIXED = 0.6  # of the change of height to the pixels beside: the standard deviation of a height by other scatterers
 _SPREAD = 0.32  # of the spread of heights between neighbours: the same of the height of a distributed scatterer
-_DOUBTFUL = 2.0  # mm of noise, from which on cycles of single dates of distributed scatterers may be wrong
+_DOUBTFUL = 1.8  # mm of noise, from which on cycles of single dates of distributed scatterers may be wrong
 _MARGIN = 3  # times the reach: of the network around a tile that its points are held against
 
 
@@ -98,7 +98,8 @@ class PointTile:
         share = np.where(pixels.neighbours[kept] == 0, _MIXED, _SPREAD)
         series = framed_series(
             places[kept], layers["height"], phase[:, kept], cluster[kept], self.geometry, self.frames,
-            wander=pixels.wander[kept] / self.geometry.phase_per_mm**2, mixture=share * pixels.mixture[kept],
+            slow=pixels.slow[kept] / self.geometry.phase_per_mm**2, memory=pixels.memory[kept],
+            mixture=share * pixels.mixture[kept],
         )  # fmt: skip
         places, mixture = places[kept], share * pixels.mixture[kept]
         sure = (pixels.neighbours[kept] == 0) | (series.noise < _DOUBTFUL)

@@ -70,12 +70,13 @@ def framed_series(
     geometry: StackGeometry,
     frames: list[Frame | None],
     *,
-    wander: np.ndarray,
+    slow: np.ndarray,
+    memory: np.ndarray,
     mixture: np.ndarray,
 ) -> DisplacementSeries:
     """Displacement series of any points of the clusters; parameters as of :func:`cluster_frames`, gaps are allowed.
 
-    `wander` and `mixture` are those of :func:`~groundshift.insar.motion.series.displacement_series`.
+    `slow`, `memory` and `mixture` are those of :func:`~groundshift.insar.motion.series.displacement_series`.
     """
     dates, size = phase.shape
     fields = [np.full((dates, size), np.nan, np.float32) for _ in range(2)] + [np.full(size, np.nan) for _ in range(5)]
@@ -89,7 +90,8 @@ def framed_series(
             atmosphere=None if air is None else air.at(positions[inside], heights[inside]),
             left=None if air is None else air.left,
             weights=None if air is None else air.weights,
-            wander=wander[inside],
+            slow=slow[inside],
+            memory=memory[inside],
             mixture=mixture[inside],
             reference=frame.datum,
         )  # fmt: skip

@@ -126,7 +126,8 @@ def displacement_series(
     atmosphere: np.ndarray | None = None,
     left: np.ndarray | None = None,
     weights: np.ndarray | None = None,
-    wander: np.ndarray | None = None,
+    slow: np.ndarray | None = None,
+    memory: np.ndarray | None = None,
     mixture: np.ndarray | None = None,
     cluster: np.ndarray | None = None,
     reference: Literal["mean", "mode"] | np.ndarray = "mean",
@@ -151,8 +152,9 @@ def displacement_series(
         Covariance between dates of the atmosphere that is left, mm²; float (time, time).
     weights
         Of the dates in the height error, float (time,); all one if not given.
-    wander
-        Rate at which each point's phase errors drift apart with time, as a random walk, mm² a day; float (n,).
+    slow, memory
+        Variance of the part of each point's errors that dates share, mm², and days after which they share 1/e of it;
+        float (n,). Errors of linked phases have such a part.
     mixture
         Standard deviation of each point's height error by other scatterers in its pixel, m; float (n,).
     cluster
@@ -180,10 +182,10 @@ def displacement_series(
             inside = cluster == label
             if np.isfinite(values[:, inside]).any():
                 values[:, inside] -= virtual_reference(values[:, inside], reference)[:, None]
-    wander = np.zeros(values.shape[1]) if wander is None else np.asarray(wander, np.float64)
+    slow = np.zeros(values.shape[1]) if slow is None else np.asarray(slow, np.float64)
+    memory = np.ones(values.shape[1]) if memory is None else np.asarray(memory, np.float64)
     mixture = np.zeros(values.shape[1]) if mixture is None else np.asarray(mixture, np.float64)
     weights = np.ones(len(values)) if weights is None else weights
-    walk = -0.5 * np.abs(geometry.days[:, None] - geometry.days)  # covariance of a random walk, but for a constant
     out, sigma = np.full((2, *values.shape), np.nan, np.float32)
     velocity, velocity_sigma, height, height_sigma, noise = np.full((5, values.shape[1]), np.nan)
     for dates, points in _by_gaps(values):
@@ -192,16 +194,16 @@ def displacement_series(
             continue
         part = values[np.ix_(dates, points)]
         common = np.zeros((len(dates), len(dates))) if left is None else left[np.ix_(dates, dates)]
-        own_walk, own_wander = walk[np.ix_(dates, dates)], wander[points]
         squares = ((made.residual @ part) ** 2).sum(axis=0)
         explained = np.trace(made.residual @ common @ made.residual.T)
-        explained = explained + own_wander * np.trace(made.residual @ own_walk @ made.residual.T)
+        every = np.vstack([made.series, made.velocity, made.height])
+        own = _slow_parts(np.vstack([every, made.residual]), geometry.days[dates], slow[points], memory[points])
+        explained = explained + own[len(every) :].sum(axis=0)
         noise[points] = np.sqrt(np.maximum(squares - explained, _LEAST_NOISE * squares) / made.free)
         out[np.ix_(dates, points)] = made.series @ part
         velocity[points], height[points] = made.velocity @ part, made.height @ part
-        every = np.vstack([made.series, made.velocity, made.height])
         variance = np.outer((every**2).sum(axis=1), noise[points] ** 2) + _quadratic(every, common)[:, None]
-        variance += np.outer(_quadratic(every, own_walk), own_wander)
+        variance += own[: len(every)]
         variance[-1] += mixture[points] ** 2
         spread = np.sqrt(np.maximum(variance, 0))
         sigma[np.ix_(dates, points)] = spread[:-2]
@@ -212,6 +214,16 @@ def displacement_series(
 def _quadratic(rows: np.ndarray, covariance: np.ndarray) -> np.ndarray:
     """Variances of linear combinations of the dates (k, time), float64 (k,)."""
     return np.einsum("kt,ts,ks->k", rows, covariance, rows)
+
+
+def _slow_parts(rows: np.ndarray, days: np.ndarray, slow: np.ndarray, memory: np.ndarray) -> np.ndarray:
+    """Variances of linear combinations of the dates by errors that fade, float64 (k, n)."""
+    out = np.zeros((len(rows), len(slow)))
+    apart = np.abs(days[:, None] - days)
+    for each in np.unique(memory[slow > 0]):
+        same = memory == each
+        out[:, same] = np.outer(_quadratic(rows, np.exp(-apart / each)), slow[same])
+    return out
 
 
 class _Operators(NamedTuple):
