@@ -103,8 +103,8 @@ def write_grid_table(path: str | Path, grid: VelocityGrid) -> None:
     lines = [f"# frame: {grid.frame}", f"# source: {grid.source}",
              "name,latitude,longitude,x,y,east,north,up,sigma_east,sigma_north,sigma_up"]  # fmt: skip
     for k, (row, column) in enumerate(zip(rows, columns, strict=True)):
-        numbers = ",".join(f"{each:.3f}" for each in (*grid.velocity[row, column], *grid.sigma[row, column]))
-        lines.append(f"r{row}c{column},{latitude[k]:.6f},{longitude[k]:.6f},{x[k]:.10g},{y[k]:.10g},{numbers}")
+        rates = ",".join(f"{each:.3f}" for each in (*grid.velocity[row, column], *grid.sigma[row, column]))
+        lines.append(f"r{row}c{column},{latitude[k]:.6f},{longitude[k]:.6f},{x[k]:.10g},{y[k]:.10g},{rates}")
     write_text(path, "\n".join(lines) + "\n")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -33,12 +33,8 @@ class OpticalMap:
 
     source: str | Path | xr.Dataset
     errors: SourceErrors = OPTICAL
-    alike: float = (
-        1.0  # pixels whose noise is alike, as of overlapping windows: an average of n has the noise of n/alike
-    )
-    outlier: float = (
-        4.0  # standardised difference from those around that are nearest to it from which a pixel counts for less
-    )
+    alike: float = 1.0  # pixels whose noise is alike, as of overlapping windows: of n the mean has that of n / alike
+    outlier: float = 4.0  # standardised difference from the nearest of those around from which a pixel counts for less
 
     @property
     def name(self) -> str:
@@ -85,13 +81,12 @@ class RadarPoints:
     source: str | Path | pa.Table
     errors: SourceErrors | None = None  # None for the usual ones of the quantity
     average: int = 1  # dates before and after that are averaged for a displacement
+    parts: PointParts = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "parts", point_parts(self.source))
         if self.parts.header.level not in ("L2a", "L2b"):
             raise InputError(f"{self.name} is of level {self.parts.header.level}; expected lines of sight, L2a or L2b")
-
-    parts: PointParts = None  # type: ignore[assignment]
 
     @property
     def name(self) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 from pyproj import Transformer
 from scipy.interpolate import interpn
@@ -18,6 +20,9 @@ from groundshift.kernels.cell_series import add_series, bridged, combine_looks, 
 from groundshift.kernels.series_fields import SeriesFields, series_fields
 from groundshift.model.points import series
 from groundshift.model.units import YEAR
+
+FIELDS = tuple(each for each in SeriesFields._fields if each not in ("temporal_coherence", "first"))
+"""Fields of series that an L3 point set has."""
 
 _LOOK = ("los_east", "los_north", "los_up")
 _NODE = 5_000.0  # m between nodes of the velocity model
@@ -135,7 +140,7 @@ class OrthoTile:
                 calibration[number] = np.where(known > 0, np.maximum(own, 0), calibration[number])
         return counts, looks / np.maximum(counts, 1)[:, None], heights + np.zeros(cells), calibration
 
-    def _batches(self, track: Track, tile: Tile, columns: tuple[str, ...]):
+    def _batches(self, track: Track, tile: Tile, columns: tuple[str, ...]) -> Iterator[tuple[pa.Table, np.ndarray]]:
         """Tables of points, and the number of each one's cell in the tile, row by row; -1 outside."""
         size, box = self.config.cell, tile.box
         bounds = tuple(each * size for each in (box.left, box.top, box.right, box.bottom))
@@ -250,7 +255,3 @@ def _transforms(crs: str, parts: PointParts) -> tuple[Transformer | None, Transf
     return tuple(
         Transformer.from_crs(*pair, always_xy=True) for pair in ((crs, parts.header.crs), (parts.header.crs, crs))
     )
-
-
-FIELDS = tuple(each for each in SeriesFields._fields if each not in ("temporal_coherence", "first"))
-"""Fields of series that an L3 point set has."""

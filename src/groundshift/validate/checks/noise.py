@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from groundshift.figures.validation import noise_figure
-from groundshift.kernels.point_noise import pair_spread
+from groundshift.kernels.point_noise import PairSpread, pair_spread
 from groundshift.model.points import header
 from groundshift.validate.checks.stations import definition_of
 from groundshift.validate.intervals import block_size, blocks, bootstrap_number
@@ -82,7 +82,7 @@ def _root(name: str, values: np.ndarray, group: np.ndarray, unit: str, limit: Re
                             kind="blocks of the ground")  # fmt: skip
 
 
-def _pairs(spread) -> list[Number]:
+def _pairs(spread: PairSpread) -> list[Number]:
     within = np.flatnonzero((spread.distance >= 100) & (spread.distance <= 50_000) & np.isfinite(spread.spread))
     asked = Requirement.at_most(PAIR_SPREAD, "design target")
     said = "bootstrap of points, percentile, 200 draws"

@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 
 from groundshift.errors import InputError
 from groundshift.figures.validation import agreement_figure
-from groundshift.model.points import header
+from groundshift.model.points import Header, header
 from groundshift.model.stations import StationVelocities
 from groundshift.validate.intervals import mean_number, spread_number
 from groundshift.validate.record import SERVICE, VELOCITY, Check, Requirement
@@ -155,17 +155,14 @@ def check_stations(
         f"The farthest from the others is {found.name[worst]}, {found.difference[worst]:+.2f} mm/yr.",
         "Stations that the provenance of the points names as used are refused; these are not among them.",
     )
-    return Check("stations", "Velocity against GNSS", _definition(check_stations), tuple(numbers),
+    return Check("stations", "Velocity against GNSS", definition_of(check_stations), tuple(numbers),
                  agreement_figure(found, unit="mm/yr", names=("GNSS", "points")), notes,
                  found._asdict())  # fmt: skip
 
 
-def _definition(function: object) -> str:
+def definition_of(function: object) -> str:
     """The second paragraph of a docstring: what is computed."""
     return " ".join((function.__doc__ or "").split("\n\n")[1].split())
-
-
-definition_of = _definition
 
 
 def _at_stations(
@@ -204,7 +201,7 @@ def _at_stations(
     return rows
 
 
-def _direction(table: pa.Table, points: np.ndarray, record: object) -> np.ndarray:
+def _direction(table: pa.Table, points: np.ndarray, record: Header) -> np.ndarray:
     """Unit vector, east, north, up, along which the product measures."""
     if record.level == "L3":
         return np.array([1.0, 0, 0]) if record.component == "E" else np.array([0, 0, 1.0])
