@@ -22,7 +22,7 @@ from groundshift.figures.style import (
 
 _LARGEST = 1500  # pixels a side that are drawn
 _ARROWS = 22  # along the longer side
-_CLEAR = 2.0  # sigmas from 0 beyond which a pixel counts for an arrow
+_LEAST = 0.08  # of the largest colour: smaller motion has no arrow
 
 
 def quicklook(dataset: xr.Dataset, *, title: str | None = None) -> Figure:
@@ -30,7 +30,7 @@ def quicklook(dataset: xr.Dataset, *, title: str | None = None) -> Figure:
 
     Large maps are thinned to 1500 pixels a side, so that memory does not grow with them. Colours reach as far as 98 %
     of the values, each with the weight of its certainty, so that noise on water or clouds does not set them; arrows
-    are drawn where most pixels around are more than two sigmas from 0.
+    are drawn where most pixels around are more than one sigma from 0.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def _magnitude(
     image = panel.imshow(magnitude, extent=extent, cmap=_sequential(), vmin=0, vmax=top, interpolation="nearest")
     figure.colorbar(image, ax=panel, label=f"magnitude ({unit})", extend="max", shrink=0.85)
     panel.set_title("Magnitude, and direction", loc="left")
-    clear = magnitude > _CLEAR * sigma
+    clear = (magnitude > sigma) & (magnitude > _LEAST * top)
     east, north = (np.where(clear, each, np.nan) for each in (east, north))
     rows, cols = magnitude.shape
     block = max(1, max(rows, cols) // _ARROWS)
