@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from groundshift.kernels.jumps import change_sides, median_where
+from groundshift.kernels.jumps import change_sides, grown, jumps_of, median_where
 from groundshift.kernels.spline import coefficients
 from groundshift.synth.textures import shifted_pair
 
@@ -19,6 +19,22 @@ def test_the_median_is_taken_where_asked_and_nowhere_else():
     out = median_where(image, where, 3)
     np.testing.assert_array_equal(out[where], ndimage.median_filter(image, 7, mode="nearest")[where])
     np.testing.assert_array_equal(out[~where], image[~where])
+
+
+def test_jumps_are_what_departs_from_the_smooth_gradient():
+    u = np.zeros((2, 6, 7), np.float32)
+    v = np.zeros((4, 6, 7), np.float32)
+    u[0, :, 4:], v[2] = 3.0, 4.0
+    expected = np.full((6, 7), 4.0)
+    expected[:, 3] = 5.0
+    np.testing.assert_allclose(jumps_of(u, v), expected, rtol=1e-6)
+
+
+def test_what_is_near_a_mask():
+    mask = np.random.default_rng(0).random((40, 50)) < 0.01
+    square, diamond = np.full(7, 3, np.uint8), np.array([0, 1, 2, 1, 0], np.uint8)
+    np.testing.assert_array_equal(grown(mask, square), ndimage.maximum_filter(mask, 7))
+    np.testing.assert_array_equal(grown(mask, diamond), ndimage.binary_dilation(mask, iterations=2))
 
 
 @pytest.fixture(scope="module")

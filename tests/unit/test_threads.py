@@ -28,6 +28,12 @@ def test_results_are_in_order(several):
     assert threads.side_by_side([lambda k=k: k * k for k in range(20)]) == [k * k for k in range(20)]
 
 
+def test_calls_may_hold_calls(several):
+    several()
+    inner = [lambda k=k: threads.side_by_side([lambda j=j: 10 * k + j for j in range(10)]) for k in range(6)]
+    assert threads.side_by_side(inner) == [list(range(10 * k, 10 * k + 10)) for k in range(6)]
+
+
 def test_an_error_comes_out(several):
     several()
     with pytest.raises(ZeroDivisionError):

@@ -5,6 +5,9 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from groundshift.kernels.inner import QUICK
+from groundshift.kernels.threads import over_bands
+
 _TRUNCATE = 3.0  # standard deviations
 
 
@@ -18,10 +21,14 @@ def smoothed(values: np.ndarray, sigma: float) -> np.ndarray:
     sigma
         Standard deviation of the window, pixels; it is cut at three of them.
     """
-    radius = int(_TRUNCATE * sigma + 0.5)
-    weights = np.exp(-0.5 * (np.arange(radius + 1) / sigma) ** 2)
-    weights /= weights[0] + 2 * weights[1:].sum()
-    return _convolved(np.ascontiguousarray(values, np.float32), weights.astype(np.float32))
+    plane, weights = np.ascontiguousarray(values, np.float32)[None], taps(sigma)
+    return np.concatenate(over_bands(lambda top, bottom: convolved(plane, weights, top, bottom)[0], len(values)))
+
+
+def taps(sigma: float) -> np.ndarray:
+    """Weights of a Gaussian window along an axis, from its centre outward, float32; `sigma` in pixels."""
+    weights = np.exp(-0.5 * (np.arange(int(_TRUNCATE * sigma + 0.5) + 1) / sigma) ** 2)
+    return (weights / (weights[0] + 2 * weights[1:].sum())).astype(np.float32)
 
 
 def locally_standardised(image: np.ndarray, weight: np.ndarray, width: float) -> np.ndarray:
@@ -34,62 +41,73 @@ def locally_standardised(image: np.ndarray, weight: np.ndarray, width: float) ->
     width
         Standard deviation of the window, pixels.
     """
-    total = np.maximum(smoothed(weight, width), 1e-3)
-    mean = smoothed(image * weight, width) / total
-    variance = smoothed((image * weight) ** 2, width) / total - mean**2
-    return (image - mean) / np.sqrt(np.maximum(variance, 0) + 1e-6)
+    known, weights = image * weight, taps(width)
+    planes = np.stack([weight, known, known**2]).astype(np.float32)
+
+    def standardised(top: int, bottom: int) -> np.ndarray:
+        total, mean, square = convolved(planes, weights, top, bottom)
+        total = np.maximum(total, 1e-3)
+        mean /= total
+        return (image[top:bottom] - mean) / np.sqrt(np.maximum(square / total - mean**2, 0) + 1e-6)
+
+    return np.concatenate(over_bands(standardised, len(image)))
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _reflected(index, size):
+def reflected(index, size):
     period = 2 * size
     index = index % period
     return period - 1 - index if index >= size else index
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
-def _convolved(values, weights):
-    """Along columns, then along rows, with symmetric weights given from the centre outward."""
-    height, width = values.shape
+@numba.njit(**QUICK)
+def convolved(planes, weights, top, bottom):
+    """Rows `top` to `bottom` of float32 planes (c, y, x) along columns, then along rows.
+
+    The weights are symmetric and given from the centre outward, as of :func:`taps`; borders are those of `smoothed`.
+    """
+    count, height, width = planes.shape
     radius = weights.size - 1
-    out = np.empty((height, width), np.float32)
+    out = np.empty((count, bottom - top, width), np.float32)
     line = np.empty(width + 2 * radius, np.float32)
     before, after = np.empty(radius, np.int64), np.empty(radius, np.int64)
     for j in range(radius):
-        before[j], after[j] = _reflected(j - radius, width), _reflected(width + j, width)
-    for i in range(height):
-        inner = line[radius : radius + width]
-        centre = values[i]
-        for j in range(width):
-            inner[j] = weights[0] * centre[j]
-        k = 1
-        while k + 1 <= radius:  # two pairs of rows at a time: half the passes over `line`
-            a, b = values[_reflected(i - k, height)], values[_reflected(i + k, height)]
-            c, d = values[_reflected(i - k - 1, height)], values[_reflected(i + k + 1, height)]
-            first, second = weights[k], weights[k + 1]
+        before[j], after[j] = reflected(j - radius, width), reflected(width + j, width)
+    for c in range(count):
+        values = planes[c]
+        for i in range(top, bottom):
+            inner = line[radius : radius + width]
+            centre = values[i]
             for j in range(width):
-                inner[j] += first * (a[j] + b[j]) + second * (c[j] + d[j])
-            k += 2
-        if k <= radius:
-            a, b = values[_reflected(i - k, height)], values[_reflected(i + k, height)]
+                inner[j] = weights[0] * centre[j]
+            k = 1
+            while k + 1 <= radius:  # two pairs of rows at a time: half the passes over `line`
+                a, b = values[reflected(i - k, height)], values[reflected(i + k, height)]
+                d, e = values[reflected(i - k - 1, height)], values[reflected(i + k + 1, height)]
+                first, second = weights[k], weights[k + 1]
+                for j in range(width):
+                    inner[j] += first * (a[j] + b[j]) + second * (d[j] + e[j])
+                k += 2
+            if k <= radius:
+                a, b = values[reflected(i - k, height)], values[reflected(i + k, height)]
+                for j in range(width):
+                    inner[j] += weights[k] * (a[j] + b[j])
+            for j in range(radius):
+                line[j] = line[radius + before[j]]
+                line[radius + width + j] = line[radius + after[j]]
+            row = out[c, i - top]
             for j in range(width):
-                inner[j] += weights[k] * (a[j] + b[j])
-        for j in range(radius):
-            line[j] = line[radius + before[j]]
-            line[radius + width + j] = line[radius + after[j]]
-        row = out[i]
-        for j in range(width):
-            row[j] = weights[0] * inner[j]
-        k = 1
-        while k + 1 <= radius:
-            a, b = line[radius - k : radius - k + width], line[radius + k : radius + k + width]
-            c, d = line[radius - k - 1 : radius - k - 1 + width], line[radius + k + 1 : radius + k + 1 + width]
-            first, second = weights[k], weights[k + 1]
-            for j in range(width):
-                row[j] += first * (a[j] + b[j]) + second * (c[j] + d[j])
-            k += 2
-        if k <= radius:
-            a, b = line[radius - k : radius - k + width], line[radius + k : radius + k + width]
-            for j in range(width):
-                row[j] += weights[k] * (a[j] + b[j])
+                row[j] = weights[0] * inner[j]
+            k = 1
+            while k + 1 <= radius:
+                a, b = line[radius - k : radius - k + width], line[radius + k : radius + k + width]
+                d, e = line[radius - k - 1 : radius - k - 1 + width], line[radius + k + 1 : radius + k + 1 + width]
+                first, second = weights[k], weights[k + 1]
+                for j in range(width):
+                    row[j] += first * (a[j] + b[j]) + second * (d[j] + e[j])
+                k += 2
+            if k <= radius:
+                a, b = line[radius - k : radius - k + width], line[radius + k : radius + k + width]
+                for j in range(width):
+                    row[j] += weights[k] * (a[j] + b[j])
     return out

@@ -13,6 +13,7 @@ from functools import partial
 import numba
 import numpy as np
 
+from groundshift.kernels.inner import QUICK
 from groundshift.kernels.threads import over_bands
 
 DERIVATIVE = (3 / 4, -3 / 20, 1 / 60)
@@ -170,7 +171,7 @@ def _taps(sigma: float) -> np.ndarray:
     return (weights / (weights[0] + 2 * weights[1:].sum())).astype(np.float32)
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@numba.njit(**QUICK)
 def _products(first, second, weight, start, stop, products, seen):
     """Ten planes: weighted products xx, xy, yy, xr, yr, rr of gradient and difference, weight, gradient, difference."""
     height, width = first.shape
@@ -202,7 +203,7 @@ def _products(first, second, weight, start, stop, products, seen):
             seen[0, i, j], seen[1, i, j], seen[2, i, j], seen[3, i, j] = a, b, wr, w
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@numba.njit(**QUICK)
 def _means(planes, taps, start, stop):
     """Gaussian mean of planes (c, y, x) around every pixel of some rows, border pixels being repeated."""
     count, height, width = planes.shape
@@ -236,7 +237,7 @@ def _means(planes, taps, start, stop):
     return out
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@numba.njit(**QUICK)
 def _least_squares(sums, out):
     """Of a window's sums: half the correction, mean squares, correlation and mismatch; no logarithms yet."""
     _, height, width = sums.shape
@@ -252,7 +253,7 @@ def _least_squares(sums, out):
             out[4, i, j], out[5, i, j] = xy / np.sqrt(both), sums[5, i, j] * share + _LEAST
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@numba.njit(**QUICK)
 def _mismatches(products, flow, there, offsets, start, stop):
     """Squared difference, to first order, under the displacement of each place (c, y, x), times the weight."""
     width = flow.shape[2]
@@ -268,7 +269,7 @@ def _mismatches(products, flow, there, offsets, start, stop):
     return out
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@numba.njit(**QUICK)
 def _choose(found, total, flow, there, offsets, top, out):
     """Take the step to the places of smallest mismatch where that is smaller than before (the last of four planes)."""
     count, height, width = found.shape

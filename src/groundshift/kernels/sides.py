@@ -12,9 +12,10 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from groundshift.kernels.spline import value_at
+from groundshift.kernels.spline import values_at
 from groundshift.kernels.threads import over_bands
 
+_TOGETHER = 256  # pixels whose values are looked up together
 _RIGHT, _LEFT, _DOWN, _UP = range(4)
 
 
@@ -54,15 +55,22 @@ def differences_under(
 @numba.njit(cache=True, nogil=True, fastmath=True)
 def _differences(first, second, u, v, rows, columns, down, right, start, stop, moved, squared):
     height, width = first.shape
-    wx, wy = np.empty(6, np.float32), np.empty(6, np.float32)
-    for n in range(start, stop):
-        i, j = rows[n], columns[n]
-        y, x = min(max(i + down[n], 0), height - 1), min(max(j + right[n], 0), width - 1)
-        oy, ox = y - i, x - j
-        dx = u[0, y, x] - (v[0, y, x] * ox + v[1, y, x] * oy)
-        dy = u[1, y, x] - (v[2, y, x] * ox + v[3, y, x] * oy)
-        difference = first[i, j] - value_at(second, i + dy, j + dx, wx, wy)
-        moved[n, 0], moved[n, 1], squared[n] = dx, dy, difference * difference
+    dx, dy = np.empty(_TOGETHER), np.empty(_TOGETHER)
+    weights, seen = np.empty((12, _TOGETHER), np.float32), np.empty(_TOGETHER, np.float32)
+    for begin in range(start, stop, _TOGETHER):
+        count = min(_TOGETHER, stop - begin)
+        part = slice(begin, begin + count)
+        for n in range(count):
+            i, j = rows[begin + n], columns[begin + n]
+            y, x = min(max(i + down[begin + n], 0), height - 1), min(max(j + right[begin + n], 0), width - 1)
+            oy, ox = y - i, x - j
+            dx[n] = u[0, y, x] - (v[0, y, x] * ox + v[1, y, x] * oy)
+            dy[n] = u[1, y, x] - (v[2, y, x] * ox + v[3, y, x] * oy)
+        values_at(second, rows[part], columns[part], dx[:count], dy[:count], weights, seen[:count])
+        for n in range(count):
+            difference = first[rows[begin + n], columns[begin + n]] - seen[n]
+            moved[begin + n, 0], moved[begin + n, 1] = dx[n], dy[n]
+            squared[begin + n] = difference * difference
 
 
 def chosen(

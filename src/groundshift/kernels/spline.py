@@ -25,7 +25,7 @@ def coefficients(image: np.ndarray) -> np.ndarray:
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _mirrored(index, size):
+def mirrored(index, size):
     """Index of a pixel beyond the border, mirrored at the centre of the border pixel."""
     period = max(2 * size - 2, 1)
     index = abs(index) % period
@@ -73,9 +73,9 @@ def _filter_columns(lines):
         start = lines[0].copy()
         power = pole
         for i in range(1, _HORIZON):
-            mirrored = _mirrored(i, size)
+            there = mirrored(i, size)
             for k in range(count):
-                start[k] += power * lines[mirrored, k]
+                start[k] += power * lines[there, k]
             power *= pole
         for k in range(count):
             lines[0, k] = start[k]
@@ -128,39 +128,46 @@ def quintic(x):
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _weights(t, out):
-    """The six weights of a sample at fraction t, float32, between the third and the fourth."""
-    s = 1 - t
-    t2, s2 = t * t, s * s
+def _weights(moved, out):
+    """The six weights of samples (6, n), float32, for displacements along an axis: fractions beyond the third."""
     share = np.float32(1 / 120)
-    out[0] = share * s2 * s2 * s
-    out[1] = share * (26 - t * (50 - t * (20 + t * (20 - t * (20 - t * 5)))))
-    out[2] = share * (66 - t2 * (60 - t2 * (30 - t * 10)))
-    out[3] = share * (66 - s2 * (60 - s2 * (30 - s * 10)))
-    out[4] = share * (26 - s * (50 - s * (20 + s * (20 - s * (20 - s * 5)))))
-    out[5] = share * t2 * t2 * t
+    a, b, c, d, e, f = out[0], out[1], out[2], out[3], out[4], out[5]
+    for n in range(len(moved)):
+        t = np.float32(moved[n] - np.floor(moved[n]))
+        s = 1 - t
+        t2, s2 = t * t, s * s
+        a[n] = share * s2 * s2 * s
+        b[n] = share * (26 - t * (50 - t * (20 + t * (20 - t * (20 - t * 5)))))
+        c[n] = share * (66 - t2 * (60 - t2 * (30 - t * 10)))
+        d[n] = share * (66 - s2 * (60 - s2 * (30 - s * 10)))
+        e[n] = share * (26 - s * (50 - s * (20 + s * (20 - s * (20 - s * 5)))))
+        f[n] = share * t2 * t2 * t
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True, inline="always")
-def value_at(spline, y, x, wx, wy):
-    """The image at a place, from its coefficients (y, x); mirrored beyond it. `wx`, `wy`: float32 (6,), to work in."""
+def values_at(spline, rows, columns, dx, dy, weights, out):
+    """The image at (column + dx, row + dy) of n pixels, from its coefficients (y, x); mirrored beyond it.
+
+    The weights of all come first, which compiles to vector instructions; `weights`, float32 (12, n), is room for them.
+    """
     height, width = spline.shape
-    top, left = int(np.floor(y)), int(np.floor(x))
-    _weights(np.float32(y - top), wy)
-    _weights(np.float32(x - left), wx)
-    total = np.float32(0)
-    if 2 <= top < height - 3 and 2 <= left < width - 3:
-        for a in range(6):
-            line = np.float32(0)
-            for b in range(6):
-                line += wx[b] * spline[top - 2 + a, left - 2 + b]
-            total += wy[a] * line
-    else:
-        for a in range(6):
-            row = _mirrored(top - 2 + a, height)
-            for b in range(6):
-                total += wy[a] * wx[b] * spline[row, _mirrored(left - 2 + b, width)]
-    return total
+    _weights(dy, weights[:6])
+    _weights(dx, weights[6:])
+    for n in range(len(out)):
+        top, left = rows[n] + int(np.floor(dy[n])) - 2, columns[n] + int(np.floor(dx[n])) - 2
+        total = np.float32(0)
+        if 0 <= top < height - 5 and 0 <= left < width - 5:
+            for a in range(6):
+                line = np.float32(0)
+                for b in range(6):
+                    line += weights[6 + b, n] * spline[top + a, left + b]
+                total += weights[a, n] * line
+        else:
+            for a in range(6):
+                row = mirrored(top + a, height)
+                for b in range(6):
+                    total += weights[a, n] * weights[6 + b, n] * spline[row, mirrored(left + b, width)]
+        out[n] = total
 
 
 def warp(spline: np.ndarray, dx: np.ndarray, dy: np.ndarray) -> np.ndarray:
@@ -184,10 +191,10 @@ def warp(spline: np.ndarray, dx: np.ndarray, dy: np.ndarray) -> np.ndarray:
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
 def _warp(spline, dx, dy, top, bottom, out):
-    wx, wy = np.empty(6, np.float32), np.empty(6, np.float32)
+    width = out.shape[1]
+    weights, columns = np.empty((12, width), np.float32), np.arange(width)
     for i in range(top, bottom):
-        for j in range(out.shape[1]):
-            out[i, j] = value_at(spline, i + dy[i, j], j + dx[i, j], wx, wy)
+        values_at(spline, np.full(width, i), columns, dx[i], dy[i], weights, out[i])
 
 
 def nearest(image: np.ndarray, dx: np.ndarray, dy: np.ndarray) -> np.ndarray:

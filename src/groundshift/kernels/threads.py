@@ -9,8 +9,8 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from concurrent.futures import ThreadPoolExecutor, wait
+from functools import lru_cache, partial
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -32,12 +32,22 @@ def side_by_side(calls: Iterable[Callable[[], T]]) -> list[T]:
     threads = min(len(calls), thread_count())
     if threads < 2:
         return [call() for call in calls]
-    with ThreadPoolExecutor(threads - 1) as pool:
-        waiting = [pool.submit(call) for call in calls]
-        own = {
-            k: calls[k]() for k in reversed(range(len(calls))) if waiting[k].cancel()
-        }  # this thread begins at the end
+    waiting = [_pool(threads - 1).submit(call) for call in calls]
+    try:  # this thread begins at the end, and does all itself if the others are busy: calls may hold calls
+        own = {k: calls[k]() for k in reversed(range(len(calls))) if waiting[k].cancel()}
         return [own[k] if k in own else each.result() for k, each in enumerate(waiting)]
+    finally:
+        wait(each for each in waiting if not each.cancel())
+
+
+@lru_cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    """The same threads each time: to start some takes as long as many a call."""
+    return ThreadPoolExecutor(threads, "kernels")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)  # threads stay with the parent
 
 
 def over_bands(work: Callable[[int, int], T], rows: int, *, multiple: int = 1, each: int = 1) -> list[T]:

@@ -20,6 +20,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
+from groundshift.kernels.inner import QUICK
 from groundshift.kernels.threads import side_by_side, thread_count
 
 _ABREAST = 5  # iterations that run abreast
@@ -115,7 +116,7 @@ def _taken_over(bands: list[_Band], spans: list[tuple[int, int]], to: int, sourc
         there[:] = here
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@numba.njit(**QUICK)
 def _advance(information, target, edge, u, v, p, q, u_bar, v_bar, curvature, iterations, balance):
     """Primal-dual iterations in place; `target` is A h, and `balance` the ratio of dual to primal steps.
 
@@ -137,19 +138,17 @@ def _advance(information, target, edge, u, v, p, q, u_bar, v_bar, curvature, ite
                     _descend(information, target, tau, p, q, u, v, u_bar, v_bar, first, second, i - 1)
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@numba.njit(**QUICK)
 def _descend(information, target, tau, p, q, u, v, u_bar, v_bar, first, second, i):
     """Descent of u and v in row i, and their extrapolation."""
     height, width = u.shape[1:]
-    one = np.float32(1)
+    one, two = np.float32(1), np.float32(2)
     for c in range(2):
         right = first if c == 0 else second
         present, wanted = u[c, i], target[c, i]
         px, py, above = p[2 * c, i + 1], p[2 * c + 1, i + 1], p[2 * c + 1, i]
         for j in range(width):
-            right[j] = present[j] + tau * (wanted[j] + px[j + 1] - px[j])
-        for j in range(width):
-            right[j] += tau * (py[j + 1] - above[j + 1])
+            right[j] = present[j] + tau * (wanted[j] + px[j + 1] - px[j] + py[j + 1] - above[j + 1])
     xx, xy, yy = information[0, i], information[1, i], information[2, i]
     for j in range(width):
         a, b, d = one + tau * xx[j], tau * xy[j], one + tau * yy[j]
@@ -161,7 +160,7 @@ def _descend(information, target, tau, p, q, u, v, u_bar, v_bar, first, second, 
         solved = first if c == 0 else second
         present, ahead = u[c, i], u_bar[c, i]
         for j in range(width):
-            ahead[j] = 2 * solved[j] - present[j]
+            ahead[j] = two * solved[j] - present[j]
             present[j] = solved[j]
         ahead[width] = ahead[width - 1]
         if i == height - 1:
@@ -170,70 +169,64 @@ def _descend(information, target, tau, p, q, u, v, u_bar, v_bar, first, second, 
         present, ahead, pull = v[k, i], v_bar[k, i + 1], p[k, i + 1]
         qx, qy, below = q[2 * k, i], q[2 * k + 1, i], q[2 * k + 1, i + 1]
         for j in range(width):
-            first[j] = pull[j + 1] + qx[j + 1] - qx[j]
+            first[j] = tau * (pull[j + 1] + qx[j + 1] - qx[j] + below[j] - qy[j])
         for j in range(width):
-            first[j] += below[j] - qy[j]
-        for j in range(width):
-            value = present[j] + tau * first[j]
-            ahead[j + 1] = 2 * value - present[j]
+            value = present[j] + first[j]
+            ahead[j + 1] = two * value - present[j]
             present[j] = value
         ahead[0] = ahead[1]
         if i == 0:
             v_bar[k, 0] = ahead
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
-def _raise_edges(p, u_bar, v_bar, edge, sigma, square, i):
+@numba.njit(**QUICK)
+def _raise_edges(p, u_bar, v_bar, edge, sigma, share, i):
     """Ascent of the dual of |∇u − v| in row i, and back into the ball of radius `edge`."""
     width = edge.shape[0]
     one = np.float32(1)
-    square[:] = 0
     for c in range(2):
         here, below = u_bar[c, i], u_bar[c, i + 1]
         slope_x, slope_y = v_bar[2 * c, i + 1], v_bar[2 * c + 1, i + 1]
         px, py = p[2 * c, i + 1], p[2 * c + 1, i + 1]
         for j in range(width):
-            value = px[j + 1] + sigma * (here[j + 1] - here[j] - slope_x[j + 1])
-            px[j + 1] = value
-            square[j] += value * value
+            px[j + 1] += sigma * (here[j + 1] - here[j] - slope_x[j + 1])
         for j in range(width):
-            value = py[j + 1] + sigma * (below[j] - here[j] - slope_y[j + 1])
-            py[j + 1] = value
-            square[j] += value * value
+            py[j + 1] += sigma * (below[j] - here[j] - slope_y[j + 1])
+    a, b, c, d = p[0, i + 1], p[1, i + 1], p[2, i + 1], p[3, i + 1]
     for j in range(width):
-        square[j] = one / max(one, np.sqrt(square[j]) / edge[j])
-    for k in range(4):
-        row = p[k, i + 1]
+        square = a[j + 1] ** 2 + b[j + 1] ** 2 + c[j + 1] ** 2 + d[j + 1] ** 2
+        share[j] = one / max(one, np.sqrt(square) / edge[j])
+    for c in range(2):
+        px, py = p[2 * c, i + 1], p[2 * c + 1, i + 1]
         for j in range(width):
-            row[j + 1] *= square[j]
+            px[j + 1] *= share[j]
+            py[j + 1] *= share[j]
     p[0, i + 1, width] = p[2, i + 1, width] = 0
     if i == u_bar.shape[1] - 2:
         p[1, i + 1], p[3, i + 1] = 0, 0
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
-def _raise_curvature(q, v_bar, curvature, sigma, square, i):
+@numba.njit(**QUICK)
+def _raise_curvature(q, v_bar, curvature, sigma, share, i):
     """Ascent of the dual of |∇v| in row i, and back into the ball of radius `curvature`."""
-    width = square.shape[0]
+    width = share.shape[0]
     one = np.float32(1)
-    square[:] = 0
     for k in range(4):
         here, above = v_bar[k, i + 1], v_bar[k, i]
         qx, qy = q[2 * k, i], q[2 * k + 1, i]
         for j in range(width):
-            value = qx[j] + sigma * (here[j + 1] - here[j])
-            qx[j] = value
-            square[j] += value * value
-        for j in range(width):
-            value = qy[j] + sigma * (here[j + 1] - above[j + 1])
-            qy[j] = value
-            square[j] += value * value
+            qx[j] += sigma * (here[j + 1] - here[j])
+            qy[j] += sigma * (here[j + 1] - above[j + 1])
+    a, b, c, d = q[0, i], q[1, i], q[2, i], q[3, i]
+    e, f, g, h = q[4, i], q[5, i], q[6, i], q[7, i]
     for j in range(width):
-        square[j] = one / max(one, np.sqrt(square[j]) / curvature)
-    for k in range(8):
-        row = q[k, i]
+        square = a[j] ** 2 + b[j] ** 2 + c[j] ** 2 + d[j] ** 2 + e[j] ** 2 + f[j] ** 2 + g[j] ** 2 + h[j] ** 2
+        share[j] = one / max(one, np.sqrt(square) / curvature)
+    for k in range(4):
+        qx, qy = q[2 * k, i], q[2 * k + 1, i]
         for j in range(width):
-            row[j] *= square[j]
+            qx[j] *= share[j]
+            qy[j] *= share[j]
 
 
 def piecewise_smooth(
@@ -257,10 +250,8 @@ def piecewise_smooth(
         A, the inverse covariance of the measured field at each pixel: xx, xy, yy; float32 (3, y, x), pixels⁻².
     target
         A h, float32 (2, y, x), where h is the measured field.
-    edge
-        Weight of |∇u − v| at each pixel, float32 (y, x), pixels⁻¹; small where a jump is likely.
-    curvature
-        Weight of |∇v|.
+    edge, curvature
+        Weights of |∇u − v| at each pixel, float32 (y, x), pixels⁻¹, small where a jump is likely; and of |∇v|.
     start
         Where the iteration starts.
     iterations
@@ -271,26 +262,38 @@ def piecewise_smooth(
     if len(iterations) > 1 and min(edge.shape) > 8:
         coarse_start = Field(_halved(start.u), 2 * _halved(start.v))
         coarse = piecewise_smooth(
-            4 * _halved(information), 4 * _halved(target), 2 * _halved(edge),
+            4 * _halved(information), 4 * _halved(target), 2 * _halved(edge[None])[0],
             curvature=curvature, start=coarse_start, iterations=iterations[1:], balance=balance,
         )  # fmt: skip
         start = Field(
-            start.u + _doubled(coarse.u - coarse_start.u, edge.shape),
-            start.v + _doubled(coarse.v - coarse_start.v, edge.shape) / 2,
+            _moved(start.u, coarse.u - coarse_start.u), _moved(start.v, (coarse.v - coarse_start.v) * np.float32(0.5))
         )
     return _iterated(information, target, edge, start, curvature=curvature, iterations=iterations[0], balance=balance)
 
 
-def _halved(values: np.ndarray) -> np.ndarray:
-    """Means over 2 × 2 blocks of the last two axes; an odd last row or column is repeated."""
-    height, width = values.shape[-2:]
-    padding = [(0, 0)] * (values.ndim - 2) + [(0, height % 2), (0, width % 2)]
-    even = np.pad(values, padding, mode="edge")
-    return (
-        (even[..., ::2, ::2] + even[..., 1::2, ::2] + even[..., ::2, 1::2] + even[..., 1::2, 1::2]) * np.float32(0.25)
-    ).astype(np.float32)
+@numba.njit(cache=True, nogil=True)
+def _halved(values):
+    """Means over 2 × 2 blocks of planes (c, y, x); an odd last row or column is repeated."""
+    count, height, width = values.shape
+    out = np.empty((count, (height + 1) // 2, (width + 1) // 2), np.float32)
+    for c in range(count):
+        for i in range(out.shape[1]):
+            row, above, below = out[c, i], values[c, 2 * i], values[c, min(2 * i + 1, height - 1)]
+            for j in range(width // 2):
+                row[j] = (above[2 * j] + below[2 * j] + above[2 * j + 1] + below[2 * j + 1]) * np.float32(0.25)
+            if width % 2:
+                row[-1] = (above[-1] + below[-1]) * np.float32(0.5)
+    return out
 
 
-def _doubled(values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Each value repeated over a 2 × 2 block, cut to `shape`."""
-    return values.repeat(2, axis=-2).repeat(2, axis=-1)[..., : shape[0], : shape[1]]
+@numba.njit(cache=True, nogil=True)
+def _moved(values, change):
+    """Planes (c, y, x), moved by the change of the 2 × 2 block of each pixel."""
+    out = np.empty(values.shape, np.float32)
+    count, height, width = values.shape
+    for c in range(count):
+        for i in range(height):
+            row, here, by = out[c, i], values[c, i], change[c, i // 2]
+            for j in range(width):
+                row[j] = here[j] + by[j // 2]
+    return out

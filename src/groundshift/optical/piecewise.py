@@ -18,16 +18,15 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from scipy import ndimage
 
-from groundshift.kernels.gaussian import locally_standardised, smoothed
-from groundshift.kernels.jumps import change_sides, median_where
-from groundshift.kernels.network_inputs import DERIVATIVE
+from groundshift.kernels.gaussian import convolved, locally_standardised, taps
+from groundshift.kernels.jumps import change_sides, grown, jumps_of, median_where
+from groundshift.kernels.linearised import linearised
 from groundshift.kernels.spline import coefficients, nearest, warp
-from groundshift.kernels.threads import side_by_side
+from groundshift.kernels.spread import squared_spread
+from groundshift.kernels.threads import over_bands, side_by_side
 from groundshift.kernels.total_variation import Field, piecewise_smooth
 
-_DERIVATIVE_TAPS = np.array([*(-each for each in reversed(DERIVATIVE)), 0, *DERIVATIVE])
 _LOCAL = 8.0  # Gaussian sigma over which brightness and contrast are made equal, pixels
 _EDGE, _CURVATURE = 2.0, 10.0
 _LEAST_EDGE = 0.05  # share of the penalty on jumps that always stays
@@ -35,12 +34,10 @@ ITERATIONS = (60, 60, 80, 80)
 """Of the prior, on the full grid and on coarser ones, for a field that is far from settled."""
 
 _BALANCE = 200.0
-_OUTLIER = 2.5  # residuals beyond this many local standard deviations lose weight
-_CHANCE = 0.05  # ρ² of a window without anything in common
 _LARGEST_STEP = 1.0  # pixels a pixel may move in one linearisation
 _REACHES = (3, 6, 9)  # pixels from which a pixel near a jump may take over the displacement of the other side
 _SEEN_JUMP = 0.05  # pixels: jumps above this are sharpened
-_SPECKLE = 7  # pixels: side of the median that removes what stands out by itself
+_SPECKLE = 3  # pixels on either side: window of the median that removes what stands out by itself
 _OFFSETS = np.array(
     [
         (round(reach * np.sin(angle)), round(reach * np.cos(angle)))
@@ -93,14 +90,6 @@ class Measurement(NamedTuple):
     correlation: np.ndarray  # float32 (y, x): of the two images in the window, 0 to 1
 
 
-def _derivative(image: np.ndarray, axis: int) -> np.ndarray:
-    return ndimage.correlate1d(image, _DERIVATIVE_TAPS, axis=axis, mode="mirror")
-
-
-def _smoothed(sigma: float, *images: np.ndarray) -> list[np.ndarray]:
-    return side_by_side(partial(smoothed, each, sigma) for each in images)
-
-
 def usable(first: np.ndarray, second: np.ndarray, u: np.ndarray) -> np.ndarray:
     """1 where a pixel can be used in both images under the displacement u, else 0; from their weights (y, x)."""
     return first * nearest(second, u[0], u[1])
@@ -108,57 +97,19 @@ def usable(first: np.ndarray, second: np.ndarray, u: np.ndarray) -> np.ndarray:
 
 def _measured(pair: Pair, u: np.ndarray, window: float) -> Measurement:
     weight = usable(pair.images.pre_weight, pair.images.post_weight, u)
-    first, second = pair.first, locally_standardised(warp(pair.spline, u[0], u[1]), weight, _LOCAL)
-    gradients = side_by_side(partial(_derivative, image, axis) for image in (first, second) for axis in (1, 0))
-    gx, gy = (gradients[0] + gradients[2]) / 2, (gradients[1] + gradients[3]) / 2
-    residual = first - second
-
-    spread, total = _smoothed(2 * window, weight * residual**2, weight)
-    scale = np.sqrt(spread / np.maximum(total, 1e-3) + 1e-4)
-    weight = (weight / (1 + (residual / (_OUTLIER * scale)) ** 2) ** 2).astype(np.float32)
-
-    wx, wy, wr = weight * gx, weight * gy, weight * residual
-    total, *sums = _smoothed(window, weight, wx, wy, wr, wx * gx, wx * gy, wy * gy, wx * residual, wy * residual)
-    total += 1e-6
-    mean_x, mean_y, mean_r = (each / total for each in sums[:3])
-    left = (mean_x, mean_x), (mean_x, mean_y), (mean_y, mean_y), (mean_x, mean_r), (mean_y, mean_r)
-    products = [each - total * one * other for each, (one, other) in zip(sums[3:], left, strict=True)]
-
-    w1, w2 = weight * first, weight * second
-    total, mean_1, mean_2, square_1, square_2, cross = _smoothed(
-        2 * window, weight, w1, w2, w1 * first, w2 * second, w1 * second
-    )
-    total += 1e-6
-    var_1, var_2 = square_1 - mean_1 * mean_1 / total + 1e-4, square_2 - mean_2 * mean_2 / total + 1e-4
-    covariance = cross - mean_1 * mean_2 / total
-    correlation = np.clip(covariance / np.sqrt(var_1 * var_2), 0, 0.9999)
-    shared = np.maximum(correlation**2 - _CHANCE, 0) / (1 - _CHANCE)
-    signal_to_noise = shared / (1 - shared) / (0.5 * (var_1 + var_2) / total)
-    return Measurement(
-        np.stack([signal_to_noise * each for each in products[:3]]).astype(np.float32),
-        np.stack([signal_to_noise * each for each in products[3:]]).astype(np.float32),
-        correlation.astype(np.float32),
-    )
+    second = locally_standardised(warp(pair.spline, u[0], u[1]), weight, _LOCAL)
+    return Measurement(*linearised(pair.first, second, weight, window))
 
 
-def _correction(measured: Measurement) -> np.ndarray:
+def _correction(information: np.ndarray, pull: np.ndarray) -> np.ndarray:
     """The step of each pixel that its window asks for, at most `_LARGEST_STEP`; float32 (2, y, x)."""
-    xx, xy, yy = measured.information
+    xx, xy, yy = information
     ridge = 1e-3 * (xx + yy) + 1e-6
     determinant = (xx + ridge) * (yy + ridge) - xy * xy
-    px, py = measured.pull
+    px, py = pull
     step = np.stack([(yy + ridge) * px - xy * py, (xx + ridge) * py - xy * px]) / determinant
-    length = np.hypot(*step)
+    length = np.sqrt(step[0] ** 2 + step[1] ** 2)
     return step * np.minimum(1, _LARGEST_STEP / np.maximum(length, 1e-9))
-
-
-def _jumps(field: Field) -> np.ndarray:
-    """How much each pixel's differences to its neighbours depart from the smooth gradient, pixels."""
-    total = np.zeros(field.u.shape[1:], np.float32)
-    for c in range(2):
-        total += (np.diff(field.u[c], axis=1, append=field.u[c][:, -1:]) - field.v[2 * c]) ** 2
-        total += (np.diff(field.u[c], axis=0, append=field.u[c][-1:]) - field.v[2 * c + 1]) ** 2
-    return np.sqrt(total)
 
 
 def _sharpened(first: np.ndarray, second: np.ndarray, field: Field) -> Field:
@@ -173,8 +124,9 @@ def _sharpened(first: np.ndarray, second: np.ndarray, field: Field) -> Field:
     first, second
         Both images with local mean 0 and variance 1, the second as spline coefficients.
     """
-    unclear = ndimage.maximum_filter(_jumps(field), _SPECKLE) > _SEEN_JUMP
-    u = np.stack(side_by_side(partial(median_where, c, unclear, _SPECKLE // 2) for c in field.u))
+    around = np.full(2 * _SPECKLE + 1, _SPECKLE, np.uint8)
+    unclear = grown(jumps_of(*field) > _SEEN_JUMP, around)
+    u = np.stack(side_by_side(partial(median_where, c, unclear, _SPECKLE) for c in field.u))
     return Field(
         *change_sides(
             first, second, u, field.v, near_jumps(field._replace(u=u)), _OFFSETS, _FIT_TAPS, _TAKE_OVER, _CEILING
@@ -184,7 +136,8 @@ def _sharpened(first: np.ndarray, second: np.ndarray, field: Field) -> Field:
 
 def near_jumps(field: Field) -> np.ndarray:
     """Pixels that may be on the wrong side of a jump, bool (y, x)."""
-    return ndimage.binary_dilation(_jumps(field) > _SEEN_JUMP, iterations=max(_REACHES))
+    reach = max(_REACHES)  # rows and columns together
+    return grown(jumps_of(*field) > _SEEN_JUMP, (reach - np.abs(np.arange(-reach, reach + 1))).astype(np.uint8))
 
 
 class Known(NamedTuple):
@@ -220,14 +173,23 @@ def improved(
     if sharpen:
         field = _sharpened(pair.first, pair.second, field)
     measured = _measured(pair, field.u, window)
-    information, target = measured.information, _times(measured.information, field.u + _correction(measured))
-    if known is not None:
-        information, target = information + known.information, target + _times(known.information, known.field)
-    share = np.ones(field.u.shape[1:])
+    information, target = np.empty_like(measured.information), np.empty_like(measured.pull)
+
+    def weigh(top: int, bottom: int) -> None:
+        rows = np.s_[:, top:bottom]
+        here = measured.information[rows]
+        information[rows] = here
+        target[rows] = _times(here, field.u[rows] + _correction(here, measured.pull[rows]))
+        if known is not None:
+            information[rows] += known.information[rows]
+            target[rows] += _times(known.information[rows], known.field[rows])
+
+    over_bands(weigh, field.u.shape[1], each=8)
+    edge = np.full(field.u.shape[1:], _EDGE, np.float32)
     if jump:
-        share = np.maximum(jump / (jump + _jumps(field)), _LEAST_EDGE)
+        edge *= np.maximum(jump / (jump + jumps_of(*field)), _LEAST_EDGE)
     smooth = piecewise_smooth(
-        information, target, (_EDGE * share).astype(np.float32),
+        information, target, edge,
         curvature=_CURVATURE, start=field, iterations=iterations, balance=_BALANCE,
     )  # fmt: skip
     return smooth, measured
@@ -245,8 +207,13 @@ def variance_of(field: Field, measured: Measurement) -> np.ndarray:
 
 def bound(information: np.ndarray) -> np.ndarray:
     """Variance of dx and dy, pixels², float (2, y, x), of the information pooled around a pixel."""
-    xx, xy, yy = (each * (4 * np.pi * _POOL**2) for each in _smoothed(_POOL, *information))
-    return np.stack([yy, xx]) / np.maximum(xx * yy - xy * xy, 1e-12)
+    weights = taps(_POOL)
+
+    def rows(top: int, bottom: int) -> np.ndarray:
+        xx, xy, yy = convolved(information, weights, top, bottom) * np.float32(4 * np.pi * _POOL**2)
+        return np.stack([yy, xx]) / np.maximum(xx * yy - xy * xy, 1e-12)
+
+    return np.concatenate(over_bands(rows, information.shape[1]), axis=1)
 
 
 def misplaced(field: Field, measured: Measurement) -> np.ndarray:
@@ -254,13 +221,12 @@ def misplaced(field: Field, measured: Measurement) -> np.ndarray:
 
     A share of the squared spread of the field near by, and from further away the less the images agree.
     """
-    sizes = [size for size, _ in (*_JUMP_FACTORS, *_UNSURE_JUMP_FACTORS)]
-    spreads = iter(side_by_side(partial(_squared_spread, field.u, size) for size in sizes))
-    variance = sum(factor * next(spreads) for _, factor in _JUMP_FACTORS)
-    unshared = 1 - measured.correlation**2
-    return variance + sum(factor * unshared * next(spreads) for _, factor in _UNSURE_JUMP_FACTORS)
 
+    def rows(top: int, bottom: int) -> np.ndarray:
+        sure, unsure = (
+            sum(factor * squared_spread(field.u, size, top, bottom) for size, factor in factors)
+            for factors in (_JUMP_FACTORS, _UNSURE_JUMP_FACTORS)
+        )
+        return sure + unsure * (1 - measured.correlation[top:bottom] ** 2)
 
-def _squared_spread(u: np.ndarray, size: int) -> np.ndarray:
-    """Squared difference of the largest and the smallest value in a square window, summed over components."""
-    return sum((ndimage.maximum_filter(c, size) - ndimage.minimum_filter(c, size)) ** 2 for c in u)
+    return np.concatenate(over_bands(rows, len(measured.correlation)))

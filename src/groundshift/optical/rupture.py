@@ -7,13 +7,10 @@ that differ pay for it, so that a rupture is where the images tell along a stret
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 
 from groundshift.kernels.gaussian import smoothed
 from groundshift.kernels.sides import chosen, differences_under
-from groundshift.kernels.threads import side_by_side
 from groundshift.kernels.total_variation import Field
 
 _ACROSS = (4, -4, 8, -8)  # pixels: where across a jump a pixel looks for the displacement of a side
@@ -52,7 +49,7 @@ def settled(first: np.ndarray, second: np.ndarray, field: Field, near: np.ndarra
         for far in (0, *_ACROSS)
     ]  # fmt: skip
     inside = near.astype(np.float32)
-    noise, agree = _smoothed(_NOISE, inside)[0], _smoothed(_AGREE, inside)[0][near]
+    noise, agree = smoothed(inside, _NOISE), smoothed(inside, _AGREE)[near]
 
     def placed(values: np.ndarray) -> np.ndarray:
         image = np.zeros_like(inside)
@@ -60,8 +57,8 @@ def settled(first: np.ndarray, second: np.ndarray, field: Field, near: np.ndarra
         return image
 
     usual = np.minimum(looks[0][1], _LARGEST_NOISE)
-    noise = _smoothed(_NOISE, placed(usual))[0][near] / noise[near] + _LEAST_NOISE
-    costs = _smoothed(_AGREE, *(placed(np.minimum(squared / (2 * noise), _LARGEST_COST)) for _, squared in looks))
+    noise = smoothed(placed(usual), _NOISE)[near] / noise[near] + _LEAST_NOISE
+    costs = (smoothed(placed(np.minimum(squared / (2 * noise), _LARGEST_COST)), _AGREE) for _, squared in looks)
     cost = np.stack([each[near] / agree for each in costs], axis=1)
     choices = np.stack([moved for moved, _ in looks], axis=1)
     taken = chosen(near, field.u, choices, cost, weight=_APART, steps=_STEPS)
@@ -70,13 +67,9 @@ def settled(first: np.ndarray, second: np.ndarray, field: Field, near: np.ndarra
     return u
 
 
-def _smoothed(sigma: float, *images: np.ndarray) -> list[np.ndarray]:
-    return side_by_side(partial(smoothed, each, sigma) for each in images)
-
-
 def _across(u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Unit vector across jumps, down and right: along the strongest mean change of u."""
     x, y = (np.stack([np.diff(c, axis=axis, append=c.take([-1], axis)) for c in u]) for axis in (1, 0))
-    xx, xy, yy = _smoothed(_LOOK, *((one * other).sum(axis=0) for one, other in ((x, x), (x, y), (y, y))))
+    xx, xy, yy = (smoothed((one * other).sum(axis=0), _LOOK) for one, other in ((x, x), (x, y), (y, y)))
     angle = 0.5 * np.arctan2(2 * xy, xx - yy)
     return np.sin(angle), np.cos(angle)
