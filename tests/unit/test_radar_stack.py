@@ -4,6 +4,7 @@ import pytest
 import xarray as xr
 
 from groundshift.errors import ContractError, InputError
+from groundshift.insar.stack.places import local_plane, local_positions
 from groundshift.io.radar_stack import cube_writer, open_stack, write_stack
 from groundshift.model.radar_stack import LAYERS, build_stack, check_stack, reference_index
 
@@ -148,3 +149,13 @@ def test_what_is_no_stack_on_disk_is_refused(tmp_path):
     with pytest.raises(InputError, match="choose another name"):
         write_stack(tmp_path / "mine", stack())
     assert (tmp_path / "mine" / "thesis.txt").exists()
+
+
+def test_places_of_a_stack_across_180_degrees_are_metres_apart():
+    longitude = np.broadcast_to(179.97 + 1e-3 * np.arange(64), (32, 64))
+    layers = {"latitude": np.full((32, 64), -17.0), "longitude": np.where(longitude > 180, longitude - 360, longitude)}
+    seen = xr.Dataset({name: (("y", "x"), values) for name, values in layers.items()})
+    first, last = local_positions(seen, local_plane(seen), np.array([0, 0]), np.array([0, 63]))
+    np.testing.assert_allclose(last - first, [63e-3 * 106_487, 0], atol=5)  # m a degree of longitude there
+    with pytest.raises(InputError, match="does not say where"):
+        local_plane(seen * np.nan)

@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 from pyproj import Transformer
 
+from groundshift.errors import InputError
 from groundshift.insar.config import ReferenceConfig
 from groundshift.insar.stack.geometry import StackGeometry
 from groundshift.insar.stack.reference import choose_reference
@@ -38,8 +39,10 @@ def pixel_area(stack: xr.Dataset) -> float:
 def local_plane(stack: xr.Dataset) -> Transformer:
     """From longitude and latitude to metres east and north of the middle of the stack."""
     latitude, longitude = (stack[name].isel(_thin(stack)).values for name in ("latitude", "longitude"))
-    some = longitude[np.isfinite(longitude)][0]  # a stack may cross 180 degrees
-    middle = some + np.nanmedian((longitude - some + 180) % 360 - 180)
+    known = longitude[np.isfinite(longitude)]
+    if not known.size:
+        raise InputError("the stack does not say where its pixels are; give it latitudes and longitudes")
+    middle = known[0] + np.median((known - known[0] + 180) % 360 - 180)  # a stack may cross 180 degrees
     plane = f"+proj=aeqd +lat_0={np.nanmedian(latitude):.6f} +lon_0={middle:.6f} +ellps=WGS84"
     return Transformer.from_crs("EPSG:4326", plane, always_xy=True)
 
