@@ -1,14 +1,18 @@
 """`groundshift assets` from files to files."""
 
 import json
+from contextlib import closing
 
 import pyarrow.csv as pc
 import pytest
 from typer.testing import CliRunner
 
 from groundshift.cli import app
+from groundshift.errors import InputError
+from groundshift.explore.catalog import open_catalog
 from groundshift.io.features import read_features, write_features
 from groundshift.io.points import write_points
+from groundshift.products.assets import AssetConfig, assess_from_files, write_assessment
 from groundshift.synth.structures import simulate_town
 
 
@@ -57,3 +61,23 @@ def test_errors_are_one_line(files, tmp_path):
         app, ["assets", str(files / "none.parquet"), str(files / "assets.gpkg"), "-o", str(tmp_path)]
     )
     assert done.exit_code != 0
+
+
+def test_the_map_tells_what_every_segment_does(files, tmp_path):
+    with closing(open_catalog([files / "points.parquet"], assets=files / "assets.gpkg")) as catalog:
+        (found,) = [each for each in catalog.layers.values() if each.kind == "features"]
+        rows = [each["properties"] for each in json.loads(found.geojson())["features"]]
+        assert catalog.titles[found.name] == "assets, L2b track 88"
+    assert {"moves away", "does not move"} < {row["verdict"] for row in rows}
+    assert all(row["said"].startswith(row["verdict"]) for row in rows)
+
+    write_assessment(
+        assess_from_files([files / "points.parquet"], files / "assets.gpkg", AssetConfig(sheets=0)), tmp_path
+    )
+    with closing(open_catalog([tmp_path])) as catalog:  # a folder of results: assets, and segments over them
+        assert [each.kind for each in catalog.layers.values()] == ["features", "features"]
+        written = [each["properties"] for each in json.loads(catalog.layers["segments"].geojson())["features"]]
+    assert [row["verdict"] for row in written] == [row["verdict"] for row in rows]
+
+    with pytest.raises(InputError, match="in files"):
+        open_catalog([files / "assets.gpkg"], assets=files / "assets.gpkg")

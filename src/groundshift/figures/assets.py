@@ -154,7 +154,7 @@ def _head(figure: Figure, content: SheetContent) -> None:
     figure.add_artist(Line2D([0.04, 0.97], [0.905, 0.905], color=_INK, linewidth=0.8))
     figure.text(0.04, 0.945, content.title, fontsize=18, fontweight="bold", color=_INK, va="center")
     figure.text(0.04, 0.918, content.subtitle, fontsize=9, color=_QUIET, va="center")
-    figure.text(0.04, 0.887, content.said, fontsize=10, fontweight="bold", color=_INK, va="center")
+    figure.text(0.04, 0.887, content.said, fontsize=9.5, fontweight="bold", color=_INK, va="center")
     box = FancyBboxPatch(
         (0.855, 0.922), 0.108, 0.044, boxstyle="round,pad=0.004", facecolor=LEVEL_COLORS[content.level],
         edgecolor="none", transform=figure.transFigure,

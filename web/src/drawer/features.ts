@@ -41,6 +41,7 @@ export function judged(properties: Properties): HTMLElement | null {
 /** Rows of a list: each value with its unit, and its sigma beside it. */
 export function rows(properties: Properties): string[][] {
   return Object.entries(properties)
+    .filter(([key]) => key !== "motion_bound" || !moves(properties.verdict))
     .filter(([key]) => !key.startsWith("change_") || Number(properties.change_chance) < 0.05)
     .filter(([key, value]) => !SPOKEN.includes(key) && !SIGMA.test(key) && value !== null && value !== "")
     .map(([key, value]) => [say(`p-${key}`).replace(/^p-/, ""), text(key, value, properties[`${key}_sigma`] ?? properties[`${key}_std`], properties)]);

@@ -4,7 +4,7 @@ import * as api from "../data/api";
 import type { LayerInfo, PointRecord } from "../data/types";
 import { get } from "../dom";
 import * as drawer from "../drawer/drawer";
-import { spanName } from "../drawer/features";
+import { sentence, spanName } from "../drawer/features";
 import { number, t, unit } from "../i18n";
 import { SERIES } from "../map/color";
 import { degrees, degreesPerPixel, fraction, metresPerPixel, worldSize } from "../map/mercator";
@@ -42,18 +42,26 @@ export class Picking {
 
   /** Tell what is under the mouse, at some pixels from the corner of the map; whether there is anything. */
   hover(place: [number, number], x: number, y: number): boolean {
-    const found = this.under(place, TIP);
     const tip = get("tip");
-    tip.hidden = !found;
-    if (!found) return false;
-    const { tile, index, layer } = found;
-    const units = unit(this.page.catalog.fields[this.page.state.field].unit);
-    const many = tile.count ? ` · ${t("mean")}, ${tile.count[index]} ${t("points")}` : "";
-    const digits = units ? 1 : 2;
-    tip.textContent = `${number(tile.value[index], digits)} ${units}${many}${this.page.shown("points").length > 1 ? ` · ${name(layer)}` : ""}`;
+    tip.textContent = this.hint(place);
+    tip.hidden = !tip.textContent;
+    if (tip.hidden) return false;
     const left = Math.min(x + 12, get("map").clientWidth - tip.offsetWidth - 4);
     tip.style.transform = `translate(${left}px, ${y + 12}px)`;
     return true;
+  }
+
+  /** The value of a point, or what a span does. */
+  private hint(place: [number, number]): string {
+    const found = this.under(place, TIP);
+    if (!found) {
+      const span = this.shapeAt(...place, "features", isJudged)?.feature.properties;
+      return span ? `${spanName(span, "")}: ${sentence(span)}` : "";
+    }
+    const { tile, index, layer } = found;
+    const units = unit(this.page.catalog.fields[this.page.state.field].unit);
+    const many = tile.count ? ` · ${t("mean")}, ${tile.count[index]} ${t("points")}` : "";
+    return `${number(tile.value[index], units ? 1 : 2)} ${units}${many}${this.page.shown("points").length > 1 ? ` · ${name(layer)}` : ""}`;
   }
 
   async click(longitude: number, latitude: number, add: boolean, reach: number): Promise<void> {
@@ -84,7 +92,7 @@ export class Picking {
     this.page.state.drawn = null;
     this.scene.outline([], false);
     const place = picked.length === 1 ? picked[0].record : null;
-    const on = place && this.shapeAt(place.longitude, place.latitude, "features", ({ properties }) => properties?.verdict !== undefined);
+    const on = place && this.shapeAt(place.longitude, place.latitude, "features", isJudged);
     if (picked.length) drawer.showPoints(picked.map(({ record }) => record), (i) => this.drop(i), on?.feature.properties ?? null);
     else drawer.close();
     const last = picked.at(-1)?.record;
@@ -208,3 +216,5 @@ export class Picking {
 const outlineOf = (west: number, south: number, east: number, north: number, edge: number): [number, number][] => [
   [west - edge, south - edge], [east + edge, south - edge], [east + edge, north + edge], [west - edge, north + edge],
 ];
+
+const isJudged = ({ properties }: GeoJSON.Feature): boolean => properties?.verdict !== undefined;

@@ -16,7 +16,8 @@ from groundshift.products.assets.record import Assessment
 from groundshift.products.assets.spans import MOVING, STILL, UNCLEAR, UNSEEN, span_name
 from groundshift.products.assets.units import Units
 
-_TOLD = 2  # segments that move which the sentence names
+_NAMED = 2  # segments that move which the sentence names at most
+_LINE = 118  # characters
 _MARGIN = 60.0  # m: around the asset, on the map
 
 
@@ -81,20 +82,25 @@ def _segment(row: dict[str, Any], axis: Any) -> Segment:
 
 
 def _said(segments: list[dict[str, Any]]) -> str:
-    """The spans or segments of an asset in one sentence."""
+    """The spans or segments of an asset in one sentence, as long as a line."""
     what = "span" if segments[0]["span"] else "segment"
     moving = sorted((each for each in segments if each["verdict"] in MOVING), key=lambda each: -abs(each["motion"]))
-    told = [f"{span_name(each)}, {each['said']}" for each in moving[:_TOLD]]
-    if len(moving) > _TOLD:
-        told.append(f"{len(moving) - _TOLD} more move")
     bounds = [each["motion_bound"] for each in segments if each["verdict"] == STILL]
+    rest = []
     if bounds:
-        name = f"of {len(segments)} {what}s" if len(segments) > 1 else f"the {what}"
-        told.append(f"{len(bounds)} {name} do not move by more than {max(bounds):.1f} mm/yr")
+        some = f"of {len(segments)} {what}s" if len(segments) > 1 else what
+        verb = "do" if len(bounds) > 1 else "does"
+        rest.append(f"{len(bounds)} {some} {verb} not move by more than {max(bounds):.1f} mm/yr")
     for verdict, words in ((UNCLEAR, "unclear"), (UNSEEN, "with too few points to say")):
         if count := sum(each["verdict"] == verdict for each in segments):
-            told.append(f"{count} {words}")
-    text = "; ".join(told)
+            rest.append(f"{count} {words}")
+    for named in range(_NAMED, -1, -1):
+        told = [f"{span_name(each)}, {each['said']}" for each in moving[:named]]
+        if more := len(moving) - len(told):
+            told.append(f"{more} {'more ' if told else ''}{'move' if more > 1 else 'moves'}")
+        text = "; ".join([*told, *rest])
+        if len(text) <= _LINE:
+            break
     return text[:1].upper() + text[1:]
 
 
