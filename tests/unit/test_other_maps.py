@@ -8,7 +8,9 @@ import pytest
 import rasterio
 from affine import Affine
 from odc.geo.geobox import GeoBox
+from typer.testing import CliRunner
 
+from groundshift.cli.app import app
 from groundshift.errors import ConfigurationError, InputError
 from groundshift.io import read_map, write_dataset
 from groundshift.io.convert import convert
@@ -143,3 +145,16 @@ def test_comparison_is_written(tmp_path):
     _raster(tmp_path / "c.tif", _moved())
     with pytest.raises(InputError, match="displacement map"):
         write_comparison(tmp_path / "a.tif", tmp_path / "c.tif", tmp_path / "out")
+
+
+def test_commands(tmp_path):
+    _raster(tmp_path / "other.tif", _moved(seed=2))
+    write_dataset(tmp_path / "a.tif", _map(_moved(seed=1), GeoBox((40, 50), AFFINE, "EPSG:32607")))
+    run = CliRunner().invoke
+    other = [str(tmp_path / name) for name in ("other.tif", "b.tif")]
+    said = run(app, ["convert", other[0], "-o", other[1], "--from", "cosi-corr", "--sigma", "0.1"])
+    assert said.exit_code == 0, said.output
+    said = run(app, ["compare", str(tmp_path / "a.tif"), other[1], "-o", str(tmp_path / "out"), "--ramp"])
+    assert said.exit_code == 0, said.output
+    assert "2000 pixels" in said.output
+    assert (tmp_path / "out/comparison.json").is_file()
