@@ -15,9 +15,11 @@ import numpy as np
 import xarray as xr
 from scipy import ndimage
 
+from benchmarks.height_bound import height_bounds
 from groundshift.insar.basic import BasicResult, measure_points
 from groundshift.insar.basic_config import BasicConfig
 from groundshift.insar.motion.atmosphere import AtmosphereConfig
+from groundshift.insar.stack.places import pixel_area
 from groundshift.model.points import series
 from groundshift.synth.radar.options import AtmosphereOptions, StackOptions
 from groundshift.synth.radar.scatterers import response
@@ -32,6 +34,7 @@ _CYCLE = 55.465763 / 2  # mm: within half of it of the median of its errors, a v
 _REACH = 8  # pixels, of the simulated response to a scatterer
 _NEAR = 3  # pixels around a point in which its scatterer is looked for
 _MOST, _ALONE = 0.5, 10 / 11  # of the energy
+MEAN = "all persistent, coherence > 0.7, heights against the mean by energy"
 _BLUR = 3  # pixels, that land is seen in water
 
 
@@ -44,6 +47,15 @@ class Errors(NamedTuple):
     height: float  # m
     right: float  # share of series without a wrong cycle
     standardised: tuple[float, float, float]  # mean squares of velocity, displacement, height by their sigmas
+
+
+class Seen(NamedTuple):
+    """What pixels hold."""
+
+    share: np.ndarray  # of the energy, that the brightest scatterer gives
+    away: np.ndarray  # int (2, n): lines and pixels to it
+    ratio: np.ndarray  # its signal to the clutter of the pixel
+    centre: np.ndarray  # mean height error by energy, m
 
 
 class Detection(NamedTuple):
@@ -69,6 +81,8 @@ class Truth(NamedTuple):
     alone: np.ndarray  # bool: and ten times that of all others and the clutter together
     ground: np.ndarray  # bool: no scatterer and no building
     years: np.ndarray  # float64 (time,)
+    centre: np.ndarray  # mean height error of all that a pixel holds, by energy
+    ratio: np.ndarray  # of its brightest scatterer to the clutter
 
 
 def truth_at(truth: xr.Dataset, rows: np.ndarray, columns: np.ndarray) -> Truth:
@@ -77,9 +91,9 @@ def truth_at(truth: xr.Dataset, rows: np.ndarray, columns: np.ndarray) -> Truth:
     Energies are those of the responses to all scatterers within three pixels, and of the clutter. Where none of them
     gives more than half, it is the truth of the pixel's own place.
     """
-    share, away = _dominant(truth, rows, columns)
-    persistent = share > _MOST
-    i, j = (here + np.where(persistent, each, 0) for here, each in zip((rows, columns), away, strict=True))
+    seen = _seen(truth, rows, columns)
+    persistent = seen.share > _MOST
+    i, j = (here + np.where(persistent, each, 0) for here, each in zip((rows, columns), seen.away, strict=True))
     return Truth(
         _points(truth["displacement"].data, i, j),
         -sum(_points(truth[name].data, rows, columns) for name in ("turbulent", "stratified", "ramp")),
@@ -87,9 +101,11 @@ def truth_at(truth: xr.Dataset, rows: np.ndarray, columns: np.ndarray) -> Truth:
         truth["height_error"].values[i, j],
         _level(truth, rows, columns),
         persistent,
-        share > _ALONE,
+        seen.share > _ALONE,
         np.isnan(truth["scr"].values[rows, columns]) & (truth["building"].values[rows, columns] == 0),
         (truth["time"].values - truth["time"].values[0]) / np.timedelta64(1, "D") / 365.25,
+        seen.centre,
+        seen.ratio,
     )
 
 
@@ -105,26 +121,34 @@ def _level(truth: xr.Dataset, rows: np.ndarray, columns: np.ndarray) -> np.ndarr
     return out
 
 
-def _dominant(truth: xr.Dataset, rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Share of the energy of pixels that their brightest scatterer gives, and lines and pixels to it (2, n)."""
+def _seen(truth: xr.Dataset, rows: np.ndarray, columns: np.ndarray) -> Seen:
+    """What pixels hold of the responses to scatterers and of clutter within three pixels.
+
+    The phase of a sum of echoes changes with the baseline as their mean height does, weighted by energy, if it is
+    averaged by intensity over phases that are drawn: that mean is the height which a pixel of several scatterers shows.
+    """
     options = StackOptions.model_validate_json(truth.attrs["options"])
     sensor, covers = options.sensor, options.scatterers.coherence
-    clutter = 10 ** (np.array([getattr(covers, name).power for name in truth.attrs["covers"]]) / 10)
-    clutter = clutter[truth["cover"].values]
+    shapes = (sensor.azimuth_bandwidth, sensor.azimuth_window), (sensor.range_bandwidth, sensor.range_window)
+    power = 10 ** (np.array([getattr(covers, name).power for name in truth.attrs["covers"]]) / 10)
+    clutter = power[truth["cover"].values]
     energy = np.nan_to_num(clutter * 10 ** (truth["scr"].values / 10))
     layers = [np.nan_to_num(truth[name].values) for name in ("offset_y", "offset_x")]
-    energy, down, right = (np.pad(each, _NEAR) for each in (energy, *layers))
+    height = truth["height_error"].values
+    energy, down, right, height, around = (np.pad(each, _NEAR) for each in (energy, *layers, height, clutter))
+    taps = [response(np.arange(-_NEAR, _NEAR + 1), *shape) ** 2 for shape in shapes]
+    taps = [each / each.sum() for each in taps]
     total, best, away = clutter[rows, columns], np.zeros(len(rows)), np.zeros((2, len(rows)), int)
+    whole, moment = np.zeros((2, len(rows)))
     for y, x in np.ndindex(2 * _NEAR + 1, 2 * _NEAR + 1):
         i, j = rows + y, columns + x
+        noise = around[i, j] * taps[0][y] * taps[1][x]
         y, x = y - _NEAR, x - _NEAR
-        seen = energy[i, j] * (
-            response(y + down[i, j], sensor.azimuth_bandwidth, sensor.azimuth_window)
-            * response(x + right[i, j], sensor.range_bandwidth, sensor.range_window)
-        ) ** 2  # fmt: skip
+        seen = energy[i, j] * (response(y + down[i, j], *shapes[0]) * response(x + right[i, j], *shapes[1])) ** 2
         total, more = total + seen, seen > best
+        whole, moment = whole + seen + noise, moment + (seen + noise) * height[i, j]
         best[more], away[:, more] = seen[more], np.array([[y], [x]])
-    return best / total, away
+    return Seen(best / total, away, best / clutter[rows, columns], moment / whole)
 
 
 def compare(result: BasicResult, truth: Truth) -> dict[str, Errors]:
@@ -133,6 +157,7 @@ def compare(result: BasicResult, truth: Truth) -> dict[str, Errors]:
     coherent = result.table["temporal_coherence"].to_numpy() > _COHERENT
     persistent = ~distributed & truth.persistent
     groups = {
+        MEAN: ~distributed & coherent,
         "all persistent, coherence > 0.7": ~distributed & coherent,
         "persistent": persistent,
         "persistent, coherence > 0.7": persistent & coherent,
@@ -144,9 +169,12 @@ def compare(result: BasicResult, truth: Truth) -> dict[str, Errors]:
     displacement = _less_mean(series(result.table).T - truth.motion, cluster)
     displacement -= _model_at_first(truth.years) @ displacement
     velocity = _less_mean(result.series.velocity - truth.velocity, cluster)
-    height = _less_mean(result.series.height - np.where(distributed, truth.level, truth.height), cluster)
+    off = result.series.height - np.where(distributed, truth.level, truth.height)
+    height = {
+        name: _less_mean(result.series.height - truth.centre if name == MEAN else off, cluster) for name in groups
+    }
     return {
-        name: _errors(velocity[here], displacement[:, here], height[here], *(
+        name: _errors(velocity[here], displacement[:, here], height[name][here], *(
             sigma[..., here] for sigma in
             (result.series.velocity_sigma, result.series.displacement_sigma, result.series.height_sigma)
         ))
@@ -241,6 +269,15 @@ def main(out: Path, seeds: list[int]) -> None:
             print(f"| {name} | {each.points} | {each.velocity:.2f} | {each.displacement:.2f} | {each.height:.2f} "
                   f"| {100 * each.right:.2f} % | {z} |")  # fmt: skip
         print(detected(result, simulation.truth))
+        neighbours = np.rint(result.table["mp_type"].to_numpy() / pixel_area(simulation.stack))
+        cover = simulation.truth["cover"].values[result.rows, result.columns]
+        bound = height_bounds(simulation.stack, simulation.truth, cover, truth.ratio, neighbours)
+        for name, here in (
+            ("persistent", (neighbours == 0) & truth.persistent),
+            ("alone", (neighbours == 0) & truth.alone),
+            ("distributed", (neighbours > 0) & truth.ground),
+        ):
+            print(f"bound of heights, {name}: {_rms(bound[here]):.2f} m")
     print("\n| air | window | error before mm | after mm | variance removed | signal lost |\n|---|---|---|---|---|---|")
     for label, before, after, removed, lost in filter_rows(out):
         print(f"| {label} | {before:.2f} | {after:.2f} | {100 * removed:.0f} % | {100 * lost:.1f} % |")

@@ -17,6 +17,7 @@ _EDGES = np.array([0.0, 70, 100, 140, 200, 280, 400, 550, 750, 1000, 1400])  # m
 _LEAST_PAIRS, _LEAST_BINS = 100, 5
 _RANGES = np.geomspace(60, 3000, 40)  # m
 _ROUGHEST = 0.3**2  # m²: heights are never shared as if they were nearer to each other than this
+_ALIKE = 0.25  # of the variance by mixed heights: errors that all windows share, for roofs are brighter everywhere
 _TINY = 1e-6
 
 
@@ -75,17 +76,19 @@ def ground_model(heights: WindowHeights, some: np.ndarray, window: tuple[int, in
     if len(used) < _LEAST_BINS:
         return None
     overlap = _overlap(heights, i, j, window)
-    mixture = _evened(heights.mixture, _near(positions)[0])
+    mixture = heights.mixture
+    mixture = (mixture + mixture[_near(positions)[0]].mean(axis=1)) / 2
 
     def mean(values: np.ndarray) -> np.ndarray:
         return np.bincount(number, values, len(count))[used] / count[used]
 
-    def apart_by(variance: np.ndarray) -> np.ndarray:
-        return mean((variance[i] + variance[j]) / 2 - np.sqrt(variance[i] * variance[j]) * overlap)
+    def apart_by(variance: np.ndarray, shared: np.ndarray) -> np.ndarray:
+        return mean((variance[i] + variance[j]) / 2 - np.sqrt(variance[i] * variance[j]) * shared)
 
     half = mean((heights.height[i] - heights.height[j]) ** 2 / 2)
     weight = np.sqrt(count[used]) / np.maximum(half, 1e-3)
-    rest, distance, mixing = half - apart_by(heights.noise), mean(apart), apart_by(mixture)
+    rest, distance = half - apart_by(heights.noise, overlap), mean(apart)
+    mixing = apart_by(mixture, _ALIKE + (1 - _ALIKE) * overlap)
     best, least = GroundModel(0.0, 0.0, 1.0, 0.0), np.inf
     for length in _RANGES:
         design = np.column_stack([np.ones(len(used)), 1 - np.exp(-distance / length), mixing])
@@ -101,8 +104,8 @@ def ground_heights(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Heights of the first `count` windows, given those around: ordinary kriging that leaves noise out.
 
-    Noise of overlapping windows is correlated. Each window's variance by mixed heights, itself a noisy number, is
-    averaged with the mean of those around.
+    Noise of overlapping windows is correlated, and a part of the errors by mixed heights is the same in all. Each
+    window's variance by mixed heights, itself a noisy number, is averaged with the mean of those around.
 
     Parameters
     ----------
@@ -138,13 +141,10 @@ def _krige(
     mixture = heights.mixture[near]
     mean = (mixture * usable).sum(axis=1, keepdims=True) / usable.sum(axis=1, keepdims=True)
     mixture = (mixture + mean) / 2
-    noise = heights.noise[near] + mixture
-    truth = (
-        model.sill * np.exp(-apart / model.range)
-        + model.rough * same
-        + model.mixed * overlap * np.sqrt(mixture[:, :, None] * mixture[:, None])
-    )
-    system = np.where(both, truth + overlap * np.sqrt(noise[:, :, None] * noise[:, None]), 0)
+    mixing = np.sqrt(mixture[:, :, None] * mixture[:, None])
+    noise = overlap * np.sqrt(heights.noise[a] * heights.noise[b]) + (_ALIKE + (1 - _ALIKE) * overlap) * mixing
+    truth = model.sill * np.exp(-apart / model.range) + model.rough * same + model.mixed * overlap * mixing
+    system = np.where(both, truth + noise, 0)
     system = system + same * np.where(usable, _TINY, 1.0)[:, None]
     own, known = np.where(usable, truth[:, 0], 0), np.where(usable, heights.height[near], 0)
     ones = usable.astype(np.float64)
@@ -162,10 +162,6 @@ def _near(positions: np.ndarray, count: int | None = None) -> tuple[np.ndarray, 
     nearest = min(_NEAREST, len(positions))
     distance, near = cKDTree(positions).query(positions[:count], [*range(1, nearest + 1)])
     return near, distance
-
-
-def _evened(mixture: np.ndarray, near: np.ndarray) -> np.ndarray:
-    return (mixture + mixture[near].mean(axis=1)) / 2
 
 
 def _overlap(heights: WindowHeights, a: np.ndarray, b: np.ndarray, window: tuple[int, int]) -> np.ndarray:
