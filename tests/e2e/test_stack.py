@@ -1,17 +1,10 @@
 """`groundshift stack` and `groundshift synth stack --layout`, as a user meets them."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
 from groundshift.io.radar_stack import open_stack
-
-
-def run(*arguments):
-    command = [sys.executable, "-W", "error", "-m", "groundshift", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+from tests.reference.command import run
 
 
 @pytest.fixture(scope="module")

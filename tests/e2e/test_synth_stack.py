@@ -1,19 +1,16 @@
 """`groundshift synth stack`, as a user meets it."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 
 from groundshift.io.radar_stack import open_stack
 from groundshift.synth.radar.stack import open_simulation
-
-COMMAND = [sys.executable, "-W", "error", "-m", "groundshift", "synth", "stack"]
+from tests.reference import command
 
 
 def run(*arguments):
-    return subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True, check=False)
+    return command.run("synth", "stack", *arguments)
 
 
 def test_a_stack_is_made_with_its_truth_and_picture(tmp_path):
