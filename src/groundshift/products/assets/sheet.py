@@ -17,7 +17,7 @@ from groundshift.products.assets.spans import MOVING, STILL, UNCLEAR, UNSEEN, sp
 from groundshift.products.assets.units import Units
 
 _NAMED = 2  # segments that move which the sentence names at most
-_LINE = 118  # characters
+_LINE = 126  # characters
 _MARGIN = 60.0  # m: around the asset, on the map
 
 
@@ -94,7 +94,7 @@ def _said(segments: list[dict[str, Any]]) -> str:
     for verdict, words in ((UNCLEAR, "unclear"), (UNSEEN, "with too few points to say")):
         if count := sum(each["verdict"] == verdict for each in segments):
             rest.append(f"{count} {words}")
-    for named in range(_NAMED, -1, -1):
+    for named in range(_NAMED, 0, -1):
         told = [f"{span_name(each)}, {each['said']}" for each in moving[:named]]
         if more := len(moving) - len(told):
             told.append(f"{more} {'more ' if told else ''}{'move' if more > 1 else 'moves'}")
