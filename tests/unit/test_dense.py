@@ -80,13 +80,13 @@ def test_ground_that_changed_is_uncertain():
 
 
 def test_masked_pixels_stay_empty_and_others_do_not_feel_them_far_away():
-    pre, post, _ = shifted_pair(256, dx=0.4, dy=-0.2, noise=0.05, seed=3)
+    pre, post = (image[:, :128] for image in shifted_pair(256, dx=0.4, dy=-0.2, noise=0.05, seed=3)[:2])
     holed = pre.copy()
     holed[:20, :20] = np.nan
     plain, masked = measured(pre, post, max_displacement=4), measured(holed, post, max_displacement=4)
     assert (masked.reason[:20, :20] == Reason.NO_DATA).all()
     assert np.isnan(masked.dx[:20, :20]).all()
-    np.testing.assert_allclose(masked.dx[128:, 128:], plain.dx[128:, 128:], atol=1e-3)
+    np.testing.assert_allclose(masked.dx[128:], plain.dx[128:], atol=1e-3)
 
 
 def test_candidates_find_whole_pixels():
