@@ -10,9 +10,9 @@ from groundshift.errors import InputError
 from groundshift.grid.tiles import tile_plan
 from groundshift.io.egms import parse_name, read_egms
 from groundshift.io.gnss.files import read_gnss
-from groundshift.io.images import open_image
+from groundshift.io.images.open import open_image
+from groundshift.io.images.pixels import Image
 from groundshift.io.maps import read_map
-from groundshift.io.pixels import Image
 from groundshift.io.points import read_points
 from groundshift.io.rasters import open_raster
 from groundshift.io.stacks import LAYOUTS, open_any_stack

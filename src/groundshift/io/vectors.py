@@ -19,7 +19,7 @@ from shapely.errors import GEOSException
 
 from groundshift.errors import InputError
 from groundshift.grid.tiles import Box
-from groundshift.io.aligned import source_positions
+from groundshift.io.images.aligned import source_positions
 from groundshift.io.rasters import georeference, open_raster, parse_crs, read_window
 
 _GEOJSON_SUFFIXES = (".geojson", ".json")

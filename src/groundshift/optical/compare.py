@@ -15,8 +15,8 @@ from groundshift.figures.difference import difference_figure
 from groundshift.figures.style import save_figure
 from groundshift.grid.tiles import Box
 from groundshift.io import read_mask, write_json
-from groundshift.io.aligned import source_positions
 from groundshift.io.convert.raster import read_raster
+from groundshift.io.images.aligned import source_positions
 from groundshift.kernels.robust import nmad, robust_fit
 
 PICTURE_NAME, REPORT_NAME = "comparison.png", "comparison.json"

@@ -23,8 +23,8 @@ from groundshift.grid.common import common_grid
 from groundshift.grid.tiles import Box, Tile, tile_plan
 from groundshift.io import AlignedImage, open_array, open_image, read_area, read_map, read_mask, write_json, write_map
 from groundshift.io.dates import given_dates
-from groundshift.io.images import Source
-from groundshift.io.pixels import Image
+from groundshift.io.images.open import Source
+from groundshift.io.images.pixels import Image
 from groundshift.model.displacement import displacement_map
 from groundshift.model.reason import Reason
 from groundshift.optical.clean import CleanTile, Stripes, cleans, estimate_stripes

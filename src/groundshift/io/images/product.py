@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from groundshift.io.quality import QualityLayer
+from groundshift.io.images.quality import QualityLayer
 
 
 class Product(NamedTuple):

@@ -17,8 +17,8 @@ import shapely
 from groundshift.errors import InputError
 from groundshift.io.dates import date_in
 from groundshift.io.files import Archive
-from groundshift.io.products import Product
-from groundshift.io.quality import PolygonQuality, QualityLayer, RasterQuality
+from groundshift.io.images.product import Product
+from groundshift.io.images.quality import PolygonQuality, QualityLayer, RasterQuality
 from groundshift.model.reason import Reason
 
 log = logging.getLogger(__name__)

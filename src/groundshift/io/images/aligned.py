@@ -11,7 +11,7 @@ from odc.geo.geobox import GeoBox
 
 from groundshift.grid.common import LatticeShift, lattice_shift
 from groundshift.grid.tiles import Box
-from groundshift.io.pixels import Image, Pixels
+from groundshift.io.images.pixels import Image, Pixels
 from groundshift.kernels import sinc
 from groundshift.model.reason import Reason
 
@@ -21,7 +21,7 @@ _SHARP = 1.02  # output pixels that are larger by less than this need no low-pas
 
 @dataclass(frozen=True)
 class AlignedImage:
-    """An image on a grid that is not its own, with the same `read`. See :class:`~groundshift.io.pixels.Image`.
+    """An image on a grid that is not its own, with the same `read`. See :class:`~groundshift.io.images.pixels.Image`.
 
     Where the pixels of both coincide (to 1/1000 pixel), they are read as they are. Otherwise the image is
     interpolated by a windowed sinc, after averaging whole blocks of pixels if the grid is coarser by a factor

@@ -20,11 +20,11 @@ from groundshift.grid.common import local_grid
 from groundshift.grid.tiles import Box, tile_plan
 from groundshift.io.dates import NO_DATE, image_date
 from groundshift.io.files import Archive
-from groundshift.io.landsat import find_landsat
-from groundshift.io.pixels import ArrayImage, Image, RasterImage
-from groundshift.io.products import Product
+from groundshift.io.images.landsat import find_landsat
+from groundshift.io.images.pixels import ArrayImage, Image, RasterImage
+from groundshift.io.images.product import Product
+from groundshift.io.images.sentinel2 import find_sentinel2
 from groundshift.io.rasters import georeference, is_gdal_name, open_raster, parse_crs
-from groundshift.io.sentinel2 import find_sentinel2
 from groundshift.model.reason import Reason
 
 log = logging.getLogger(__name__)

@@ -15,8 +15,8 @@ import numpy as np
 from groundshift.errors import InputError
 from groundshift.io.dates import NO_DATE, date_in
 from groundshift.io.files import Archive
-from groundshift.io.products import Product
-from groundshift.io.quality import QualityLayer, RasterQuality
+from groundshift.io.images.product import Product
+from groundshift.io.images.quality import QualityLayer, RasterQuality
 from groundshift.model.reason import Reason
 
 log = logging.getLogger(__name__)

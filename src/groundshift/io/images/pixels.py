@@ -15,7 +15,7 @@ from odc.geo.geobox import GeoBox
 
 from groundshift.grid.tiles import Box, tile_plan
 from groundshift.io.dates import NO_DATE
-from groundshift.io.quality import QualityLayer
+from groundshift.io.images.quality import QualityLayer
 from groundshift.io.rasters import read_window
 from groundshift.model.reason import Reason
 
