@@ -17,7 +17,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Use .@. matmul:PendingDeprecatio
 
 @pytest.fixture(scope="module")
 def pair():
-    return demo_pair(seed=3, size=320)
+    return demo_pair(seed=3, size=256)
 
 
 def measured(pair, **options):
