@@ -55,6 +55,7 @@ def locally_standardised(image: np.ndarray, weight: np.ndarray, width: float) ->
 
 @numba.njit(cache=True, nogil=True, inline="always")
 def reflected(index, size):
+    """Index of a pixel beyond the border of `size` pixels, mirrored with the border pixel repeated."""
     period = 2 * size
     index = index % period
     return period - 1 - index if index >= size else index
