@@ -1,5 +1,7 @@
 """Every kind of file is told by what it is."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -25,7 +27,16 @@ def test_points_stations_and_stacks_are_described(tmp_path):
         ["A", "B"], [45, 46], [10, 11], np.ones((2, 3)), sigma=np.ones((2, 3)), frame="ITRF2020", source="made up"
     )
     write_station_table(tmp_path / "stations.csv", velocities)
-    assert "velocities of 2 stations, frame ITRF2020" in describe_file(tmp_path / "stations.csv")
+    said = describe_file(tmp_path / "stations.csv")
+    assert "velocities of 2 stations, frame ITRF2020" in said
+    assert said.count("mm/yr") == 6
+    write_station_table(tmp_path / "stations.csv", replace(velocities, quantity="displacement"))
+    said = describe_file(tmp_path / "stations.csv")
+    assert "displacements of 2 stations" in said
+    assert "median 1.00, 1.00 to 1.00 mm, median sigma 1.00 mm" in said
+    (tmp_path / "bad.csv").write_text((tmp_path / "stations.csv").read_text().replace("displacement", "weight"))
+    with pytest.raises(InputError, match="holds the quantity 'weight'"):
+        describe_file(tmp_path / "bad.csv")
     made = simulate_stack(StackOptions(lines=16, pixels=24, dates=5, orbit="descending"))
     write_stack(tmp_path / "stack.zarr", made.stack)
     said = describe_file(tmp_path / "stack.zarr")

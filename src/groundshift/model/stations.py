@@ -21,7 +21,7 @@ COMPONENTS = ("east", "north", "up")
 
 @dataclass(frozen=True, eq=False)
 class StationVelocities:
-    """Velocities of n stations, in one frame."""
+    """Velocities of n stations, in one frame; displacements if `quantity` says so, in mm instead of mm/yr."""
 
     name: np.ndarray  # str (n,), each once
     latitude: np.ndarray  # float64 (n,), degrees
@@ -32,6 +32,7 @@ class StationVelocities:
     frame: str  # of the velocities
     epoch: np.datetime64 | None  # the day at which the places hold; None if not known
     source: str  # where the velocities come from
+    quantity: str = "velocity"  # or displacement
 
     def __len__(self) -> int:
         return len(self.name)
@@ -77,6 +78,7 @@ def build_velocities(
     covariance: Any = None,
     height: Any = None,
     epoch: Any = None,
+    quantity: str = "velocity",
 ) -> StationVelocities:
     """Station velocities from arrays, checked. Longitudes are brought into -180 to 180.
 
@@ -94,6 +96,8 @@ def build_velocities(
         (n,), metres above the ellipsoid; NaN if not given.
     epoch
         Day at which the places hold, anything that numpy reads as datetime64[D].
+    quantity
+        `velocity`, or `displacement` for numbers in mm.
 
     Raises
     ------
@@ -119,6 +123,7 @@ def build_velocities(
         frame=frame,
         epoch=None if epoch is None else _day(epoch),
         source=source,
+        quantity=quantity,
     )
     check_velocities(record)
     return record
@@ -171,6 +176,8 @@ def check_velocities(record: StationVelocities) -> None:
     shapes = dict.fromkeys(("name", "latitude", "longitude", "height"), (count,))
     _check_shapes(record, shapes | {"velocity": (count, 3), "covariance": (count, 3, 3)})
     _check_words(record)
+    if record.quantity not in ("velocity", "displacement"):
+        raise ContractError(f"quantity is {record.quantity!r}; expected velocity or displacement")
     names, times = np.unique(record.name, return_counts=True)
     if (times > 1).any():
         raise ContractError(f"station {str(names[times > 1][0])!r} is there twice; keep one velocity a station")
@@ -222,7 +229,8 @@ def describe(record: StationVelocities | StationSeries) -> str:
             + ", ".join(f"{each} {value:.2f} mm" for each, value in zip(COMPONENTS, spread, strict=True))
             + f"\n{record.source}"
         )
-    lines = [f"velocities of {len(record)} stations, frame {record.frame}" + _epoch(record.epoch)]
+    kind, unit = ("velocities", "mm/yr") if record.quantity == "velocity" else ("displacements", "mm")
+    lines = [f"{kind} of {len(record)} stations, frame {record.frame}" + _epoch(record.epoch)]
     if len(record):
         lines.append(
             f"latitude {record.latitude.min():.2f} to {record.latitude.max():.2f}, "
@@ -233,8 +241,8 @@ def describe(record: StationVelocities | StationSeries) -> str:
         if there.any():
             lines.append(
                 f"{component}: {there.sum()} stations, median {np.median(value[there]):.2f}, "
-                f"{value[there].min():.2f} to {value[there].max():.2f} mm/yr, "
-                f"median sigma {np.median(sigma[there]):.2f} mm/yr"
+                f"{value[there].min():.2f} to {value[there].max():.2f} {unit}, "
+                f"median sigma {np.median(sigma[there]):.2f} {unit}"
             )
     return "\n".join([*lines, record.source])
 

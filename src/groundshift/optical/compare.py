@@ -13,6 +13,7 @@ from scipy import ndimage
 from groundshift.errors import ConfigurationError, InputError
 from groundshift.figures.difference import difference_figure
 from groundshift.figures.style import save_figure
+from groundshift.grid.axes import axes_turn
 from groundshift.grid.tiles import Box
 from groundshift.io import read_mask, write_json
 from groundshift.io.convert.raster import read_raster
@@ -140,22 +141,14 @@ def _on_grid(dataset: xr.Dataset, own: GeoBox, grid: GeoBox) -> np.ndarray:
     layers = np.stack([dataset[name].values.astype(float) for name in ("east", "north", "east_sigma", "north_sigma")])
     if own == grid:
         return layers
-    rows, cols = source_positions(own, grid, Box(0, 0, grid.shape.y, grid.shape.x))
-    # the footprint of a pixel of the grid, in pixels of the map, and how the axes of the grid lie in the map
-    right = np.stack([np.gradient(cols, axis=1) * own.affine.a, np.gradient(rows, axis=1) * own.affine.e])
-    length = np.hypot(*right)
-    size = max(1, round(float(np.nanmedian(length)) / _metres(own)[1]))
-    sampled = np.stack([_sampled(layer, rows, cols, size) for layer in layers])
-    cosine, sine = right / length
-    east, north, east_sigma, north_sigma = sampled
-    return np.stack(
-        [
-            cosine * east + sine * north,
-            cosine * north - sine * east,
-            np.hypot(cosine * east_sigma, sine * north_sigma),
-            np.hypot(cosine * north_sigma, sine * east_sigma),
-        ]
-    )
+    box = Box(0, 0, grid.shape.y, grid.shape.x)
+    rows, cols = source_positions(own, grid, box)
+    # how many pixels of the map a pixel of the grid is wide
+    width = np.hypot(np.gradient(cols, axis=1), np.gradient(rows, axis=1) * own.affine.e / own.affine.a)
+    size = max(1, round(float(np.nanmedian(width))))
+    east, north, east_sigma, north_sigma = (_sampled(layer, rows, cols, size) for layer in layers)
+    turn = axes_turn(own.crs, grid, box)
+    return np.stack([*turn.vector(east, north), *np.sqrt(turn.variance(east_sigma**2, north_sigma**2))])
 
 
 def _sampled(layer: np.ndarray, rows: np.ndarray, cols: np.ndarray, size: int) -> np.ndarray:

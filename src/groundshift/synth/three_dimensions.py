@@ -83,7 +83,7 @@ class SimulatedEarthquake(NamedTuple):
     grid: GeoBox
     optical: xr.Dataset  # displacement map
     radar: tuple[pa.Table, pa.Table]  # ascending and descending point sets, L2a, two dates
-    stations: StationVelocities  # displacements in mm, as velocities of one year
+    stations: StationVelocities  # displacements, mm
     trace: np.ndarray  # float64 (n, 2): easting, northing of the rupture at the surface, m
     options: EarthquakeOptions
 
@@ -222,7 +222,7 @@ def _stations(
     return build_velocities(
         [f"ST{number:02d}" for number in range(len(chosen))], latitude, longitude,
         motion + sigma * random.standard_normal(motion.shape), frame="local", source="simulated stations",
-        sigma=np.tile(sigma, (len(chosen), 1)),
+        sigma=np.tile(sigma, (len(chosen), 1)), quantity="displacement",
     )  # fmt: skip
 
 

@@ -4,7 +4,8 @@ Columns are told by their names, without regard to case: `name` (also station, s
 `longitude`, `height`, and of the velocity `east`, `north`, `up` with the standard deviations `sigma_east`,
 `sigma_north`, `sigma_up`, and the covariances `covariance_east_north`, `covariance_east_up`, `covariance_north_up`.
 Usual other names are known too, such as `velocity_east_mmyr` and `velocity_east_error_mmyr`. Velocities are in mm/yr,
-in m/yr where the name ends so (`_m_yr`, `_myr`). Lines that begin with `#` may say `frame:`, `epoch:` and `source:`.
+in m/yr where the name ends so (`_m_yr`, `_myr`). Lines that begin with `#` may say `frame:`, `epoch:` and `source:`,
+and `quantity: displacement`: then numbers are mm.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 from groundshift.errors import InputError
 from groundshift.io.files import write_text
 from groundshift.io.gnss.text import numbers, read_lines
+from groundshift.model.displacement import QUANTITIES
 from groundshift.model.stations import COMPONENTS, StationVelocities, build_velocities
 
 _MISSING = ("", "nan", "na", "null", "none")
@@ -76,12 +78,14 @@ def read_station_table(path: str | Path, *, frame: str | None = None, source: st
         [row[columns["name"][0]].strip() for row in body], values["latitude"], values["longitude"], velocity,
         covariance=covariance, height=values.get("height"), frame=known, epoch=notes.get("epoch") or None,
         source=source or notes.get("source") or Path(path).name,
+        quantity=_quantity(path, notes.get("quantity") or "velocity"),
     )  # fmt: skip
 
 
 def write_station_table(path: str | Path, stations: StationVelocities) -> None:
     """Write station velocities as CSV that :func:`read_station_table` reads: the whole file or none."""
     head = [f"# frame: {stations.frame}", f"# epoch: {stations.epoch or ''}", f"# source: {stations.source}"]
+    head += [] if stations.quantity == "velocity" else [f"# quantity: {stations.quantity}"]
     names = ["name", "latitude", "longitude", "height", *COMPONENTS, *(f"sigma_{each}" for each in COMPONENTS)]
     names += [f"covariance_{COMPONENTS[i]}_{COMPONENTS[j]}" for i, j in _PAIRS]
     pairs = np.stack([stations.covariance[:, i, j] for i, j in _PAIRS], 1)
@@ -94,6 +98,12 @@ def write_station_table(path: str | Path, stations: StationVelocities) -> None:
         )
     ]
     write_text(path, "\n".join([*head, ",".join(names), *(",".join(row) for row in rows)]) + "\n")
+
+
+def _quantity(path: str | Path, word: str) -> str:
+    if word.strip() not in QUANTITIES:
+        raise InputError(f"{path} holds the quantity {word!r}; expected one of {', '.join(QUANTITIES)}")
+    return word.strip()
 
 
 def _split(path: str | Path, number: int, text: str) -> list[str]:

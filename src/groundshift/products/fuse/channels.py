@@ -60,6 +60,14 @@ def box_bounds(grid: GeoBox, box: Box) -> tuple[float, float, float, float]:
     return min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)
 
 
+def bounds_in(grid: GeoBox, box: Box, crs: Any) -> tuple[float, float, float, float]:
+    """The same in another CRS: of what holds the box."""
+    bounds = box_bounds(grid, box)
+    if str(crs) == str(grid.crs):
+        return bounds
+    return Transformer.from_crs(str(grid.crs), str(crs), always_xy=True).transform_bounds(*bounds)
+
+
 def cell_numbers(grid: GeoBox, box: Box, crs: Any, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Number of the cell of each place in a box, row by row; -1 outside."""
     x, y = Transformer.from_crs(crs, str(grid.crs), always_xy=True).transform(x, y)

@@ -21,6 +21,7 @@ from groundshift.io import read_map, write_json, write_map
 from groundshift.model.displacement import displacement_map
 from groundshift.products.fuse.channels import Fusible, Interval
 from groundshift.products.fuse.config import FuseConfig
+from groundshift.products.fuse.fit import check_days, check_places
 from groundshift.products.fuse.grid import fuse_grid, metric_grid
 from groundshift.products.fuse.groups import make_groups
 from groundshift.products.fuse.record import Stores, found_components, identity, map_layers
@@ -81,7 +82,7 @@ def fuse(
     Raises
     ------
     InputError
-        If no source measures the area, one cannot be used, or the grid is not in metres.
+        If one of the sources has nothing in the area or in that time, or cannot be used, or the grid is not in metres.
     ConfigurationError
         If options make no sense together.
 
@@ -90,7 +91,9 @@ def fuse(
     config = config or FuseConfig()
     interval = Interval(config.quantity, *(None if day is None else np.datetime64(day, "D") for day in (start, end)))
     _check(sources, interval)
+    check_days(sources, interval)
     grid = metric_grid(grid or fuse_grid(sources))
+    check_places(sources, grid)
     north_known = not any(isinstance(each, OpticalMap | Stations | ModelField) for each in sources)
     problem = Problem(tuple(sources), grid, make_groups(sources, grid, config), config, interval, north_known)
     tiles = tile_plan(tuple(grid.shape), config.tile)

@@ -14,6 +14,7 @@ from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 
 from groundshift.errors import InputError
+from groundshift.grid.axes import axes_turn
 from groundshift.grid.tiles import Box
 from groundshift.io.maps import read_map
 from groundshift.io.point_batches import PointParts, point_batches, point_parts
@@ -21,7 +22,7 @@ from groundshift.kernels.elimination import lone_residual
 from groundshift.model.displacement import COMPONENTS
 from groundshift.model.points import series
 from groundshift.model.units import YEAR
-from groundshift.products.fuse.channels import CellEpochs, Channel, Fusible, Interval, box_bounds, cell_numbers
+from groundshift.products.fuse.channels import CellEpochs, Channel, Fusible, Interval, bounds_in, cell_numbers
 from groundshift.products.fuse.config import OPTICAL, RADAR, RADAR_VELOCITY, Quantity, SourceErrors
 
 _LOOK = ("los_east", "los_north", "los_up")
@@ -53,10 +54,15 @@ class OpticalMap:
         return tuple(each for each in COMPONENTS if each in self.dataset())
 
     def channels(self, grid: GeoBox, box: Box, interval: Interval) -> list[Channel]:
-        """Weighted averages of the pixels in each cell; of larger pixels the one that the cell lies in."""
+        """Weighted averages of the pixels in each cell; of larger pixels the one that the cell lies in.
+
+        What a map in another projection measures is turned: its look says how its axes lie in those of the grid.
+        """
         data = self.dataset()
         factor = _factor(data, interval, self.name)
         part, cells = _window(data, grid, box)
+        looks = np.zeros((3, 3, *box.shape))
+        looks[:2, :2], looks[2, 2] = axes_turn(data.rio.crs, grid, box).looks(), 1
         out = []
         for number, component in enumerate(COMPONENTS):
             if component not in data:
@@ -68,10 +74,32 @@ class OpticalMap:
                 mean, variance = _nearest(part, grid, box, value, sigma)
             else:
                 mean, variance = _average(cells, box.shape, value, sigma, self.alike)
-            look = np.zeros((3, *box.shape))
-            look[number] = 1
-            out.append(Channel(mean * factor, variance * factor**2, look, component))
+            out.append(Channel(mean * factor, variance * factor**2, looks[number], component))
         return out
+
+    def along_axes(self, grid: GeoBox, box: Box, interval: Interval) -> list[Channel]:
+        """The same with east and north in the axes of the grid. What turning makes of differences between their
+        variances, a covariance of a few per cent of these, is left out."""
+        found, crs = self.channels(grid, box, interval), self.dataset().rio.crs
+        if str(crs) == str(grid.crs):
+            return found
+        by_name = {each.group: each for each in found}
+        if not {"east", "north"} <= set(by_name):
+            raise InputError(
+                f"{self.name} is in {crs} and has not both east and north, which are turned together; give it in "
+                f"{grid.crs}, the projection of the fusion"
+            )
+        turn, pair = axes_turn(crs, grid, box), (by_name["east"], by_name["north"])
+        values, variances = (
+            turn.vector(*(each.value for each in pair)),
+            turn.variance(*(each.variance for each in pair)),
+        )
+        looks = np.broadcast_to(np.eye(3)[:, :, None, None], (3, 3, *box.shape))
+        turned = [
+            Channel(value, variance, look, each.group)
+            for value, variance, look, each in zip(values, variances, looks, pair, strict=False)
+        ]
+        return [*turned, *(each for each in found if each.group == "up")]
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,9 +157,7 @@ class RadarPoints:
         count, total, square = np.zeros((3, rows, cells))
         look, points = np.zeros((3, cells)), np.zeros(cells)
         crs = self.parts.header.crs
-        bounds = box_bounds(grid, box)
-        if str(grid.crs) != crs.to_string():
-            bounds = Transformer.from_crs(str(grid.crs), crs, always_xy=True).transform_bounds(*bounds)
+        bounds = bounds_in(grid, box, crs.to_string())
         for table in point_batches(self.parts, bounds, ("easting", "northing", *_LOOK, *names)):
             at = cell_numbers(grid, box, crs, table["easting"].to_numpy(), table["northing"].to_numpy())
             value, variance = measured(table)
@@ -149,19 +175,24 @@ class RadarPoints:
         shape = box.shape
         return CellEpochs(value.reshape(-1, *shape), variance.reshape(-1, *shape), look.reshape(3, *shape))
 
-    def _measured(self, table: pa.Table, interval: Interval) -> tuple[np.ndarray, np.ndarray]:
-        """Value and variance of each point, m."""
-        if interval.quantity == "velocity":
-            value, sigma = (table[name].to_numpy() / 1000.0 for name in ("mean_velocity", "mean_velocity_std"))
-            return value, np.nan_to_num(sigma) ** 2
+    def sides(self, interval: Interval) -> tuple[np.ndarray, np.ndarray]:
+        """Which of its dates are averaged before and after an interval; InputError if there are none."""
         days = self.parts.header.dates
         before = np.flatnonzero(days <= interval.start)[-self.average :]
         after = np.flatnonzero(days >= interval.end)[: self.average]
         if not before.size or not after.size:
             raise InputError(
                 f"{self.name} has dates from {days[0]} to {days[-1]}; expected some until {interval.start} and from "
-                f"{interval.end}"
+                f"{interval.end}: give other days for start and end, or leave it out"
             )
+        return before, after
+
+    def _measured(self, table: pa.Table, interval: Interval) -> tuple[np.ndarray, np.ndarray]:
+        """Value and variance of each point, m."""
+        if interval.quantity == "velocity":
+            value, sigma = (table[name].to_numpy() / 1000.0 for name in ("mean_velocity", "mean_velocity_std"))
+            return value, np.nan_to_num(sigma) ** 2
+        before, after = self.sides(interval)
         values = series(table).astype(float) / 1000
         rmse = np.nan_to_num(table["rmse"].to_numpy() / 1000.0)
         return (
@@ -223,9 +254,8 @@ def _factor(data: xr.Dataset, interval: Interval, name: str) -> float:
 
 def _window(data: xr.Dataset, grid: GeoBox, box: Box) -> tuple[xr.Dataset, np.ndarray | None]:
     """The part of a map around a box, and the cells of its pixels; None for pixels larger than cells."""
-    crs, bounds = str(data.rio.crs), box_bounds(grid, box)
-    if crs != str(grid.crs):
-        bounds = Transformer.from_crs(str(grid.crs), crs, always_xy=True).transform_bounds(*bounds)
+    crs = str(data.rio.crs)
+    bounds = bounds_in(grid, box, crs)
     step_x, step_y = (abs(float(each)) for each in data.rio.resolution())
     x, y = data["x"].values, data["y"].values
     part = data.isel(

@@ -55,6 +55,10 @@ class Stations:
         """Where they are and how they moved."""
         if isinstance(self.record, StationVelocities):
             one = self.record
+            if (one.quantity, interval.quantity) == ("displacement", "velocity"):
+                raise InputError(
+                    f"{self.name} holds displacements of stations; a fusion of velocities needs velocities"
+                )
             return Places(one.longitude, one.latitude, one.velocity / 1e3, one.covariance / 1e6)
         return _steps(self.record, interval, self.average)
 

@@ -22,6 +22,7 @@ from groundshift.io import write_json, write_map
 from groundshift.io.convert.raster import read_raster, write_netcdf_blocks
 from groundshift.model.displacement import check
 from groundshift.products.fuse.channels import Fusible
+from groundshift.products.fuse.fit import check_places, known_days
 from groundshift.products.fuse.grid import fuse_grid, metric_grid
 from groundshift.products.fuse.record import Stores, found_components, identity
 from groundshift.products.fuse.series.common import SampleTile, SeriesProblem, solve_common
@@ -91,7 +92,8 @@ def fuse_series(
     Raises
     ------
     InputError
-        If no source measures the area in that time, one does not say its dates, or the grid is not in metres.
+        If no source measures in that time, one has nothing in the area or does not say its dates, or the grid is not in
+        metres.
     ConfigurationError
         If dates make no sense, or a source cannot be part of a series.
 
@@ -107,6 +109,11 @@ def fuse_series(
             f"a series needs three dates or more; {nodes.astype(str).tolist()} came: a smaller step"
         )
     grid = metric_grid(grid or fuse_grid(sources))
+    check_places(sources, grid)
+    for each in sources:
+        own = known_days(each)
+        if own is not None and (own[1] <= nodes[0] or own[0] >= nodes[-1]):
+            log.warning("%s is of %s to %s and has no part in %s to %s", each.name, *own, nodes[0], nodes[-1])
     design = make_design(make_strands(sources, nodes), nodes, config)
     seen = {each.component for each in design.strands}
     free = ("east" in seen or "los" in seen, "north" in seen, "up" in seen or "los" in seen)

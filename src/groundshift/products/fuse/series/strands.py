@@ -149,7 +149,8 @@ def read_strands(
         mine = [(strand, start) for strand, start in zip(strands, starts, strict=False) if number in strand.sources]
         if isinstance(source, OpticalMap | Levelling):
             days = map_days(source) if isinstance(source, OpticalMap) else levelled_days(source)
-            for channel in source.channels(grid, outer, Interval("displacement", *days)):
+            measured = source.along_axes if isinstance(source, OpticalMap) else source.channels
+            for channel in measured(grid, outer, Interval("displacement", *days)):
                 strand, start = next(each for each in mine if each[0].component == channel.group)
                 row, noise = start + strand.sources.index(number), channel.variance
                 if strand.kind == "optical":
