@@ -46,9 +46,13 @@ def test_nothing_is_left_after_clear(any_store):
         any_store.read(3)
 
 
-def test_cleared_folder_is_gone(store, tmp_path):
-    write(store)
-    store.clear()
+def test_cleared_folder_is_gone(tmp_path):
+    one, other = (FolderStore(tmp_path / ".tiles", key) for key in ("one", "other"))
+    with one.lock():
+        write(other)
+        one.clear()
+    assert [each.name for each in (tmp_path / ".tiles").iterdir()] == ["other"]
+    other.clear()
     assert list(tmp_path.iterdir()) == []
 
 

@@ -81,7 +81,12 @@ def _locked(path: Path, work: str) -> int:
     while True:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+            try:
+                descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+            except FileNotFoundError:
+                if path.parent.is_dir():
+                    raise
+                continue  # another run removed the folder in between, as it was empty
         except OSError as error:
             raise RunError(f"{path.parent} cannot be written ({error}); choose another folder") from error
         try:

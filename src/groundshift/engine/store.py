@@ -86,7 +86,8 @@ class FolderStore:
     Parameters
     ----------
     folder
-        Where runs are kept; on a cluster, a folder that every worker sees under the same path.
+        Where runs are kept; on a cluster, a folder that every worker sees under the same path. It is made, and removed
+        when the last run that it holds is cleared.
     key
         Name of the run, see :func:`groundshift.engine.key.run_key`.
     record
@@ -131,8 +132,14 @@ class FolderStore:
         with self.lock():
             shutil.rmtree(self.path)
 
-    def lock(self) -> AbstractContextManager[None]:
-        return self._lock.hold(self._prepare)
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        try:
+            with self._lock.hold(self._prepare):
+                yield
+        finally:
+            with contextlib.suppress(OSError):  # tiles, or another run, are in it
+                self.path.parent.rmdir()
 
     def _prepare(self) -> None:
         """Remove what killed workers left half written, and say what the run is made from."""
