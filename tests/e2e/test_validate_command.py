@@ -125,6 +125,12 @@ def test_ground_and_map_are_checked(tmp_path):
 def test_what_cannot_be_used_stops_the_run(tmp_path):
     with pytest.raises(ConfigurationError, match="nothing to check"):
         validate(ValidationConfig(), tmp_path)
+    known = simulate_map()
+    write_dataset(tmp_path / "map.tif", known.dataset)
+    with pytest.raises(
+        ConfigurationError, match="to check against; give at least one of: --offsets, --trace and --field"
+    ):
+        validate(ValidationConfig(map=tmp_path / "map.tif"), tmp_path / "out")
     write_points(tmp_path / "town.parquet", simulate_ground().table)
     given = ValidationConfig(points=(tmp_path / "town.parquet",), inventory=tmp_path / "none.gpkg")
     with pytest.raises(InputError, match=r"none\.gpkg does not exist"):

@@ -157,8 +157,9 @@ def test_maps_go_through_netcdf(tmp_path):
     convert(tmp_path / "map.tif", tmp_path / "map.nc")
     convert(tmp_path / "map.nc", tmp_path / "again.tif")
     xr.testing.assert_identical(read_map(tmp_path / "again.tif"), read_map(tmp_path / "map.tif"))
-    with pytest.raises(InputError, match="no series"):
-        convert(tmp_path / "map.nc", tmp_path / "map.gpkg")
+    for name in ("map.nc", "map.tif"):
+        with pytest.raises(InputError, match=rf"{name} is a displacement map and .*gpkg is for points; a map goes to"):
+            convert(tmp_path / name, tmp_path / "map.gpkg")
 
 
 def test_a_file_of_another_program_is_understood_by_its_columns(tmp_path):

@@ -69,7 +69,7 @@ def validate(config: ValidationConfig, out: str | Path) -> list[Check]:
     Raises
     ------
     ConfigurationError
-        If neither points nor a map are given.
+        If neither points nor a map are given, or nothing to check them against.
     InputError
         If a file cannot be read.
     """
@@ -77,6 +77,9 @@ def validate(config: ValidationConfig, out: str | Path) -> list[Check]:
         raise ConfigurationError("there is nothing to check; give points, or a displacement map with --map")
     tables = [read_any_points(path) for path in config.points]
     planned = [*_point_checks(config, tables), *_map_checks(config)]
+    if not any(check for *_, check in planned):
+        needed = ", ".join(dict.fromkeys(needs for _, needs, _ in planned))
+        raise ConfigurationError(f"there is nothing to check against; give at least one of: {needed}")
     made: list[Check] = []
     missing: list[str] = []
     with reporting("checking", None, done=0, total=len(planned), units="checks") as report:
@@ -99,6 +102,8 @@ def validate(config: ValidationConfig, out: str | Path) -> list[Check]:
 
 def summary(made: Sequence[Check]) -> str:
     """A line a check: its verdict and its numbers with requirements."""
+    if not made:
+        return "no check could be made; the report says why"
     lines = []
     for check in made:
         asked = [each for each in check.numbers if each.requirement is not None] or check.numbers[:1]

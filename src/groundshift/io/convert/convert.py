@@ -188,6 +188,11 @@ def convert(
     if FORMATS[format_of(source)].raster and change is None and FORMATS[target].raster:
         _write_raster(out, read_raster(source), target)
         return Path(out)
+    if FORMATS[format_of(source)].raster and "reason" in (held := read_raster(source)):
+        raise InputError(
+            f"{source} is a {held.attrs.get('quantity', 'displacement')} map and {out} is for points; a map goes to "
+            ".tif or .nc, which desktop maps open as they are"
+        )
     parts = _counted(ahead(read_parts(source, component=component)))
     return write_parts(out, ahead(change(parts)) if change else parts, to=to, dialect=dialect)
 
