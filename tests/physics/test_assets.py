@@ -6,13 +6,15 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import shapely
-from pyproj import Transformer
+from pyproj import CRS, Transformer
 
 from groundshift.errors import InputError
 from groundshift.io.features import Features
+from groundshift.io.points import write_points
 from groundshift.model.points import header, point_set, series
-from groundshift.products.active_areas import AreaConfig, find_areas
+from groundshift.products.active_areas import AreaConfig, find_areas, find_areas_in_files
 from groundshift.products.assets import AssetConfig, assess_assets
+from groundshift.products.assets.geometry import prepare_assets
 from groundshift.synth.structures import Errors, simulate_town
 
 NO_SIZES = dict.fromkeys(("velocity", "distortion", "acceleration", "bend", "step"), (0, 0, 0))
@@ -143,6 +145,32 @@ def test_angular_distortion_is_that_of_a_beam_that_tilts(town):
     np.testing.assert_allclose(between.velocity / between.apart, 0.1, rtol=0.02)
     row = result.table.attributes.to_pylist()[0]
     assert row["distortion"] == pytest.approx(0.1 * (record.dates[-1] - record.dates[0]).astype(int) / 365.25, rel=0.02)
+
+
+def test_a_polygon_without_area_is_a_line():
+    texts = (
+        "POLYGON ((0 0, 60 0, 120 0, 0 0))",
+        "POLYGON ((0 50, 120 50, 120 60, 0 60, 0 50))",
+        "LINESTRING (0 9, 120 9)",
+    )
+    shapes = Features(shapely.from_wkt(texts), pa.table({"kind": ["bridge"] * 3}), CRS("EPSG:32633"))
+    assets = prepare_assets(shapes, shapes.crs, AssetConfig())
+    assert (assets.width > 0).tolist() == [True, False, True]
+    assert shapely.length(assets.axis).tolist() == [120, 120, 120]
+    assert len(set(assets.segments)) == 1
+
+
+def test_areas_take_points_of_one_component(tmp_path):
+    dates = ["2020-01-01", "2020-01-07", "2020-01-13"]
+    columns = {"pid": ["a", "b"], "easting": [50.0, 150.0], "northing": [50.0, 50.0], "displacement": np.zeros((2, 3))}
+    for component in ("U", "E"):
+        table = point_set(
+            {**columns, **dict.fromkeys(("mean_velocity", "mean_velocity_std"), np.ones(2))},
+            level="L3", component=component, dates=dates, crs="EPSG:3035",
+        )  # fmt: skip
+        write_points(tmp_path / f"{component}.parquet", table)
+    with pytest.raises(InputError, match="measures E, others U; give points of one component"):
+        find_areas_in_files([tmp_path / "U.parquet", tmp_path / "E.parquet"], tmp_path)
 
 
 def test_active_areas_are_the_true_ones_and_none_in_noise(town):

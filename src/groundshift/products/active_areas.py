@@ -147,20 +147,29 @@ def find_areas_in_files(points: Sequence[str | Path], out: str | Path, config: A
     Parameters
     ----------
     points
-        GeoParquet, or products of EGMS, in one CRS; of their columns only places and velocities are read.
+        GeoParquet, or products of EGMS, in one CRS and of one component; only places and velocities are read of them.
 
     Returns
     -------
     What was found, in plain text.
+
+    Raises
+    ------
+    InputError
+        If there is no point, or files differ in CRS or component.
     """
-    tables, own = [], None
+    tables, own, component = [], None, None
     for each in points:
         parts = point_parts(each)
         if own is not None and parts.header.crs != own:
             raise InputError(f"{each} is in {parts.header.crs.name}, others in {own.name}; give points in one CRS")
-        own = parts.header.crs
+        if component is not None and parts.header.component != component:
+            raise InputError(
+                f"{each} measures {parts.header.component}, others {component}; give points of one component"
+            )
+        own, component = parts.header.crs, parts.header.component
         tables += [table.select(_COLUMNS) for table in point_batches(parts, _EVERYWHERE, _COLUMNS)]
-    if own is None or not tables:
+    if own is None or component is None or not tables:
         raise InputError("there is no point; give point sets")
     values = pa.concat_tables([table.replace_schema_metadata(None) for table in tables])
     east, north, velocity, sigma = (values[name].to_numpy().astype(float) for name in _COLUMNS)
@@ -172,7 +181,7 @@ def find_areas_in_files(points: Sequence[str | Path], out: str | Path, config: A
     out = Path(out)
     write_features(out / AREAS_NAME, found.areas)
     write_json(out / REPORT_NAME, found.report)
-    toward = TOWARD[parts.header.component]
+    toward = TOWARD[component]
     shown = areas_figure(positions, velocity - found.report["reference"], found.areas, toward=toward)
     save_figure(shown, out / PICTURE_NAME)
     return (

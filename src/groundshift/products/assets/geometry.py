@@ -80,8 +80,9 @@ def prepare_assets(features: Features, crs: CRS, config: AssetConfig) -> Assets:
     The kind is that of a column `kind`, or follows from the tags of OpenStreetMap: `bridge`, `railway`, `highway`,
     `building`, `waterway=dam` or `man_made=dyke`. The width is that of a column `width` in metres, or of the kind. A
     geometry of several parts becomes as many assets, named `id/1`, `id/2`; parts of a line that touch are joined. A
-    column `spans` cuts an asset of one part into its spans: a number (`4`) into as many of one length, several (`30 45
-    45 30`) into lengths in these proportions. Others are cut into segments of the length of their kind.
+    polygon without area is the line that it lies along. A column `spans` cuts an asset of one part into its spans: a
+    number (`4`) into as many of one length, several (`30 45 45 30`) into lengths in these proportions. Others are cut
+    into segments of the length of their kind.
 
     Raises
     ------
@@ -92,6 +93,7 @@ def prepare_assets(features: Features, crs: CRS, config: AssetConfig) -> Assets:
     lines = shapely.get_type_id(features.geometry) == shapely.GeometryType.MULTILINESTRING
     merged = np.where(lines, shapely.line_merge(np.where(lines, features.geometry, None)), features.geometry)
     parts, row = shapely.get_parts(merged, return_index=True)
+    parts = _lines_of_flat(parts)
     kinds_of_shape = shapely.get_type_id(parts)
     good = np.isin(kinds_of_shape, (1, 3)) & (shapely.length(parts) >= _LEAST_LENGTH)
     parts, row = parts[good], row[good]
@@ -158,6 +160,12 @@ def find_members(assets: Assets, tree: shapely.STRtree, positions: np.ndarray, c
     chance = chance / np.maximum(np.bincount(point, chance, len(points)), 1)[point]
     along = shapely.line_locate_point(assets.axis[asset], points[point])
     return Members(point, asset, chance, along)
+
+
+def _lines_of_flat(parts: np.ndarray) -> np.ndarray:
+    """The same with polygons that have no area as lines."""
+    around = shapely.oriented_envelope(np.where(shapely.get_type_id(parts) == 3, parts, None))
+    return np.where(shapely.get_type_id(around) == 1, around, parts)
 
 
 def _long_axis(polygons: np.ndarray) -> np.ndarray:
