@@ -19,7 +19,7 @@ def test_two_tracks_become_a_grid(tmp_path):
     assert "still holds the north motion" in str(refused.exception)
     done = CliRunner().invoke(app, [*arguments, "--north-removed"], catch_exceptions=False)
     assert done.exit_code == 0, done.output
-    found = {path.name for path in (tmp_path / "out").iterdir()} - {".tiles"}
+    found = {path.name for path in (tmp_path / "out").iterdir()}
     tile = {f"L3_E45N30_{component}.{end}" for component in "EU" for end in ("parquet", "tiff")}
     assert found == tile | {"velocity.tif", "quicklook.png", "record.json", "run.json"}
     up = read_points(tmp_path / "out" / "L3_E45N30_U.parquet")
