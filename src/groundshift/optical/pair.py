@@ -5,35 +5,27 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
-from affine import Affine
 from odc.geo.geobox import GeoBox
 
-from groundshift import __version__
-from groundshift.engine import FolderStore, MemoryStore, TileStore, run, run_key, run_record
+from groundshift.engine import FolderStore, MemoryStore, TileStore, run
 from groundshift.errors import ConfigurationError
 from groundshift.figures.quicklook import quicklook
 from groundshift.figures.style import save_figure
-from groundshift.grid.common import common_grid
-from groundshift.grid.tiles import Box, Tile, tile_plan
-from groundshift.io import AlignedImage, open_array, open_image, read_area, read_map, read_mask, write_json, write_map
-from groundshift.io.dates import given_dates
+from groundshift.grid.tiles import Box
+from groundshift.io import read_map, write_json, write_map
 from groundshift.io.images.open import Source
-from groundshift.io.images.pixels import Image
 from groundshift.model.displacement import displacement_map
 from groundshift.model.reason import Reason
 from groundshift.optical.clean import CleanTile, Stripes, cleans, estimate_stripes
 from groundshift.optical.config import PairConfig
-from groundshift.optical.coregister import coarse_shift
-from groundshift.optical.measure import MeasureTile
-from groundshift.optical.network import CARD, WEIGHTS
+from groundshift.optical.plan import PairPlan, opened, planned
 from groundshift.optical.registration import ENOUGH, Registration, fit_registration
-from groundshift.optical.registry import METHODS, resolved
+from groundshift.optical.registry import resolved
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -108,10 +100,8 @@ def measure_pair(
         raise ConfigurationError(f"config and {sorted(options)} were both given; put all options into one of them")
     config = resolved(config or PairConfig(**options))
     opening = {"band": band, "crs": crs, "nodata": nodata}
-    images = _opened(pre, resolution, **opening), _opened(post, resolution, **opening)
-    plan = _plan(
-        *images, config, area, mask, stable, given_dates(dates) if dates else (_day(images[0]), _day(images[1]))
-    )
+    images = opened(pre, resolution, **opening), opened(post, resolution, **opening)
+    plan = planned(*images, config, area=area, mask=mask, stable=stable, dates=dates)
     measured = _store(plan, out, plan.key)
     executor = executor or ("processes" if len(plan.tiles) > 1 else "serial")
     with measured.lock():
@@ -136,92 +126,15 @@ def measure_pair(
     return dataset
 
 
-def _store(plan: _Plan, out: str | Path | None, key: str) -> TileStore:
+def _store(plan: PairPlan, out: str | Path | None, key: str) -> TileStore:
     return MemoryStore() if out is None else FolderStore(Path(out) / ".tiles", key, record=plan.record)
 
 
-def _cleaned(plan: _Plan, measured: TileStore, out: str | Path | None, workers: int | None) -> TileStore:
+def _cleaned(plan: PairPlan, measured: TileStore, out: str | Path | None, workers: int | None) -> TileStore:
     store = _store(plan, out, f"{plan.key}-cleaned")
     step = CleanTile(measured, plan.tiles, plan.config.clean)
     run(step, plan.tiles, store=store, executor="threads", workers=workers, label="cleaning")
     return store
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """All that is decided before measuring."""
-
-    step: MeasureTile
-    grid: GeoBox  # of the map
-    tiles: list[Tile]
-    key: str
-    record: dict[str, Any]
-    attributes: dict[str, Any]
-    log: tuple[str, ...]
-
-    @property
-    def config(self) -> PairConfig:
-        return self.step.config
-
-
-def _opened(source: Source | np.ndarray, resolution: float, **opening: Any) -> Image:
-    if isinstance(source, np.ndarray):
-        return open_array(source, resolution=resolution, nodata=opening["nodata"])
-    return open_image(source, **opening)
-
-
-def _plan(
-    pre: Image,
-    post: Image,
-    config: PairConfig,
-    area: str | Path | None,
-    mask: str | Path | None,
-    stable: str | Path | None,
-    days: tuple[str, str],
-) -> _Plan:
-    common = common_grid(pre.grid, post.grid, area=read_area(area) if area is not None else None)
-    first, second = AlignedImage(pre, common.grid), AlignedImage(post, common.grid)
-    lines = (*common.log, first.describe(), second.describe())
-    for line in lines:
-        log.info("%s", line)
-    if all(days) and days[1] < days[0]:
-        log.warning("%s is later than %s; to measure what happened between them, swap the two", pre.name, post.name)
-    masks = [read_mask(path, common.grid) if path is not None else None for path in (mask, stable)]
-    step = MeasureTile(first, second, coarse_shift(first, second), config, *masks)
-    grid = _map_grid(common.grid, config.step)
-    inputs = [path for each in masks if each is not None for path in each.inputs]
-    if config.weights is not None:
-        inputs += [Path(config.weights) / name for name in (WEIGHTS, CARD)]
-    decided = {
-        "config": config.model_dump(),
-        "images": [first.fingerprint(), second.fingerprint()],
-        "grid": [list(common.grid.shape), list(common.grid.affine)[:6], str(common.grid.crs)],
-        "shift": list(step.shift),
-    }
-    key = run_key(inputs, decided, __version__)
-    attributes = {
-        "date_pre": days[0], "date_post": days[1], "method": config.method,
-        "source_pre": pre.name, "source_post": post.name,
-        "software": f"groundshift {__version__}", "configuration_hash": key,
-    }  # fmt: skip
-    if alike := METHODS[config.method].alike:
-        attributes["errors_alike_m"] = alike * common.grid.resolution.x
-    tiles = tile_plan(tuple(grid.shape), max(1, config.tile // config.step))
-    return _Plan(step, grid, tiles, key, run_record(inputs, decided, __version__), attributes, lines)
-
-
-def _map_grid(grid: GeoBox, step: int) -> GeoBox:
-    """The grid of nodes: cells of step × step pixels; rows and columns that do not fill a cell are left out."""
-    shape = (grid.shape.y // step, grid.shape.x // step)
-    if min(shape) < 1:
-        raise ConfigurationError(
-            f"the common grid of {grid.shape.y} x {grid.shape.x} pixels is smaller than a step of {step}; give less"
-        )
-    return GeoBox(shape, grid.affine @ Affine.scale(step), grid.crs)
-
-
-def _day(image: Image) -> str:
-    return "" if np.isnat(image.date) else str(image.date)
 
 
 def _removed(registration: Registration, grid: GeoBox) -> str:
@@ -238,7 +151,7 @@ def _removed(registration: Registration, grid: GeoBox) -> str:
     return f"misregistration that is removed ({registration.kind}): {east} to the east, {north} to the north"
 
 
-def _near_limit(sample: dict[str, np.ndarray], plan: _Plan) -> str:
+def _near_limit(sample: dict[str, np.ndarray], plan: PairPlan) -> str:
     """A hint, if clear displacements come so near the largest one looked for that others may lie beyond it."""
     limit = plan.config.max_displacement
     size = np.hypot(sample["dx"] - plan.step.shift.dx, sample["dy"] - plan.step.shift.dy)
@@ -261,7 +174,7 @@ def _positions(box: Box, step: int, stride: int = 1) -> tuple[np.ndarray, np.nda
     return step * rows[:, None] + (step - 1) / 2, step * cols[None, :] + (step - 1) / 2
 
 
-def _sample(plan: _Plan, store: TileStore) -> dict[str, np.ndarray]:
+def _sample(plan: PairPlan, store: TileStore) -> dict[str, np.ndarray]:
     """Valid (and stable, if known) nodes on a sublattice of the map, as columns; the same however it is tiled."""
     stride = max(1, int(np.ceil(np.sqrt(plan.grid.shape.y * plan.grid.shape.x / _SAMPLES))))
     names = ("dx", "dy", "dx_sigma", "dy_sigma")
@@ -282,7 +195,7 @@ def _sample(plan: _Plan, store: TileStore) -> dict[str, np.ndarray]:
     return {name: values[order] for name, values in columns.items()}
 
 
-def _stripes(plan: _Plan, store: TileStore, registration: Registration) -> Stripes:
+def _stripes(plan: PairPlan, store: TileStore, registration: Registration) -> Stripes:
     sample = _sample(plan, store)
     off_x, off_y = registration.at(sample["row"], sample["col"])
     return estimate_stripes(
@@ -292,7 +205,7 @@ def _stripes(plan: _Plan, store: TileStore, registration: Registration) -> Strip
 
 
 def _blocks(
-    plan: _Plan, store: TileStore, registration: Registration, stripes: Stripes | None
+    plan: PairPlan, store: TileStore, registration: Registration, stripes: Stripes | None
 ) -> Iterator[tuple[Box, dict[str, np.ndarray]]]:
     """Boxes of the map with their layers in metres, corrected."""
     size_x, size_y = abs(plan.step.pre.grid.affine.a), abs(plan.step.pre.grid.affine.e)
@@ -316,7 +229,7 @@ def _blocks(
         )
 
 
-def _in_memory(plan: _Plan, blocks: Iterator[tuple[Box, dict[str, np.ndarray]]]) -> xr.Dataset:
+def _in_memory(plan: PairPlan, blocks: Iterator[tuple[Box, dict[str, np.ndarray]]]) -> xr.Dataset:
     shape = tuple(plan.grid.shape)
     layers: dict[str, np.ndarray] = {}
     for box, block in blocks:
@@ -327,7 +240,7 @@ def _in_memory(plan: _Plan, blocks: Iterator[tuple[Box, dict[str, np.ndarray]]])
 
 def _written(
     out: Path,
-    plan: _Plan,
+    plan: PairPlan,
     blocks: Iterator[tuple[Box, dict[str, np.ndarray]]],
     registration: Registration,
     stripes: Stripes | None,
