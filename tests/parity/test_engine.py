@@ -3,6 +3,7 @@
 import os
 import signal
 
+import dask
 import numpy as np
 import pytest
 from distributed import Client, LocalCluster
@@ -19,7 +20,11 @@ WHERE = ["serial", "threads", "processes", "address", "client"]
 
 @pytest.fixture(scope="module")
 def cluster():
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster:
+    """Two workers; a tile that takes one with it is not tried again, so that one is always there."""
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster,
+    ):
         yield cluster
 
 
@@ -126,8 +131,6 @@ def test_tile_that_kills_its_cluster_workers_ends_the_run(cluster, tmp_path):
 
 
 def test_scheduler_that_does_not_answer_is_named(tmp_path):
-    import dask
-
     with (
         dask.config.set({"distributed.comm.timeouts.connect": "200ms"}),
         pytest.raises(RunError, match=r"tcp://127\.0\.0\.1:1 does not answer"),
