@@ -135,14 +135,15 @@ def _differences(panel: Axes, report: dict[str, Any]) -> None:
             share = (np.arange(len(pairs)) + 0.5) / len(pairs)
             panel.errorbar([each["difference"] for each in pairs], share, xerr=[each["sigma"] for each in pairs],
                            fmt="o", color=colour, markersize=3, elinewidth=0.5,
-                           label=f"{name}: rms {report[key]['rms']:.2f} mm/yr, {len(pairs)} pairs")  # fmt: skip
+                           label=f"{name}:\nrms {report[key]['rms']:.2f} mm/yr, {len(pairs)} pairs")  # fmt: skip
     if not drawn:
         panel.axis("off")
         panel.text(0.05, 0.5, "no stations to compare with")
         return
     panel.axvline(0, color=TRUTH, linewidth=0.8)
-    panel.set(xlabel="points less station, mm/yr toward the satellite", ylabel="share of pairs")
-    panel.legend(fontsize=8, loc="upper left")
+    panel.set(ylabel="share of pairs")
+    panel.set_xlabel("points less station, mm/yr toward the satellite", fontsize=9)
+    panel.legend(fontsize=8, loc="lower right")
 
 
 def _overlaps(panel: Axes, report: dict[str, Any]) -> None:
