@@ -13,7 +13,8 @@ export function differenceOf([first, second]: PointRecord[]): PointRecord | null
   const values = dates.map((date) => own.get(date)! - other.get(date)!);
   const found = trend(times, values, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY);
   if (!found || first.component !== second.component) return null;
-  const displacement = values.map((value) => Math.round(1000 * (value - values[0])) / 1000);
-  const attributes = { pid: `${t("difference")}: ${first.attributes.pid} − ${second.attributes.pid}`, mean_velocity: found.rate, mean_velocity_std: found.sigma };
+  const rounded = (value: number) => Math.round(1000 * value) / 1000;
+  const displacement = values.map((value) => rounded(value - values[0]));
+  const attributes = { pid: `${t("difference")}: ${first.attributes.pid} − ${second.attributes.pid}`, mean_velocity: rounded(found.rate), mean_velocity_std: rounded(found.sigma) };
   return { ...first, attributes, dates, displacement, fit: null };
 }
