@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -71,11 +71,17 @@ def load(folder: str | None = None) -> Network:
     InputError
         If there is none, or its weights are not those of its card.
     """
+    weights, card = read_weights(folder)
+    refine = runner(weights, windows=card["windows"], reaches=card["reaches"])
+    return Network(refine, card["iterations"], card["variance_factor"])
+
+
+def read_weights(folder: str | None = None) -> tuple[bytes, dict[str, Any]]:
+    """The ONNX file and the card of a network, see :func:`load`."""
     place = resources.files("groundshift.optical") / "weights" if folder is None else Path(folder)
     try:
         weights, card = (place / WEIGHTS).read_bytes(), json.loads((place / CARD).read_text("utf-8"))
-        said, iterations, factor = card["sha256"], card["iterations"], card["variance_factor"]
-        windows, reaches = card["windows"], card["reaches"]
+        said, *_ = (card[key] for key in ("sha256", "iterations", "variance_factor", "windows", "reaches"))
     except (OSError, ValueError, KeyError) as error:
         raise InputError(
             f"{place} holds no network ({error}); expected {WEIGHTS} and {CARD}, as training leaves them"
@@ -85,7 +91,7 @@ def load(folder: str | None = None) -> Network:
         raise InputError(
             f"the weights in {place} have the checksum {found[:8]}…, not {said[:8]}… as on their card; fetch them again"
         )
-    return Network(runner(weights, windows=windows, reaches=reaches), iterations, factor)
+    return weights, card
 
 
 def runner(weights: bytes, *, windows: Sequence[float], reaches: Sequence[int]) -> Refine:

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import torch
+from onnx import numpy_helper
 from scipy import ndimage
 from torch import Tensor
 
@@ -24,11 +26,13 @@ from groundshift.figures.training import curves
 from groundshift.io.files import atomic_path
 from groundshift.io.samples import Sample, SampleFolder, images_of
 from groundshift.kernels.network_inputs import network_inputs
+from groundshift.optical.network import read_weights
 from groundshift.optical.refinement import CHANNELS, prepared, variance
 from groundshift.train.data import Joined, Order, Prepared, made
 from groundshift.train.loss import loss
 from groundshift.train.model import Refiner
-from groundshift.train.recipe import Recipe
+from groundshift.train.optimise import Optimiser
+from groundshift.train.recipe import SHIPPED, Recipe
 from groundshift.train.resample import warp
 
 log = logging.getLogger(__name__)
@@ -140,20 +144,18 @@ def train(recipe: Recipe, out: str | Path, *, device: str | None = None) -> Path
     torch.manual_seed(recipe.seed)
     model = Refiner(recipe.model)
     if recipe.start is not None:
-        model.adopt(load_state(recipe.start)[0])
+        model.adopt(load_weights(recipe.start))
     model = model.to(device, memory_format=torch.channels_last)
     average = torch.optim.swa_utils.AveragedModel(
         model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.average)
     )
-    optimiser = torch.optim.AdamW(model.parameters(), lr=recipe.rate, weight_decay=recipe.decay_weights)
+    optimiser = Optimiser(model, recipe)
     first, table = _restored(out / STATE, recipe, model, average, optimiser)
     log.info("%s parameters on %s, from step %d", f"{sum(p.numel() for p in model.parameters()):,}", device, first)
 
     examples = examples_of(recipe)
     began, total = time.monotonic(), 0.0
     for step, batch in enumerate(_batches(recipe, first), first + 1):
-        for group in optimiser.param_groups:
-            group["lr"] = _rate(recipe, step)
         batch = {name: each.to(device, non_blocking=True) for name, each in batch.items()}
         answers = run_model(model, batch, iterations=recipe.iterations, precision=getattr(torch, recipe.precision))
         weight = batch["valid"] * (1 + recipe.near * torch.exp(-batch["distance"] / _FADES))
@@ -161,10 +163,7 @@ def train(recipe: Recipe, out: str | Path, *, device: str | None = None) -> Path
             answers, batch["flow"], weight,
             decay=recipe.decay, absolute=recipe.absolute, likelihood=recipe.likelihood,
         )  # fmt: skip
-        optimiser.zero_grad(set_to_none=True)
-        value.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
+        optimiser.step(value, rate=_rate(recipe, step))
         average.update_parameters(model)
         total += float(value.detach())
         if step % recipe.every == 0 or step == recipe.steps:
@@ -195,6 +194,24 @@ def load_state(path: str | Path) -> tuple[Refiner, Recipe, dict[str, Any]]:
     weights = {name.removeprefix("module."): each for name, each in state["average"].items() if name != "n_averaged"}
     model.load_state_dict(weights)
     return model.eval(), recipe, state
+
+
+def load_weights(start: str) -> Refiner:
+    """A network to begin with: of the state of a run, of a folder with weights and card, or `shipped`, the package's.
+
+    Raises
+    ------
+    InputError
+        If it is none of these.
+    """
+    if start != SHIPPED and not Path(start).is_dir():
+        return load_state(start)[0]
+    weights, card = read_weights(None if start == SHIPPED else start)
+    options = Recipe(**card["recipe"]).model
+    model = Refiner(options)
+    held = {each.name: numpy_helper.to_array(each) for each in onnx.load_from_string(weights).graph.initializer}
+    model.body.load_state_dict({name: torch.from_numpy(held[name].copy()) for name in model.body.state_dict()})
+    return model.eval()
 
 
 def _rate(recipe: Recipe, step: int) -> float:
@@ -294,7 +311,7 @@ def _save(
     step: int,
     model: torch.nn.Module,
     average: torch.nn.Module,
-    optimiser: torch.optim.Optimizer,
+    optimiser: Optimiser,
     table: list[dict[str, float]],
 ) -> None:
     state = {
@@ -315,7 +332,7 @@ def _restored(
     recipe: Recipe,
     model: torch.nn.Module,
     average: torch.nn.Module,
-    optimiser: torch.optim.Optimizer,
+    optimiser: Optimiser,
 ) -> tuple[int, list[dict[str, float]]]:
     if not path.exists():
         return 0, []

@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from groundshift.errors import ConfigurationError, InputError
 from groundshift.synth.dataset import DatasetOptions
 
+SHIPPED = "shipped"  # the network of the package
+
 
 class ModelOptions(BaseModel):
     """How large the network is."""
@@ -39,7 +41,9 @@ class Recipe(BaseModel):
     )
     validation: tuple[str, ...] = Field(min_length=1, description="folders of samples on which progress is measured")
     start: str | None = Field(
-        None, description="state of another run, whose weights this one starts with; its network may lack `reaches`"
+        None,
+        description="what to start with: the state of another run, a folder with weights and their card, or `shipped`, "
+        "the network of the package; it may lack `reaches`",
     )
     validation_samples: int = Field(48, ge=1, description="of each of these folders, spread over it")
     crop: int = Field(192, ge=64, multiple_of=32, description="side of the squares that are trained on, pixels")
@@ -56,7 +60,10 @@ class Recipe(BaseModel):
     rate: float = Field(
         5e-4, gt=0, description="largest learning rate; it rises over a twentieth and falls as a cosine"
     )
-    decay_weights: float = Field(1e-4, ge=0, description="of AdamW")
+    optimiser: Literal["adamw", "muon"] = Field(
+        "muon", description="of the kernels between the first and the last layer; all else is left to AdamW"
+    )
+    decay_weights: float = Field(1e-4, ge=0, description="decay of the weights, each step, as a share of the rate")
     average: float = Field(0.998, ge=0, lt=1, description="memory of the moving average of the weights")
     precision: Literal["float32", "bfloat16"] = Field(
         "float32", description="of the convolutions; bfloat16 is twice as fast where there is hardware for it"
