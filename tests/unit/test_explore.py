@@ -117,7 +117,7 @@ def test_a_tile_holds_the_points_where_they_are(client, table):
     ).json()
     place = to_degrees(west + arrays["x"][index] / 65536 * side, north - arrays["y"][index] / 65536 * side)
     assert place == pytest.approx((found["longitude"], found["latitude"]), abs=2e-6)
-    assert arrays["velocity"][index] == pytest.approx(found["attributes"]["mean_velocity"])
+    assert arrays["by"][index] == pytest.approx(found["attributes"]["mean_velocity"])
     assert arrays["value"][index] == 1.0
 
 
@@ -146,7 +146,7 @@ def test_many_points_become_cells_with_the_same_mean(tmp_path, monkeypatch, tabl
         west, south, east, north = (v / 100 for v in tile_bounds(zoom, x, y))
         inside = (mx >= west) & (mx < east) & (my > south) & (my <= north)
         assert arrays["count"].sum() == inside.sum()
-        for name, column in (("value", "temporal_coherence"), ("velocity", "mean_velocity")):
+        for name, column in (("value", "temporal_coherence"), ("by", "mean_velocity")):
             mean = np.average(arrays[name], weights=arrays["count"])
             assert mean == pytest.approx(table[column].to_numpy()[inside].mean(), abs=1e-4)
 
@@ -178,6 +178,25 @@ def test_statistics_of_an_area(client, table):
     empty = client.post(f"/api/layers/{LAYER}/statistics", {"polygon": [[1, 1], [1, 2], [2, 2]]}).json()
     assert empty["points"] == 0
     assert empty["mean"] is None
+
+
+def test_any_field_can_be_filtered_by(client, table):
+    coherence = table["temporal_coherence"].to_numpy()
+    least = float(np.median(coherence))
+    asked = {"by": "temporal_coherence", "least": least}
+    found = client.post(f"/api/layers/{LAYER}/statistics", {"polygon": AROUND, **asked}).json()
+    assert found["points"] == (coherence >= least).sum() < len(table)
+    file = client.post(f"/api/layers/{LAYER}/selection", {"polygon": AROUND, **asked}).content
+    assert min(pyarrow.csv.read_csv(io.BytesIO(file))["temporal_coherence"].to_pylist()) >= least - 1e-6
+    x, y = tile_of(12)
+    header, arrays = unpacked(client.get(f"/api/layers/{LAYER}/tiles/12/{x}/{y}.bin?by=temporal_coherence").content)
+    part, row = header["parts"][arrays["part"][5]], arrays["row"][5]
+    attributes = client.get(f"/api/layers/{LAYER}/point?part={part}&row={row}").json()["attributes"]
+    assert arrays["by"][5] == pytest.approx(attributes["temporal_coherence"])
+    assert arrays["value"][5] == pytest.approx(attributes["mean_velocity"])
+    line = {"line": [[9.985, 52.0], [10.015, 52.0]], "width": 300}
+    every, some = (client.post(f"/api/layers/{LAYER}/profile", line | ask).json()["points"] for ask in ({}, asked))
+    assert 0 < some < every
 
 
 def test_a_profile_lies_along_the_line(client, table):

@@ -86,14 +86,14 @@ class PointLayer:
         self.describe()
         self._all_cells()
 
-    def tile(self, z: int, x: int, y: int, field: str) -> bytes:
-        """A tile for the page, see :func:`groundshift.explore.tiles.pack`."""
-        key = (self.store.manifest.generation, z, x, y, field)
+    def tile(self, z: int, x: int, y: int, field: str, by: str = "mean_velocity") -> bytes:
+        """A tile for the page, see :func:`groundshift.explore.tiles.pack`; `by` is what the page filters by."""
+        key = (self.store.manifest.generation, z, x, y, field, by)
         with self._lock:
             if key in self._tiles:
                 self._tiles.move_to_end(key)
                 return self._tiles[key]
-        made = pack(self._content(z, x, y, field))
+        made = pack(self._content(z, x, y, field, by))
         with self._lock:
             self._tiles[key] = made
             if len(self._tiles) > _KEPT:
@@ -110,9 +110,10 @@ class PointLayer:
         palette: str,
         limits: tuple[float, float],
         keep: tuple[float, float],
+        by: str = "mean_velocity",
     ) -> bytes:
-        """The same as a PNG of 512 pixels, for browsers that cannot draw points; without velocities outside `keep`."""
-        return draw(self._content(z, x, y, field), palette=palette, limits=limits, keep=keep)
+        """The same as a PNG of 512 pixels, for browsers that cannot draw points; only where `by` lies in `keep`."""
+        return draw(self._content(z, x, y, field, by), palette=palette, limits=limits, keep=keep)
 
     def point(self, part: str, row: int) -> dict[str, Any]:
         """Everything of one point: fields, series, and the model of `rmse` fitted to it."""
@@ -135,8 +136,11 @@ class PointLayer:
         best = int(np.argmin(distance))
         return (table["part"][best].as_py(), table["row"][best].as_py()) if distance[best] <= reach else None
 
-    def area(self, polygon: list[tuple[float, float]], keep: tuple[float, float], columns: tuple[str, ...]) -> pa.Table:
-        """Points inside a polygon of degrees, their velocity in `keep`: the columns, places, `part` and `row`.
+    def area(
+        self, polygon: list[tuple[float, float]], keep: tuple[float, float], columns: tuple[str, ...],
+        by: str = "mean_velocity",
+    ) -> pa.Table:  # fmt: skip
+        """Points inside a polygon of degrees, their `by` in `keep` or unknown: the columns, places, `part` and `row`.
 
         Raises
         ------
@@ -149,18 +153,19 @@ class PointLayer:
         if not shape.is_valid or shape.area == 0:
             raise InputError("the outline crosses itself or has no area; draw it again")
         self._refuse_too_many(shape.bounds)
-        wanted = tuple(dict.fromkeys((*columns, "mean_velocity", *MERCATOR)))
+        wanted = tuple(dict.fromkeys((*columns, by, *MERCATOR)))
         table = self.store.window(shape.bounds, sets=self.sets, by=MERCATOR, columns=wanted)
         if not len(table):
             return table
         shapely.prepare(shape)
         inside = shapely.contains_xy(shape, *(table[name].to_numpy() for name in MERCATOR))
-        velocity = table["mean_velocity"].to_numpy()
-        return table.filter(pa.array(inside & ~((velocity < keep[0]) | (velocity > keep[1]))))
+        return table.filter(pa.array(inside & _kept(table, by, keep)))
 
-    def statistics(self, polygon: list[tuple[float, float]], field: str, keep: tuple[float, float]) -> dict[str, Any]:
+    def statistics(
+        self, polygon: list[tuple[float, float]], field: str, keep: tuple[float, float], by: str = "mean_velocity"
+    ) -> dict[str, Any]:
         """Spread of a field inside a polygon, its histogram, and the mean series of up to 2,000 of the points."""
-        table = self.area(polygon, keep, (field,))
+        table = self.area(polygon, keep, (field,), by)
         values = table[field].to_numpy() if len(table) else np.empty(0)
         result = statistics(values)._asdict()
         finite = values[np.isfinite(values)]
@@ -171,8 +176,9 @@ class PointLayer:
         }  # fmt: skip
 
     def profile(
-        self, line: list[tuple[float, float]], width: float, field: str, keep: tuple[float, float]
-    ) -> dict[str, Any]:
+        self, line: list[tuple[float, float]], width: float, field: str, keep: tuple[float, float],
+        by: str = "mean_velocity",
+    ) -> dict[str, Any]:  # fmt: skip
         """Points within `width` / 2 metres of a line of degrees: distance along it, and the field.
 
         At most 10,000 points, evenly taken from all.
@@ -189,12 +195,13 @@ class PointLayer:
         reach = 100 * width / 2 / np.cos(np.radians(np.abs(corners[:, 1]).max()))
         box = (x.min() - reach, y.min() - reach, x.max() + reach, y.max() + reach)
         self._refuse_too_many(box)
-        table = self.store.window(box, sets=self.sets, by=MERCATOR, columns=(field, "mean_velocity", *MERCATOR))
+        table = self.store.window(
+            box, sets=self.sets, by=MERCATOR, columns=tuple(dict.fromkeys((field, by, *MERCATOR)))
+        )
         if not len(table):
             return {"length": trace.length, "points": 0, "distance": [], "value": [], "unit": FIELDS[field].unit}
         places = shapely.points(*to_plane.transform(*to_degrees(*(table[name].to_numpy() for name in MERCATOR))))
-        velocity = table["mean_velocity"].to_numpy()
-        near = (shapely.distance(trace, places) <= width / 2) & ~((velocity < keep[0]) | (velocity > keep[1]))
+        near = (shapely.distance(trace, places) <= width / 2) & _kept(table, by, keep)
         along, values = shapely.line_locate_point(trace, places[near]), table[field].to_numpy()[near]
         order = np.argsort(along)[:: max(1, -(-len(along) // PROFILE_POINTS))]
         return {
@@ -215,8 +222,8 @@ class PointLayer:
         """How many points a tile has, of a zoom of at most 16."""
         return self._all_cells().count(z, x, y)
 
-    def _content(self, z: int, x: int, y: int, field: str) -> Content:
-        return tile_content(self.store, self.sets, self._all_cells(), (z, x, y), field)
+    def _content(self, z: int, x: int, y: int, field: str, by: str) -> Content:
+        return tile_content(self.store, self.sets, self._all_cells(), (z, x, y), field, by)
 
     def _all_cells(self) -> Cells:
         """The cells of the layer, read when they are first needed and when the store has changed."""
@@ -269,6 +276,11 @@ class PointLayer:
         days = sorted(total)
         means = [total[day][0] / total[day][1] if total[day][1] else None for day in days]
         return {"dates": days, "mean": [None if v is None else round(v, 2) for v in means], "points": len(chosen)}
+
+
+def _kept(table: pa.Table, by: str, keep: tuple[float, float]) -> np.ndarray:
+    values = table[by].to_numpy()
+    return ~((values < keep[0]) | (values > keep[1]))
 
 
 def _limits(values: np.ndarray, centred: bool) -> list[float]:

@@ -46,12 +46,13 @@ class _Asked(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     field: FieldName = Field("mean_velocity", description="column of the points")
-    least: Number = Field(-1e6, description="points of lower velocity are left out, mm/yr")
-    largest: Number = Field(1e6, description="points of higher velocity are left out, mm/yr")
+    by: FieldName = Field("mean_velocity", description="column that least and largest are of")
+    least: Number = Field(-1e6, description="points with less are left out, in the unit of that column")
+    largest: Number = Field(1e6, description="points with more are left out")
 
     @property
     def keep(self) -> tuple[float, float]:
-        """Velocities that are kept."""
+        """Values that are kept."""
         return self.least, self.largest
 
 
@@ -217,10 +218,10 @@ def _add_tiles(app: FastAPI, catalog: Catalog) -> None:
         "/api/layers/{layer}/tiles/{z}/{x}/{y}.bin", summary="Points or cells of a tile", response_class=Response,
         responses={200: {"content": {"application/octet-stream": {}}}},
     )  # fmt: skip
-    def points(layer: str, tile: At, field: FieldName = "mean_velocity") -> Response:
+    def points(layer: str, tile: At, field: FieldName = "mean_velocity", by: FieldName = "mean_velocity") -> Response:
         found = _layer(catalog, layer, PointLayer)
         return Response(
-            found.tile(tile.z, tile.x, tile.y, field), media_type="application/octet-stream", headers=cached
+            found.tile(tile.z, tile.x, tile.y, field, by), media_type="application/octet-stream", headers=cached
         )
 
     @app.get(
@@ -234,6 +235,7 @@ def _add_tiles(app: FastAPI, catalog: Catalog) -> None:
         palette: Palette = "motion",
         low: Number = -10.0,
         high: Number = 10.0,
+        by: FieldName = "mean_velocity",
         least: Number = -1e6,
         largest: Number = 1e6,
     ) -> Response:
@@ -249,7 +251,7 @@ def _add_tiles(app: FastAPI, catalog: Catalog) -> None:
         elif field not in FIELDS:
             raise HTTPException(422, f"points have {', '.join(FIELDS)}, not {field!r}")
         else:
-            made = found.picture(*at, field, palette=palette, limits=(low, high), keep=(least, largest))
+            made = found.picture(*at, field, palette=palette, limits=(low, high), keep=(least, largest), by=by)
         return Response(made, media_type="image/png", headers=cached)
 
     @app.get(
@@ -288,7 +290,7 @@ def _add_questions(app: FastAPI, catalog: Catalog) -> None:
 
     @app.post("/api/layers/{layer}/statistics", summary="Statistics of the points in an area")
     def statistics(layer: str, area: Area) -> Response:
-        found = _layer(catalog, layer, PointLayer).statistics(area.polygon, area.field, area.keep)
+        found = _layer(catalog, layer, PointLayer).statistics(area.polygon, area.field, area.keep, area.by)
         return JSONResponse(_finite(found))
 
     @app.post("/api/layers/{layer}/profile", summary="Values along a line")
@@ -296,7 +298,7 @@ def _add_questions(app: FastAPI, catalog: Catalog) -> None:
         found = _layer(catalog, layer, PointLayer, MapLayer)
         if isinstance(found, MapLayer):
             return found.profile(line.line)
-        return found.profile(line.line, line.width, line.field, line.keep)
+        return found.profile(line.line, line.width, line.field, line.keep, line.by)
 
     @app.post(
         "/api/layers/{layer}/selection", summary="The points in an area as a file", response_class=Response,
@@ -304,7 +306,7 @@ def _add_questions(app: FastAPI, catalog: Catalog) -> None:
     )  # fmt: skip
     def selection(layer: str, asked: Selection) -> Response:
         found = _layer(catalog, layer, PointLayer)
-        table = found.area(asked.polygon, asked.keep, found.columns())
+        table = found.area(asked.polygon, asked.keep, found.columns(), asked.by)
         if len(table) > MAX_ROWS:
             raise HTTPException(422, f"{len(table)} points are inside; at most {MAX_ROWS}: draw a smaller area")
         if not len(table):

@@ -24,12 +24,14 @@ _READ = 400_000  # points of a tile that are read to be put into cells
 class Content(NamedTuple):
     """What a tile shows. `x` and `y` are places in it, 65,536 a side, from its north-west corner."""
 
-    arrays: dict[str, np.ndarray]  # x, y, value; velocity if it is not the value; row, part or count
+    arrays: dict[str, np.ndarray]  # x, y, value; by if it is not the value; row, part or count
     parts: list[str]  # names of the parts that the points are of
     side: int  # cells along the tile; 0 if the arrays are of points
 
 
-def tile_content(store: PointStore, sets: set[str], cells: Cells, at: tuple[int, int, int], field: str) -> Content:
+def tile_content(
+    store: PointStore, sets: set[str], cells: Cells, at: tuple[int, int, int], field: str, by: str
+) -> Content:
     """The points of a tile, or cells where they are more than 25,000.
 
     Parameters
@@ -42,6 +44,8 @@ def tile_content(store: PointStore, sets: set[str], cells: Cells, at: tuple[int,
         Zoom, column and row of the tile.
     field
         The column that is the `value`.
+    by
+        The column that the page filters by.
     """
     z, x, y = at
     count = cells.count(z, x, y)
@@ -49,9 +53,9 @@ def tile_content(store: PointStore, sets: set[str], cells: Cells, at: tuple[int,
         return _nothing()
     zoom = min(z + _CELLS, CELL_ZOOM)
     if count > TILE_POINTS and z < CELL_ZOOM and (zoom == z + _CELLS or count > _READ):
-        return _from_cells(cells.tile(z, x, y, zoom), field, zoom - z)
+        return _from_cells(cells.tile(z, x, y, zoom), field, by, zoom - z)
     west, south, east, north = tile_bounds(z, x, y)
-    columns = (field, "mean_velocity", *MERCATOR)
+    columns = tuple(dict.fromkeys((field, by, *MERCATOR)))
     table = store.window((west, south, east - 0.5, north - 0.5), sets=sets, by=MERCATOR, columns=columns)
     if not len(table):
         return _nothing()
@@ -60,15 +64,15 @@ def tile_content(store: PointStore, sets: set[str], cells: Cells, at: tuple[int,
         "x": (table["mercator_x"].to_numpy() - west) / side,
         "y": (north - table["mercator_y"].to_numpy()) / side,
         "value": table[field].to_numpy().astype(np.float32),
-        "velocity": table["mean_velocity"].to_numpy().astype(np.float32),
+        "by": table[by].to_numpy().astype(np.float32),
     }
     if len(table) > TILE_POINTS:
-        return _binned(arrays, field)
+        return _binned(arrays, field, by)
     names = table["part"].combine_chunks()
     arrays["x"], arrays["y"] = (np.clip(arrays[a] * 65536, 0, 65535).astype(np.uint16) for a in "xy")
     arrays["row"] = table["row"].to_numpy().astype(np.uint32)
     arrays["part"] = names.indices.to_numpy().astype(np.uint16)
-    return Content(_without_twice(arrays, field), names.dictionary.to_pylist(), 0)
+    return Content(_without_twice(arrays, field, by), names.dictionary.to_pylist(), 0)
 
 
 def pack(content: Content) -> bytes:
@@ -90,11 +94,11 @@ def pack(content: Content) -> bytes:
 
 
 def draw(content: Content, *, palette: str, limits: tuple[float, float], keep: tuple[float, float]) -> bytes:
-    """A tile as a PNG of 512 pixels; velocities outside `keep` are left out."""
+    """A tile as a PNG of 512 pixels; what is filtered by lies in `keep`, or is left out."""
     pixels = np.zeros((PICTURE, PICTURE, 4), np.uint8)
     arrays = content.arrays
-    velocity = arrays.get("velocity", arrays["value"])
-    inside = np.isfinite(arrays["value"]) & ~((velocity < keep[0]) | (velocity > keep[1]))
+    by = arrays.get("by", arrays["value"])
+    inside = np.isfinite(arrays["value"]) & ~((by < keep[0]) | (by > keep[1]))
     colours = paint(arrays["value"][inside], palette, *limits)
     column, row = (arrays[axis][inside].astype(int) * PICTURE // 65536 for axis in "xy")
     half = max(1, PICTURE // content.side // 2) if content.side else 2
@@ -112,23 +116,23 @@ def _nothing() -> Content:
     return Content({name: np.empty(0, kind) for name, kind in types.items()}, [], 0)
 
 
-def _without_twice(arrays: dict[str, np.ndarray], field: str) -> dict[str, np.ndarray]:
-    return {name: values for name, values in arrays.items() if name != "velocity" or field != "mean_velocity"}
+def _without_twice(arrays: dict[str, np.ndarray], field: str, by: str) -> dict[str, np.ndarray]:
+    return {name: values for name, values in arrays.items() if name != "by" or field != by}
 
 
-def _from_cells(level: Level, field: str, depth: int) -> Content:
+def _from_cells(level: Level, field: str, by: str, depth: int) -> Content:
     step, mask = 65536 >> depth, (1 << depth) - 1
     arrays = {
         "x": ((level.x & mask) * step + step // 2).astype(np.uint16),
         "y": ((level.y & mask) * step + step // 2).astype(np.uint16),
         "value": level.mean[field],
-        "velocity": level.mean["mean_velocity"],
+        "by": level.mean[by],
         "count": level.count.astype(np.uint32),
     }
-    return Content(_without_twice(arrays, field), [], 1 << depth)
+    return Content(_without_twice(arrays, field, by), [], 1 << depth)
 
 
-def _binned(arrays: dict[str, np.ndarray], field: str) -> Content:
+def _binned(arrays: dict[str, np.ndarray], field: str, by: str) -> Content:
     """Points put into the cells of a tile."""
     side = 1 << _CELLS
     column, row = (np.clip(arrays[axis] * side, 0, side - 1).astype(int) for axis in "xy")
@@ -140,11 +144,11 @@ def _binned(arrays: dict[str, np.ndarray], field: str) -> Content:
         "x": (there % side * step + step // 2).astype(np.uint16),
         "y": (there // side * step + step // 2).astype(np.uint16),
     }
-    for name in ("value", "velocity"):
+    for name in ("value", "by"):
         finite = np.isfinite(arrays[name])
         total = np.bincount(cell[finite], arrays[name][finite], side * side)
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = total / np.bincount(cell[finite], minlength=side * side)
         made[name] = mean[there].astype(np.float32)
     made["count"] = count[there].astype(np.uint32)
-    return Content(_without_twice(made, field), [], side)
+    return Content(_without_twice(made, field, by), [], side)
