@@ -19,9 +19,11 @@ from groundshift.synth.options import PairOptions  # noqa: E402
 from groundshift.synth.textures import shifted_pair  # noqa: E402
 from groundshift.train import loop  # noqa: E402
 from groundshift.train.data import Joined, Prepared, made  # noqa: E402
-from groundshift.train.loop import STATE, TABLE, load_state, run_model, train  # noqa: E402
+from groundshift.train.export import export  # noqa: E402
+from groundshift.train.loop import STATE, TABLE, load_state, load_weights, run_model, train  # noqa: E402
 from groundshift.train.loss import loss, negative_log_likelihood  # noqa: E402
 from groundshift.train.model import Refiner  # noqa: E402
+from groundshift.train.optimise import KernelMuon  # noqa: E402
 from groundshift.train.recipe import ModelOptions, Recipe, read_recipe  # noqa: E402
 
 SMALL = ModelOptions(widths=(4, 8), depth=1, windows=(2.0,), reaches=(4,))
@@ -197,6 +199,47 @@ def test_a_run_starts_with_the_weights_of_another(recipe, tmp_path):
     second = load_state(train(tiny, tmp_path / "second", device="cpu"))[0]
     for a, b in zip(first.parameters(), second.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-8)
+
+
+def test_a_run_starts_with_a_network_that_is_ready_to_use(recipe, tmp_path):
+    state = train(recipe, tmp_path / "run", device="cpu")
+    export(state, tmp_path / "network")
+    for a, b in zip(
+        load_state(state)[0].parameters(), load_weights(str(tmp_path / "network")).parameters(), strict=True
+    ):
+        torch.testing.assert_close(a, b)
+    with pytest.raises(InputError, match="holds no network"):
+        load_weights(str(tmp_path))
+    with pytest.raises(InputError, match="no state of a training run"):
+        load_weights(str(tmp_path / "nothing.pt"))
+
+
+def test_the_network_of_the_package_can_be_trained_further():
+    model, network = load_weights("shipped"), load()
+    images = [np.random.default_rng(seed).standard_normal((64, 64)).astype(np.float32) for seed in range(2)]
+    weight, flow = np.ones((64, 64), np.float32), np.zeros((2, 64, 64), np.float32)
+    with torch.no_grad():
+        given = (torch.from_numpy(each)[None, None] for each in (*images, weight))
+        expected = model(*given, torch.from_numpy(flow)[None])[0].numpy()
+    np.testing.assert_allclose(network.refine(*images, weight, flow), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
+def test_muon_steps_along_all_directions_of_a_gradient_alike(layout):
+    """The change of a kernel, as a matrix, has nearly equal singular values, and the length of one by AdamW."""
+    torch.manual_seed(0)
+    kernel = torch.nn.Parameter(torch.randn(8, 6, 3, 3).contiguous(memory_format=layout))
+    before = kernel.detach().clone()
+    optimiser = KernelMuon([kernel], rate=0.01, decay=0.0)
+    gradient = torch.randn(8, 54) * torch.logspace(0, -1, 8)[:, None]
+    kernel.grad = gradient.view(8, 3, 3, 6).permute(0, 3, 1, 2)
+    optimiser.step()
+    change = (kernel.detach() - before).permute(0, 2, 3, 1).flatten(1)
+    given, made = (torch.linalg.svdvals(each) for each in (gradient, change))
+    assert given[0] / given[-1] > 8
+    assert made[0] / made[-1] < 2
+    assert change.square().mean().sqrt() == pytest.approx(0.2 * 0.01, rel=0.25)
+    assert (change * gradient).sum() < 0
 
 
 def test_a_network_that_looks_around_begins_with_one_that_does_not():

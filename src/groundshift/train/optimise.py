@@ -22,20 +22,22 @@ class KernelMuon(torch.optim.Muon):
 
     def __init__(self, kernels: Iterable[nn.Parameter], *, rate: float, decay: float):
         self.kernels = list(kernels)
-        matrices = [nn.Parameter(_matrix(each.data)) for each in self.kernels]  # they share the memory of the kernels
+        matrices = [
+            nn.Parameter(_matrix(each.data, like=each)) for each in self.kernels
+        ]  # in the memory of the kernels
         super().__init__(matrices, lr=rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw")
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
         """One step with the gradients of the kernels."""
         for kernel, matrix in zip(self.kernels, self.param_groups[0]["params"], strict=True):
-            matrix.grad = None if kernel.grad is None else _matrix(kernel.grad).contiguous()
+            matrix.grad = None if kernel.grad is None else _matrix(kernel.grad, like=kernel).contiguous()
         return super().step(closure)
 
 
-def _matrix(kernel: Tensor) -> Tensor:
-    """(out, in, y, x) as (out, y · x · in), where its memory allows without a copy."""
-    return kernel.permute(0, 2, 3, 1).flatten(1)
+def _matrix(kernel: Tensor, *, like: Tensor) -> Tensor:
+    """(out, in, y, x) as (out, in · y · x), in the order in which the memory of another has it."""
+    return kernel.flatten(1) if like.is_contiguous() else kernel.permute(0, 2, 3, 1).flatten(1)
 
 
 class Optimiser:
@@ -44,7 +46,7 @@ class Optimiser:
     Parameters
     ----------
     model
-        In the memory format ``channels_last``.
+        Contiguous or in the memory format ``channels_last``.
     """
 
     def __init__(self, model: Refiner, recipe: Recipe):
