@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import platform
 import threading
 import uuid
 from collections.abc import Callable, Collection, Iterator
 from concurrent import futures
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from groundshift.engine.task import Indexed, Task
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from distributed import Client
 
 log = logging.getLogger(__name__)
+
+_PATIENCE = 10.0  # seconds without a finished tile, after which it is asked whether there are workers
 
 
 class Pool(NamedTuple):
@@ -162,24 +166,38 @@ def _dask(task: Task, executor: str | Client, workers: int | None) -> Iterator[P
         with _reaching(address):
             if isinstance(executor, str):
                 client = cleanup.enter_context(distributed.Client(executor, set_as_default=False))
-            if not client.nthreads():
-                log.warning("the Dask scheduler at %s has no workers yet; waiting for the first", address)
             with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TiB"}):
                 name = f"groundshift-{uuid.uuid4().hex[:8]}"
                 remote = client.submit(_itself, task, key=f"{name}-task", pure=False)
 
         def submit(tile: Indexed) -> distributed.Future:
-            return client.submit(_perform, remote, tile, key=f"{name}-{tile.index}", pure=False)
+            return client.submit(_perform, remote, tile, version("groundshift"), key=f"{name}-{tile.index}", pure=False)
 
         def wait(pending: Collection[distributed.Future], **options: Any) -> Any:
+            alone = False
             with _reaching(address), client.as_current():
-                return distributed.wait(list(pending), **options)
+                while True:
+                    with contextlib.suppress(TimeoutError):
+                        return distributed.wait(list(pending), timeout=_PATIENCE, **options)
+                    alone = _told_of_workers(address, bool(client.nthreads()), alone)
 
         def limit() -> int:
             with _reaching(address):
                 return 2 * (workers or max(1, sum(client.nthreads().values())))
 
         yield Pool(submit, wait, limit, f"on the Dask scheduler {address}")
+
+
+def _told_of_workers(address: str, there: bool, alone: bool) -> bool:
+    """Say when a scheduler is found without workers, and when some are there again; whether it has none."""
+    if not there and not alone:
+        log.warning(
+            "the Dask scheduler at %s has no workers; waiting for some (`dask worker %s` starts one), then the run goes "
+            "on", address, address,
+        )  # fmt: skip
+    elif there and alone:
+        log.info("the Dask scheduler at %s has workers; the run goes on", address)
+    return not there
 
 
 @contextlib.contextmanager
@@ -197,5 +215,10 @@ def _itself(task: Task) -> Task:
     return task
 
 
-def _perform(task: Task, tile: Indexed) -> Any:
+def _perform(task: Task, tile: Indexed, wanted: str) -> Any:
+    if (found := version("groundshift")) != wanted:
+        raise ConfigurationError(
+            f"the Dask worker on {platform.node()} has groundshift {found}, this run is of {wanted}; install the same "
+            "version everywhere"
+        )
     return task(tile)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import json
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from groundshift.explore.rasters import ImageLayer, MapLayer
 from groundshift.explore.records import point_record
 from groundshift.explore.server import PAGE, catalog_record
 from groundshift.explore.tiles import TILE_POINTS
-from groundshift.io.files import jsonable
+from groundshift.io.files import atomic_folder, check_new, jsonable
 from groundshift.io.store.encode import CELL_ZOOM, HALF_WORLD
 from groundshift.io.store.read import Point
 
@@ -59,25 +58,20 @@ def export_page(
     InputError
         If a source cannot be opened, the folder is there already, or there are more than two million points.
     """
-    out = Path(out)
-    if out.exists():
-        raise InputError(f"{out} is there already; give a new folder")
+    check_new(out := Path(out))
     with closing(open_catalog(sources, frame=frame, assets=assets, vertical=vertical)) as catalog:
         record = catalog_record(catalog, {"basemap": basemap, "title": title, "credit": credit}, static=True)
         points = sum(layer.get("points", 0) for layer in record["layers"])
         if points > MAX_POINTS:
             raise InputError(f"the sources hold {points} points; an export takes {MAX_POINTS}: use groundshift explore")
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
-            page = Writer(Path(folder) / "page")
+        with atomic_folder(out) as folder:
+            page = Writer(folder)
             page.copy()
             for entry in record["layers"]:
                 _layer(catalog.layers[entry["id"]], entry, page)
             record["limits"]["chunk"] = CHUNK
             page.write("api/catalog.json", json.dumps(jsonable(record)).encode())
-            files = sum(each.is_file() for each in page.root.rglob("*"))
-            page.root.rename(out)
-    return files
+            return sum(each.is_file() for each in folder.rglob("*"))
 
 
 @dataclass(frozen=True)
@@ -88,17 +82,17 @@ class Writer:
 
     def copy(self) -> None:
         """Write the page itself, and its outlines of land."""
-        shutil.copytree(PAGE, self.root, ignore=shutil.ignore_patterns("*.bin", "source.sha256"))
+        shutil.copytree(PAGE, self.root, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.bin", "source.sha256"))
         for file in PAGE.glob("assets/*.bin"):
             self.write(f"assets/{file.name}", file.read_bytes())
         index = self.root / "index.html"
-        index.write_text(index.read_text().replace("<html", "<html data-exported", 1))
+        index.write_bytes(index.read_bytes().replace(b"<html", b"<html data-exported", 1))
 
     def write(self, path: str, content: bytes) -> None:
         """Write what the page asks for at a path, in the way of `web/src/files.ts`."""
         file = self.root / f"{path}.js"
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(f'groundshift("{path}","{base64.b64encode(content).decode()}")')
+        file.write_bytes(b'groundshift("%s","%s")' % (path.encode(), base64.b64encode(content)))
 
 
 def _layer(layer: Layer, entry: dict, page: Writer) -> None:

@@ -46,6 +46,33 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
 
 @contextmanager
+def atomic_folder(path: str | Path) -> Iterator[Path]:
+    """Give a new folder beside `path`; rename it to `path` when the block ends well, else leave nothing.
+
+    Raises
+    ------
+    InputError
+        If there is something at `path`, before the block or after it.
+    """
+    check_new(path := Path(path))
+    with temporary_folder(path) as folder:
+        temporary = folder / path.name
+        temporary.mkdir()
+        yield temporary
+        for file in temporary.rglob("*"):
+            if file.is_file():
+                _flush(file)
+        check_new(path)
+        temporary.rename(path)
+
+
+def check_new(path: Path) -> None:
+    """InputError if there is something at a path where a new folder is wanted."""
+    if path.exists():
+        raise InputError(f"{path} is there already; give a new folder")
+
+
+@contextmanager
 def temporary_folder(path: Path) -> Iterator[Path]:
     """A hidden folder beside `path`, which goes when the block ends; those that killed runs left of it go too."""
     path.parent.mkdir(parents=True, exist_ok=True)
