@@ -17,9 +17,9 @@ from groundshift.optical.network import CARD, WEIGHTS, Network, load, measured, 
 from groundshift.optical.refinement import PreparedPair, refined  # noqa: E402
 from groundshift.synth.textures import shifted_pair  # noqa: E402
 from groundshift.train import export  # noqa: E402
-from groundshift.train.loop import load_state  # noqa: E402
 from groundshift.train.model import Refiner  # noqa: E402
 from groundshift.train.recipe import ModelOptions  # noqa: E402
+from groundshift.train.state import load_state  # noqa: E402
 
 
 @pytest.fixture(scope="module")

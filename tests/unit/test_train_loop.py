@@ -19,12 +19,14 @@ from groundshift.synth.options import PairOptions  # noqa: E402
 from groundshift.synth.textures import shifted_pair  # noqa: E402
 from groundshift.train import loop  # noqa: E402
 from groundshift.train.data import Joined, Prepared, made  # noqa: E402
+from groundshift.train.examples import run_model  # noqa: E402
 from groundshift.train.export import export  # noqa: E402
-from groundshift.train.loop import STATE, TABLE, load_state, load_weights, run_model, train  # noqa: E402
+from groundshift.train.loop import train  # noqa: E402
 from groundshift.train.loss import loss, negative_log_likelihood  # noqa: E402
 from groundshift.train.model import Refiner  # noqa: E402
 from groundshift.train.optimise import KernelMuon  # noqa: E402
 from groundshift.train.recipe import ModelOptions, Recipe, read_recipe  # noqa: E402
+from groundshift.train.state import STATE, TABLE, load_state, load_weights  # noqa: E402
 
 SMALL = ModelOptions(widths=(4, 8), depth=1, windows=(2.0,), reaches=(4,))
 
@@ -156,7 +158,7 @@ def test_samples_that_are_made_are_new_in_each_epoch(tmp_path):
 
 def test_a_run_that_was_stopped_goes_on_to_the_same_weights(recipe, tmp_path, monkeypatch):
     whole = torch.load(train(recipe, tmp_path / "whole", device="cpu"), weights_only=True)
-    saved, save = [], loop._save
+    saved, save = [], loop.save
 
     def stop(*args):
         save(*args)
@@ -164,7 +166,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(recipe, tmp_path, mo
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("groundshift.train.loop._save", stop)
+        patch.setattr("groundshift.train.loop.save", stop)
         with pytest.raises(KeyboardInterrupt):
             train(recipe, tmp_path / "parts", device="cpu")
     assert saved == [3]

@@ -18,9 +18,10 @@ from groundshift.io.files import atomic_path, write_json
 from groundshift.io.samples import SampleFolder, images_of
 from groundshift.optical.methods import Nodes
 from groundshift.optical.network import CARD, MULTIPLE, WEIGHTS, Network, measured, runner
-from groundshift.train.loop import load_state, means, spread
+from groundshift.train.examples import means, spread
 from groundshift.train.model import Refiner
 from groundshift.train.recipe import Recipe
+from groundshift.train.state import load_state
 from groundshift.validate.metrics import score
 
 log = logging.getLogger(__name__)
