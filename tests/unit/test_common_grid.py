@@ -8,7 +8,8 @@ from odc.geo.geobox import GeoBox
 from odc.geo.geom import BoundingBox
 
 from groundshift.errors import InputError, NoOverlapError
-from groundshift.grid.common import common_grid, lattice_shift, local_grid
+from groundshift.grid.common import common_grid, extent_on, lattice_shift, local_grid
+from groundshift.grid.tiles import Box
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use .@. matmul:PendingDeprecationWarning")
 
@@ -174,3 +175,15 @@ def test_lattice_shift_is_strict_over_the_whole_image():
     nearly = box(500000, 4600000, resolution=10.0001)  # off by 0.004 pixel at the far end
     assert lattice_shift(FIRST, nearly) is None
     assert lattice_shift(FIRST, box(500000.001, 4600000)) == (0, 0)
+
+
+def test_extent_on_the_same_lattice_and_on_another():
+    grid = box(500050, 4599970, (100, 120))
+    assert extent_on(FIRST, grid) == Box(-3, -5, 297, 395)
+    assert extent_on(FIRST, box(500053, 4599970, (100, 120))) == Box(-3, -6, 297, 395)
+    turned = GeoBox((100, 100), FIRST.affine @ Affine.translation(200, 50) @ Affine.rotation(45), FIRST.crs)
+    assert extent_on(turned, FIRST) == Box(50, 129, 192, 271)  # a diagonal is 141.4 pixels
+    other = zone_12(10)
+    extent = extent_on(other, FIRST)
+    assert max(extent.top, extent.left) <= 0 < 300 <= extent.bottom
+    assert 400 <= extent.right < 460  # the zones are turned by 4 degrees

@@ -12,6 +12,7 @@ from odc.geo.geobox import GeoBox
 from odc.geo.geom import BoundingBox, Geometry
 
 from groundshift.errors import InputError, NoOverlapError
+from groundshift.grid.tiles import Box
 
 LOCAL_CRS = CRS(
     'PROJCS["local metres (no place on Earth)",GEOGCS["WGS 84",DATUM["WGS_1984",'
@@ -116,6 +117,17 @@ def lattice_shift(of: GeoBox, on: GeoBox) -> LatticeShift | None:
     found = (to_pixel @ corner for corner in corners)
     off = max(max(abs(x - cols - cx), abs(y - rows - cy)) for (x, y), (cx, cy) in zip(found, corners, strict=True))
     return LatticeShift(rows, cols) if off < _SAME_LATTICE else None
+
+
+def extent_on(of: GeoBox, on: GeoBox) -> Box:
+    """The pixels of a north-up grid `on` outside of which the grid `of` has nothing; they may lie beyond `on`."""
+    if (shift := lattice_shift(of, on)) is not None:
+        return Box(-shift.rows, -shift.cols, of.shape.y - shift.rows, of.shape.x - shift.cols)
+    bounds = _outline(of, on.crs).boundingbox
+    left, top = ~on.affine @ (bounds.left, bounds.top)
+    right, bottom = ~on.affine @ (bounds.right, bounds.bottom)
+    first = (math.floor(each + _SAME_LATTICE) for each in (top, left))
+    return Box(*first, *(math.ceil(each - _SAME_LATTICE) for each in (bottom, right)))
 
 
 def _metric_lattice(grid: GeoBox) -> tuple[GeoBox, list[str]]:

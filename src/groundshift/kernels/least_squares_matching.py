@@ -299,8 +299,7 @@ def match_windows(
 def _prepared(image: np.ndarray, margin: int) -> tuple[np.ndarray, np.ndarray]:
     """Spline coefficients of the smoothed image and where it can be used, both with a margin around."""
     filled, ok = fill_holes(image)
-    if not ok.all():
-        ok = np.logical_not(ndimage.binary_dilation(np.logical_not(ok), iterations=REACH - 1))
+    ok = np.logical_not(ndimage.binary_dilation(np.logical_not(ok), iterations=REACH - 1, border_value=1))
     padded = np.pad(filled - np.float32(np.median(filled)), margin, mode="edge")
     smooth = ndimage.gaussian_filter(padded, SMOOTHING, truncate=6)
     return coefficients(smooth), np.pad(ok, margin, mode="constant")

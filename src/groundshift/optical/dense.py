@@ -154,6 +154,7 @@ DENSE = Method(
     summary="every pixel, piecewise smooth, sharp at faults; nothing learned",
     source="Hirschmüller 2008; Rosu et al. 2015; Bruhn et al. 2005; Bredies et al. 2010",
     dense=True,
+    border=True,  # where its paths and windows end, accuracy is lost
     alike=25,
     block=_BLOCK,
     reach=_reach,

@@ -12,7 +12,7 @@ from groundshift.io import Image, Mask, Pixels
 from groundshift.model.reason import Reason
 from groundshift.optical.config import PairConfig
 from groundshift.optical.coregister import Shift
-from groundshift.optical.methods import Nodes, PixelFlow
+from groundshift.optical.methods import Method, Nodes, PixelFlow
 from groundshift.optical.registry import METHODS
 
 _NOISE_FACTOR = 1.5  # of a window's own variance
@@ -34,6 +34,7 @@ class MeasureTile:
     pre: Image  # both on the common grid
     post: Image
     shift: Shift
+    extent: Box  # of both images, on the common grid: beyond it there are no pixels
     config: PairConfig  # with method and step named
     mask: Mask | None = None  # where nothing is measured
     stable: Mask | None = None  # ground known not to have moved
@@ -43,7 +44,7 @@ class MeasureTile:
         method, step = METHODS[self.config.method], self.config.step
         margin = 0 if method.dense else _window_nodes(self.config)
         nodes_box = tile.box.padded(margin)
-        pixel_box = self._with_halo(Box(*(step * side for side in nodes_box)), method.reach(self.config))
+        pixel_box = self._with_halo(Box(*(step * side for side in nodes_box)), method)
         pre = self._masked(self.pre.read(pixel_box), pixel_box)
         post = self.post.read(pixel_box.shifted(self.shift.dy, self.shift.dx))
         rows = step * np.arange(nodes_box.top, nodes_box.bottom) + (step - 1) / 2
@@ -63,14 +64,17 @@ class MeasureTile:
             layers["stable"] = np.ascontiguousarray(marked[step // 2 :: step, step // 2 :: step])
         return layers
 
-    def _with_halo(self, box: Box, reach: int) -> Box:
-        """The pixels that are read for a box: as far as the method reaches, but not far beyond the common grid."""
+    def _with_halo(self, box: Box, method: Method) -> Box:
+        """The pixels that are read for a box: as far as the method reaches, but not far beyond the common grid.
+
+        Nor beyond the images, wherever in them there is no data: so all tiles end at the same lines.
+        """
         beyond = int(np.ceil(self.config.max_displacement)) + _EDGE
-        rows, cols = self.pre.grid.shape
-        halo = box.padded(reach).shifted(beyond, beyond).clipped((rows + 2 * beyond, cols + 2 * beyond))
-        halo = halo.shifted(-beyond, -beyond)
-        top, left = (least // _LATTICE * _LATTICE for least in (min(halo.top, box.top), min(halo.left, box.left)))
-        return Box(top, left, max(halo.bottom, box.bottom), max(halo.right, box.right))
+        limits = [Box(0, 0, *self.pre.grid.shape).padded(beyond), *([] if method.border else [self.extent])]
+        tops, lefts, bottoms, rights = zip(box.padded(method.reach(self.config)), *limits, strict=True)
+        top, left = (min(max(each), asked) for each, asked in zip((tops, lefts), box[:2], strict=True))
+        bottom, right = (max(min(each), asked) for each, asked in zip((bottoms, rights), box[2:], strict=True))
+        return Box(top // _LATTICE * _LATTICE, left // _LATTICE * _LATTICE, bottom, right)
 
     def _masked(self, pixels: Pixels, box: Box) -> Pixels:
         if self.mask is None:

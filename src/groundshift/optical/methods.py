@@ -61,6 +61,7 @@ class Method:
     reach: Callable[[PairConfig], int]  # pixels
     measure: Callable[[np.ndarray, np.ndarray, Nodes, PairConfig], PixelFlow]
     block: int = 0  # pixels: tiles have this side, if what is measured depends on them however little; 0: any
+    border: bool = False  # whether it is also given what is beyond the images, without data
     alike: int = 0  # of a dense method: side of the squares over which errors count as one, pixels
     jump: float = 0.0  # of a window method: variance a squared pixel that a plane leaves of the spread of a window
     strain: float = 0.0  # of a window method: variance a squared pixel of spread among the nodes of a window

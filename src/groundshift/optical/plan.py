@@ -14,14 +14,14 @@ from odc.geo.geobox import GeoBox
 from groundshift import __version__
 from groundshift.engine import run_key, run_record
 from groundshift.errors import ConfigurationError
-from groundshift.grid.common import common_grid
-from groundshift.grid.tiles import Tile, tile_plan
+from groundshift.grid.common import common_grid, extent_on
+from groundshift.grid.tiles import Box, Tile, tile_plan
 from groundshift.io import AlignedImage, open_array, open_image, read_area, read_mask
 from groundshift.io.dates import given_dates
 from groundshift.io.images.open import Source
 from groundshift.io.images.pixels import Image
 from groundshift.optical.config import PairConfig
-from groundshift.optical.coregister import coarse_shift
+from groundshift.optical.coregister import Shift, coarse_shift
 from groundshift.optical.measure import MeasureTile
 from groundshift.optical.network import CARD, WEIGHTS
 from groundshift.optical.registry import METHODS
@@ -77,7 +77,8 @@ def planned(
     if all(days) and days[1] < days[0]:
         log.warning("%s is later than %s; to measure what happened between them, swap the two", pre.name, post.name)
     masks = [read_mask(path, common.grid) if path is not None else None for path in (mask, stable)]
-    step = MeasureTile(first, second, coarse_shift(first, second), config, *masks)
+    shift = coarse_shift(first, second)
+    step = MeasureTile(first, second, shift, _extent(pre.grid, post.grid, common.grid, shift), config, *masks)
     grid = _map_grid(common.grid, config.step)
     inputs = [path for each in masks if each is not None for path in each.inputs]
     if config.weights is not None:
@@ -98,6 +99,13 @@ def planned(
         attributes["errors_alike_m"] = alike * common.grid.resolution.x
     tiles = tile_plan(tuple(grid.shape), max(1, config.tile // config.step))
     return PairPlan(step, grid, tiles, key, run_record(inputs, decided, __version__), attributes, lines)
+
+
+def _extent(pre: GeoBox, post: GeoBox, grid: GeoBox, shift: Shift) -> Box:
+    """The smallest box of the common grid that holds both images, the second as it is read."""
+    boxes = extent_on(pre, grid), extent_on(post, grid).shifted(-shift.dy, -shift.dx)
+    top, left, bottom, right = zip(*boxes, strict=True)
+    return Box(min(top), min(left), max(bottom), max(right))
 
 
 def _map_grid(grid: GeoBox, step: int) -> GeoBox:
