@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from groundshift.engine.fingerprint import Fingerprints
-from groundshift.engine.lock import exclusive
+from groundshift.engine.lock import exclusive, lock_open
 from groundshift.engine.store import written_whole
 from groundshift.errors import GroundshiftError, RunError
 
@@ -208,7 +208,14 @@ def _finished(path: Path) -> dict[str, Any] | None:
 
 
 def _write(path: Path, record: Mapping[str, Any]) -> None:
+    """Write the record, the whole file or none; what killed runs left of theirs goes."""
+    for leftover in path.parent.glob(f"{path.name}.*.part"):
+        with contextlib.suppress(OSError), leftover.open("r+b") as file:
+            lock_open(file)  # not while the writer lives, who holds it
+            leftover.unlink()
     with written_whole(path) as stream:
+        with contextlib.suppress(OSError):
+            lock_open(stream)
         stream.write((json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode())
 
 

@@ -8,7 +8,7 @@ import os
 import platform
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from groundshift.errors import RunError
 
@@ -74,6 +74,13 @@ def exclusive(path: Path, work: str) -> Iterator[None]:
     finally:
         path.unlink(missing_ok=True)
         file.close()
+
+
+def lock_open(file: BinaryIO) -> None:
+    """Lock a file until it is closed, or its process ends; OSError if another holds it, or nobody can."""
+    if fcntl is None:
+        raise OSError("no locks on this system")
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _locked(path: Path, work: str) -> int:

@@ -192,8 +192,8 @@ def _told_of_workers(address: str, there: bool, alone: bool) -> bool:
     """Say when a scheduler is found without workers, and when some are there again; whether it has none."""
     if not there and not alone:
         log.warning(
-            "the Dask scheduler at %s has no workers; waiting for some (`dask worker %s` starts one), then the run goes "
-            "on", address, address,
+            "the Dask scheduler at %s has no workers; waiting for some: start one with `dask worker %s`",
+            address, address,
         )  # fmt: skip
     elif there and alone:
         log.info("the Dask scheduler at %s has workers; the run goes on", address)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import json
-import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -82,11 +81,17 @@ class Writer:
 
     def copy(self) -> None:
         """Write the page itself, and its outlines of land."""
-        shutil.copytree(PAGE, self.root, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.bin", "source.sha256"))
-        for file in PAGE.glob("assets/*.bin"):
-            self.write(f"assets/{file.name}", file.read_bytes())
-        index = self.root / "index.html"
-        index.write_bytes(index.read_bytes().replace(b"<html", b"<html data-exported", 1))
+        for file in PAGE.rglob("*"):
+            name = file.relative_to(PAGE).as_posix()
+            if file.suffix == ".bin":
+                self.write(name, file.read_bytes())
+            elif file.is_file() and name != "source.sha256":
+                content = file.read_bytes()
+                new = self.root / name
+                new.parent.mkdir(parents=True, exist_ok=True)
+                new.write_bytes(
+                    content.replace(b"<html", b"<html data-exported", 1) if name == "index.html" else content
+                )
 
     def write(self, path: str, content: bytes) -> None:
         """Write what the page asks for at a path, in the way of `web/src/files.ts`."""

@@ -22,6 +22,7 @@ from groundshift.io.files import atomic_path
 
 _WGS84 = CRS("EPSG:4326")
 _DRIVERS = {".geojson": "GeoJSON", ".json": "GeoJSON", ".gpkg": "GPKG", ".fgb": "FlatGeobuf"}
+_NO_TIME = "1970-01-01T00:00:00.000Z"  # when a GeoPackage says that it was changed: the same features, the same bytes
 _OSM_LAYERS = ("points", "lines", "multipolygons")
 
 
@@ -145,6 +146,7 @@ def write_whole(table: pa.Table | pa.RecordBatchReader, path: Path, **options: o
 
     why = "its index is missing"
     try:
+        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": _NO_TIME})
         pyogrio.write_arrow(pa.RecordBatchReader.from_batches(table.schema, counted()), path, **options)
         found = pyogrio.read_info(path, force_feature_count=True)
         if found["features"] != count:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import glob
+import io
 import json
 import math
 import os
@@ -100,6 +101,80 @@ def _flush(path: Path) -> None:
     """See that all of a file is on the disk before it takes the place of another."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
+
+
+class SteadyFile(io.RawIOBase):
+    """A new file, for libraries that break down, and the process with them, when the disk takes no more (HDF5).
+
+    It takes all that it is given; the first failure to write is raised by :meth:`check`, and nothing is written after
+    it. To be used in a `with`, at whose end it is checked and closed.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        super().__init__()
+        self._file = Path(path).open("x+b", buffering=0)  # noqa: SIM115  (closed by `close`)
+        self._failure: OSError | None = None
+
+    def check(self) -> None:
+        """Raise the first failure to write, if there was one."""
+        if self._failure is not None:
+            raise self._failure
+
+    def readable(self) -> bool:
+        """True."""
+        return True
+
+    def writable(self) -> bool:
+        """True."""
+        return True
+
+    def seekable(self) -> bool:
+        """True."""
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a place, and tell it."""
+        return self._file.seek(offset, whence)
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill a buffer; zeros stand for what could not be written."""
+        view = memoryview(buffer).cast("B")
+        count = self._file.readinto(view) or 0
+        if self._failure is not None:
+            view[count:] = bytes(len(view) - count)
+            return len(view)
+        return count
+
+    def write(self, content: Any) -> int:
+        """Write all of the content, if nothing failed before."""
+        view = memoryview(content).cast("B")
+        end, done = self._file.tell() + len(view), 0
+        while done < len(view) and self._failure is None:
+            try:
+                done += self._file.write(view[done:])
+            except OSError as error:
+                self._failure = error
+        self._file.seek(end)
+        return len(view)
+
+    def truncate(self, size: int | None = None) -> int:
+        """Cut the file, or make it longer with zeros."""
+        size = self._file.tell() if size is None else size
+        try:
+            return self._file.truncate(size)
+        except OSError as error:
+            self._failure = self._failure or error
+            return size
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+        super().close()
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        super().__exit__(kind, error, trace)
+        if kind is None or self._failure is not error:
+            self.check()
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -18,7 +18,7 @@ from groundshift.errors import ContractError, InputError
 from groundshift.grid.tiles import Box
 from groundshift.io.convert.grid import CELL, cell_grid
 from groundshift.io.egms.names import parse_name
-from groundshift.io.files import atomic_path, jsonable
+from groundshift.io.files import SteadyFile, atomic_path, jsonable
 from groundshift.io.maps import read_map, write_dataset
 from groundshift.io.rasters import atomic_raster, georeference, open_raster, read_window
 from groundshift.io.write import write_image
@@ -72,8 +72,8 @@ def write_netcdf(path: str | Path, dataset: xr.Dataset) -> None:
             encoding[name]["chunksizes"] = tuple(chunks)
     plain = dataset.copy()
     plain.attrs = {"Conventions": "CF-1.11"} | {key: _to_attribute(value) for key, value in dataset.attrs.items()}
-    with atomic_path(path) as temporary:
-        plain.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
+    with atomic_path(path) as temporary, SteadyFile(temporary) as stream:
+        plain.to_netcdf(stream, engine="h5netcdf", encoding=encoding)
 
 
 def write_netcdf_blocks(
@@ -92,9 +92,10 @@ def write_netcdf_blocks(
     head = xr.Dataset(coords=layers.coords, attrs=layers.attrs)
     head.attrs = {"Conventions": "CF-1.11"} | {key: _to_attribute(value) for key, value in layers.attrs.items()}
     sides = {"y": _CHUNK, "x": _CHUNK, "time": 16}
-    with atomic_path(path) as temporary:
-        head.to_netcdf(temporary, engine="h5netcdf")
-        with h5netcdf.File(temporary, "r+") as file:
+    with atomic_path(path) as temporary, SteadyFile(temporary) as stream:
+        head.to_netcdf(stream, engine="h5netcdf")
+        stream.check()
+        with h5netcdf.File(stream, "r+") as file:
             for name, layer in layers.data_vars.items():
                 kind, fill = ("i1", None) if layer.dtype == bool else (layer.dtype, np.nan)
                 made = file.create_variable(
@@ -105,6 +106,7 @@ def write_netcdf_blocks(
             for box, block in blocks:
                 for name, values in block.items():
                     file[name][(..., *box.slices)] = values
+                    stream.check()
 
 
 def write_cog(path: str | Path, dataset: xr.Dataset) -> None:
