@@ -6,12 +6,14 @@ import json
 import logging
 import os
 import signal
+import sqlite3
 import sys
 
 import numpy as np
 import pyarrow as pa
 import pytest
 import shapely
+import xarray as xr
 from affine import Affine
 from odc.geo.geobox import GeoBox
 from pyproj import CRS
@@ -20,7 +22,9 @@ from groundshift.cli.app import app
 from groundshift.engine import MemoryStore, run
 from groundshift.engine.journal import LOCK_NAME, RECORD_NAME, JsonLines, exit_code, recorded
 from groundshift.errors import InputError, RunError
-from groundshift.grid.tiles import tile_plan
+from groundshift.figures.style import new_figure, save_figure
+from groundshift.grid.tiles import Box, tile_plan
+from groundshift.io.convert.raster import write_netcdf, write_netcdf_blocks
 from groundshift.io.features import Features, write_features
 from groundshift.io.files import atomic_path, temporary_folder, write_text
 from groundshift.io.write import write_image
@@ -196,6 +200,65 @@ def test_leftovers_of_killed_writers_go_and_those_of_living_ones_stay(tmp_path):
     assert [each.name for each in tmp_path.iterdir()] == ["map.tif"]
 
 
+def test_records_that_killed_runs_left_half_written_go(tmp_path):
+    (tmp_path / f"{RECORD_NAME}.dead.part").write_text("{")
+    finish(tmp_path)
+    assert {each.name for each in tmp_path.iterdir()} == {RECORD_NAME, "map.tif"}
+
+
+def test_a_record_that_another_run_is_writing_stays(tmp_path):
+    fcntl = pytest.importorskip("fcntl")
+    with (tmp_path / f"{RECORD_NAME}.alive.part").open("w") as alive:
+        fcntl.flock(alive, fcntl.LOCK_EX)
+        finish(tmp_path)
+        assert (tmp_path / f"{RECORD_NAME}.alive.part").exists()
+
+
+def test_the_same_features_are_the_same_geopackage_at_another_time(tmp_path):
+    points(tmp_path / "a.gpkg")
+    first = (tmp_path / "a.gpkg").read_bytes()
+    with sqlite3.connect(tmp_path / "a.gpkg") as database:
+        ((changed,),) = database.execute("SELECT last_change FROM gpkg_contents")
+    database.close()
+    assert changed == "1970-01-01T00:00:00.000Z"
+    points(tmp_path / "b" / "a.gpkg")
+    assert (tmp_path / "b" / "a.gpkg").read_bytes() == first
+
+
+SIDES = {"time": np.arange(4.0), "y": np.arange(300.0), "x": np.arange(300.0)}
+
+
+def cube(path):
+    values = np.random.default_rng(0).normal(size=(4, 300, 300)).astype(np.float32)
+    write_netcdf(path, xr.Dataset({"up": (("time", "y", "x"), values)}, SIDES))
+
+
+def cube_in_blocks(path):
+    values = np.random.default_rng(0).normal(size=(4, 300, 300)).astype(np.float32)
+    layers = xr.Dataset({"up": (("time", "y", "x"), values)}, SIDES)
+    boxes = (Box(top, 0, top + 100, 300) for top in range(0, 300, 100))
+    write_netcdf_blocks(path, layers, ((box, {"up": values[:, *box.slices]}) for box in boxes))
+
+
+@pytest.mark.parametrize("write", [cube, cube_in_blocks])
+@pytest.mark.parametrize("share", [0.999, 0.5, 0.001])
+def test_a_netcdf_that_does_not_fit_ends_in_an_error_not_in_a_crash(tmp_path, write, share):
+    """HDF5 crashes the process when it cannot write while it closes a file."""
+    resource = pytest.importorskip("resource")
+    write(tmp_path / "a.nc")
+    size = (tmp_path / "a.nc").stat().st_size
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(share * size), before[1]))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            write(tmp_path / "full" / "a.nc")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not any((tmp_path / "full").iterdir())
+    write(tmp_path / "full" / "a.nc")
+    assert (tmp_path / "full" / "a.nc").read_bytes() == (tmp_path / "a.nc").read_bytes()
+
+
 def test_a_file_that_was_not_finished_does_not_take_the_place_of_another(tmp_path):
     def half():
         with atomic_path(tmp_path / "map.tif") as temporary:
@@ -233,3 +296,11 @@ def test_a_file_that_is_not_on_the_disk_as_a_whole_is_not_there(tmp_path, write,
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert not any((tmp_path / "full").iterdir())
+
+
+def test_pictures_that_killed_runs_left_half_written_go(tmp_path):
+    dead = tmp_path / ".map.png.dead"
+    dead.mkdir()
+    (dead / ".lock").touch()
+    save_figure(new_figure(1, 1), tmp_path / "map.png")
+    assert [each.name for each in tmp_path.iterdir()] == ["map.png"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+
+from groundshift.io.files import atomic_path
 
 INVALID = "0.78"
 FIRST, SECOND, TRUTH = "#1b6ca8", "#c8553d", "0.35"
@@ -44,13 +45,8 @@ def save_figure(figure: Figure, path: str | Path, *, dpi: int = 130) -> None:
     """Write a PNG, or a PDF if the name ends so: all of it or nothing, and the same bytes for the same figure."""
     path = Path(path)
     kind, metadata = ("pdf", {"CreationDate": None}) if path.suffix == ".pdf" else ("png", {"Software": None})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
+    with atomic_path(path) as temporary:
         figure.savefig(temporary, format=kind, dpi=dpi, metadata=metadata)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def nice(value: float) -> float:
