@@ -1,18 +1,24 @@
 """Maps in one projection on a grid in another: their axes are turned against each other by the grid convergence."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
+import shapely
 from affine import Affine
 from odc.geo.geobox import GeoBox
-from pyproj import Transformer
+from pyproj import CRS, Transformer
 
 from groundshift.errors import InputError
-from groundshift.grid.axes import axes_turn
+from groundshift.grid.axes import axes_turn, true_axes
 from groundshift.grid.tiles import Box
+from groundshift.io.features import Features
 from groundshift.model.displacement import displacement_map
+from groundshift.model.points import point_set
+from groundshift.model.stations import build_series, build_velocities
 from groundshift.optical.compare import compare_maps
-from groundshift.products.fuse import Interval, OpticalMap, fuse, fuse_series
+from groundshift.products.fuse import Interval, OpticalMap, RadarPoints, Stations, fuse, fuse_series
 from groundshift.products.fuse.config import SourceErrors
+from groundshift.validate.checks import check_offsets
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use .@. matmul:PendingDeprecationWarning")
 
@@ -54,6 +60,82 @@ def test_degrees_have_the_axes_of_the_ellipsoid():
     grid = grid_in(32633)
     turn = axes_turn("EPSG:4326", grid, Box(0, 0, 24, 24))
     np.testing.assert_allclose(np.arctan2(turn.sine, turn.cosine), ANGLE / 2, rtol=0.01)
+
+
+def test_places_have_the_turn_of_their_pixels():
+    grid, box = grid_in(32633), Box(0, 0, 24, 24)
+    rows, cols = np.mgrid[box.slices] + 0.5
+    for one, other in zip(
+        true_axes(grid.crs, *(grid.affine @ (cols, rows))), axes_turn("EPSG:4326", grid, box), strict=True
+    ):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+    turn = true_axes("EPSG:32633", *Transformer.from_crs("EPSG:4326", "EPSG:32633", always_xy=True).transform(*PLACE))
+    np.testing.assert_allclose(turn.outward(*turn.vector(0.3, -0.7)), (0.3, -0.7), atol=1e-12)
+    plain = true_axes("EPSG:4326", np.array([12.0]), np.array([45.0]))
+    assert (plain.cosine.tolist(), plain.sine.tolist()) == ([1.0], [0.0])
+
+
+def northward_station(days=None):
+    """One metre toward true north, in the middle of the grid: at once, or in a year."""
+    common = {"frame": "local", "source": "made"}
+    if days is None:
+        return Stations(
+            build_velocities(
+                ["A"], [PLACE[1]], [PLACE[0]], [[0, 1000, 0]], sigma=[[1, 3, 2]], quantity="displacement", **common
+            )
+        )
+    north = 1000 * np.arange(len(days)) / (len(days) - 1)
+    motion = np.stack([0 * north, north, 0 * north], axis=1)
+    return Stations([build_series("A", PLACE[1], PLACE[0], days, motion, np.tile([1, 3, 2], (len(days), 1)), **common)])
+
+
+def test_stations_move_toward_true_north():
+    grid, box = grid_in(32633, 3), Box(0, 0, 3, 3)
+    found = northward_station().channels(grid, box, Interval("displacement"))
+    motion = sum(each.value[1, 1] * each.look[:, 1, 1] for each in found)
+    np.testing.assert_allclose(motion, (np.sin(ANGLE / 2), np.cos(ANGLE / 2), 0), atol=1e-4)
+    covariance = sum(each.variance[1, 1] * np.outer(each.look[:, 1, 1], each.look[:, 1, 1]) for each in found)
+    assert covariance[0, 1] == pytest.approx(4e-6 * np.sin(ANGLE), rel=0.01)
+
+    days = np.datetime64("2020-01-01") + np.arange(0, 361, 12)
+    series = northward_station(days).over_time(grid, box, days[[0, -1]])
+    walked = series.value[1, :, 1, 1] - series.value[0, :, 1, 1]
+    np.testing.assert_allclose(walked, (np.sin(ANGLE / 2), np.cos(ANGLE / 2), 0), atol=1e-4)
+    sine = np.sin(ANGLE / 2) ** 2
+    wanted = (1 - sine + 9 * sine) / (9 * (1 - sine) + sine)
+    assert series.variance[0, 0, 1, 1] / series.variance[0, 1, 1, 1] == pytest.approx(wanted, rel=1e-3)
+
+
+def test_looks_of_radar_are_true():
+    grid, box = grid_in(32633, 3), Box(0, 0, 3, 3)
+    x, y = grid.affine @ (1.5, 1.5)
+    table = point_set(
+        {
+            "pid": ["a"], "easting": [x], "northing": [y], "los_east": [0.0], "los_north": [0.8], "los_up": [0.6],
+            "displacement": [[0.0, 10.0]], "rmse": [1.0],
+        },
+        level="L2a", dates=["2020-01-01", "2020-01-13"], crs="EPSG:32633", track=1, provenance={"source": "made"},
+    )  # fmt: skip
+    days = Interval("displacement", *(np.datetime64(each) for each in DAYS.values()))
+    (look,) = (each.look[:, 1, 1] for each in RadarPoints(table).channels(grid, box, days))
+    np.testing.assert_allclose(look, (0.8 * np.sin(ANGLE / 2), 0.8 * np.cos(ANGLE / 2), 0.6), atol=1e-4)
+
+
+def test_a_check_against_stations_turns_the_map():
+    """Toward grid north by a metre is what stations see as that and a part to the west."""
+    dataset = northward(32633)
+    random = np.random.default_rng(1)
+    x, y = (random.uniform(*sorted(dataset[name].values[[5, -5]]), 6) for name in ("x", "y"))
+    east, north = true_axes("EPSG:32633", x, y).outward(np.zeros(6), np.ones(6))
+    assert (east < -0.02).all()
+    offsets = Features(
+        shapely.points(x, y),
+        pa.table({"east": east, "north": north, "east_sigma": np.full(6, 0.01), "north_sigma": np.full(6, 0.01)}),
+        CRS("EPSG:32633"),
+    )
+    found = check_offsets(dataset, offsets)
+    for component in ("east", "north"):
+        assert abs(found.number(f"bias, {component}").value) < 1e-5
 
 
 def test_a_fusion_turns_a_map_of_another_zone():

@@ -14,6 +14,7 @@ from odc.geo.geobox import GeoBox
 from pydantic import BaseModel, ConfigDict, Field
 from pyproj import Transformer
 
+from groundshift.grid.axes import true_axes
 from groundshift.io.maps import write_dataset
 from groundshift.io.points import write_points
 from groundshift.kernels.dislocation_field import dislocation_field
@@ -126,6 +127,15 @@ def _step(options: GroundOptions) -> int:
     return options.days // 3
 
 
+def _true_motion(options: GroundOptions, grid: GeoBox, days: np.ndarray) -> np.ndarray:
+    """The same as :func:`_motion` with east and north of the ellipsoid instead of the grid."""
+    motion = _motion(options, grid, days)
+    rows, columns = np.mgrid[: grid.shape.y, : grid.shape.x] + 0.5
+    turn = true_axes(options.crs, *(grid.affine @ (columns, rows)))
+    motion[:, 0], motion[:, 1] = turn.outward(motion[:, 0], motion[:, 1])
+    return motion
+
+
 def _motion(options: GroundOptions, grid: GeoBox, days: np.ndarray) -> np.ndarray:
     """Displacement since day 0, float64 (time, 3, y, x), m."""
     years = days[:, None, None] / YEAR
@@ -228,7 +238,7 @@ def _radar(random: np.random.Generator, options: GroundOptions, grid: GeoBox, or
         distance=20_000.0,
     )  # fmt: skip
     planes = np.stack([_plane(random, shape, options.radar_ramp, options.radar_ramp) for _ in days])
-    value = (np.tensordot(_motion(options, grid, days.astype(float)), look, (1, 0)) + air + planes)[:, kept]
+    value = (np.tensordot(_true_motion(options, grid, days.astype(float)), look, (1, 0)) + air + planes)[:, kept]
     value = value + options.radar_noise * random.standard_normal(value.shape)
     rows, columns = np.nonzero(kept)
     x, y = grid.affine @ (columns + 0.5, rows + 0.5)
@@ -250,7 +260,7 @@ def _stations(
     """Spread over the area; of a glacier the first stands on it, the others beside it."""
     days = np.arange(0, options.days + 1, options.station_every)
     sigma = np.repeat(options.station_sigma, (2, 1))
-    motion = _motion(options, grid, days.astype(float))
+    motion = _true_motion(options, grid, days.astype(float))
     chosen: list[np.ndarray] = []
     while len(chosen) < options.stations:
         place = random.integers(0, grid.shape.y, 2)

@@ -16,6 +16,7 @@ from pyproj import Transformer
 from scipy import fft
 from scipy.spatial import cKDTree
 
+from groundshift.grid.axes import true_axes
 from groundshift.io.files import write_json
 from groundshift.io.gnss.table import write_station_table
 from groundshift.io.maps import write_dataset
@@ -179,14 +180,15 @@ def _radar(
 ) -> pa.Table:
     look = np.array(_LOOKS[orbit]) / np.linalg.norm(_LOOKS[orbit])
     shape, spacing = tuple(grid.shape), (options.pixel, options.pixel)
-    seen = np.tensordot(look, truth, 1)
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    x, y = grid.affine @ (columns + 0.5, rows + 0.5)
+    east, north = true_axes(options.crs, x, y).outward(truth[0], truth[1])
+    seen = np.tensordot(look, np.stack([east, north, truth[2]]), 1)
     air = turbulence(
         random, shape, spacing, count=2, variance=options.radar_air**2 / 2, distance=20_000.0,
         scales=options.radar_scales,
     )  # fmt: skip
     steep = np.max([np.abs(np.gradient(seen, axis=axis)) for axis in (0, 1)], axis=0) > _UNWRAPPED
-    rows, columns = np.mgrid[: shape[0], : shape[1]]
-    x, y = grid.affine @ (columns + 0.5, rows + 0.5)
     dense = np.concatenate([np.linspace(a, b, 20) for a, b in itertools.pairwise(trace)])
     near = cKDTree(dense).query(np.stack([x, y], axis=-1), distance_upper_bound=options.radar_loss)[0]
     kept = (random.random(shape) < options.radar_density) & ~steep & ~np.isfinite(near)
@@ -219,6 +221,7 @@ def _stations(
     longitude, latitude = Transformer.from_crs(options.crs, "EPSG:4326", always_xy=True).transform(*places.T)
     sigma = np.repeat(options.station_sigma, (2, 1)) * 1000
     motion = np.array([truth[:, row, column] for row, column, _ in chosen]).reshape(-1, 3) * 1000
+    motion[:, 0], motion[:, 1] = true_axes(options.crs, *places.T).outward(motion[:, 0], motion[:, 1])
     return build_velocities(
         [f"ST{number:02d}" for number in range(len(chosen))], latitude, longitude,
         motion + sigma * random.standard_normal(motion.shape), frame="local", source="simulated stations",

@@ -9,6 +9,7 @@ import numpy as np
 from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 
+from groundshift.grid.axes import Turn, axes_turn
 from groundshift.grid.tiles import Box
 from groundshift.products.fuse.config import Quantity, SourceErrors
 
@@ -26,7 +27,7 @@ class Channel(NamedTuple):
 
     value: np.ndarray  # m, or m/yr
     variance: np.ndarray
-    look: np.ndarray  # (3, y, x): east, north, up
+    look: np.ndarray  # (3, y, x): east and north of the grid, up
     group: str | None  # which errors it shares with others of its source; None for errors of its own
 
 
@@ -35,7 +36,7 @@ class CellEpochs(NamedTuple):
 
     value: np.ndarray  # (time, y, x), m
     variance: np.ndarray
-    look: np.ndarray  # (3, y, x): east, north, up
+    look: np.ndarray  # (3, y, x): east and north of the grid, up
 
 
 class Fusible(Protocol):
@@ -51,6 +52,11 @@ class Fusible(Protocol):
     def channels(self, grid: GeoBox, box: Box, interval: Interval) -> list[Channel]:
         """What it measured on the cells of a box of a grid."""
         ...
+
+
+def true_turn(grid: GeoBox, box: Box) -> Turn:
+    """How the cells of a box lie in east and north of the ellipsoid, in which stations, models and looks are given."""
+    return axes_turn("EPSG:4326", grid, box)
 
 
 def box_bounds(grid: GeoBox, box: Box) -> tuple[float, float, float, float]:

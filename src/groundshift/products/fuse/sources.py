@@ -22,7 +22,15 @@ from groundshift.kernels.elimination import lone_residual
 from groundshift.model.displacement import COMPONENTS
 from groundshift.model.points import series
 from groundshift.model.units import YEAR
-from groundshift.products.fuse.channels import CellEpochs, Channel, Fusible, Interval, bounds_in, cell_numbers
+from groundshift.products.fuse.channels import (
+    CellEpochs,
+    Channel,
+    Fusible,
+    Interval,
+    bounds_in,
+    cell_numbers,
+    true_turn,
+)
 from groundshift.products.fuse.config import OPTICAL, RADAR, RADAR_VELOCITY, Quantity, SourceErrors
 
 _LOOK = ("los_east", "los_north", "los_up")
@@ -173,7 +181,8 @@ class RadarPoints:
         with np.errstate(divide="ignore", invalid="ignore"):
             value, variance, look = total / count, square / count**2, np.nan_to_num(look / points)
         shape = box.shape
-        return CellEpochs(value.reshape(-1, *shape), variance.reshape(-1, *shape), look.reshape(3, *shape))
+        look = true_turn(grid, box).look(look.reshape(3, *shape))
+        return CellEpochs(value.reshape(-1, *shape), variance.reshape(-1, *shape), look)
 
     def sides(self, interval: Interval) -> tuple[np.ndarray, np.ndarray]:
         """Which of its dates are averaged before and after an interval; InputError if there are none."""

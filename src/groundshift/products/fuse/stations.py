@@ -15,7 +15,7 @@ from groundshift.geodesy.velocity_model import VelocityField
 from groundshift.grid.tiles import Box
 from groundshift.model.displacement import COMPONENTS
 from groundshift.model.stations import StationSeries, StationVelocities
-from groundshift.products.fuse.channels import CellEpochs, Channel, Interval, cell_numbers
+from groundshift.products.fuse.channels import CellEpochs, Channel, Interval, cell_numbers, true_turn
 from groundshift.products.fuse.config import LEVELLING, SourceErrors
 
 StationsOverTime = Sequence[StationSeries]
@@ -26,7 +26,7 @@ class Places(NamedTuple):
 
     longitude: np.ndarray
     latitude: np.ndarray
-    motion: np.ndarray  # (n, 3): east, north, up
+    motion: np.ndarray  # (n, 3): east and north of the ellipsoid, up
     covariance: np.ndarray  # (n, 3, 3)
 
 
@@ -76,7 +76,7 @@ class Stations:
             information[cell][np.ix_(there, there)] += inverse
             right[cell, there] += inverse @ places.motion[row, there]
         values, vectors = np.linalg.eigh(information)
-        out = []
+        turn, out = true_turn(grid, box), []
         for k in range(3):
             value, variance = np.full((2, *box.shape), np.nan)
             look = np.zeros((3, *box.shape))
@@ -85,13 +85,14 @@ class Stations:
             value.flat[held] = (vectors[known, :, k] * right[known]).sum(axis=1) / values[known, k]
             variance.flat[held] = 1 / values[known, k]
             look.reshape(3, -1)[:, held] = vectors[known, :, k].T
-            out.append(Channel(value, variance, look, None))
+            out.append(Channel(value, variance, turn.look(look), None))
         return out
 
     def over_time(self, grid: GeoBox, box: Box, days: np.ndarray) -> CellEpochs:
         """Place of the station of each cell on each of some days, (time, 3, y, x); of several the one with most days.
 
-        A line through the measurements of the days that are nearest to a date tells where the station was on it.
+        East and north are those of the grid. A line through the measurements of the days that are nearest to a date
+        tells where the station was on it.
         """
         record = [each for each in self.record if len(each)]
         at = cell_numbers(
@@ -101,8 +102,11 @@ class Stations:
         value, variance = np.full((2, len(days), 3, box.shape[0] * box.shape[1]), np.nan)
         for number in sorted(np.flatnonzero(at >= 0), key=lambda number: len(record[number])):
             value[:, :, at[number]], variance[:, :, at[number]] = _on_dates(record[number], days)
-        shape = (len(days), 3, *box.shape)
-        return CellEpochs(value.reshape(shape), variance.reshape(shape), np.zeros((3, *box.shape)))
+        value, variance = (each.reshape(len(days), 3, *box.shape) for each in (value, variance))
+        turn = true_turn(grid, box)
+        for of, turned in ((value, turn.vector), (variance, turn.variance)):
+            of[:, 0], of[:, 1] = turned(of[:, 0], of[:, 1])
+        return CellEpochs(value, variance, np.zeros((3, *box.shape)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,7 +175,8 @@ class ModelField:
         x, y = grid.affine @ (columns.ravel(), rows.ravel())
         longitude, latitude = Transformer.from_crs(str(grid.crs), "EPSG:4326", always_xy=True).transform(x, y)
         velocity = self.model.at(latitude, longitude).velocity.T.reshape(3, *box.shape) / 1000
-        looks = np.broadcast_to(np.eye(3)[:, :, None, None], (3, 3, *box.shape))
+        turn = true_turn(grid, box)
+        looks = [turn.look(np.broadcast_to(axis[:, None, None], (3, *box.shape))) for axis in np.eye(3)]
         return [
             Channel(each, np.zeros(box.shape), look, name)
             for each, look, name in zip(velocity, looks, COMPONENTS, strict=True)

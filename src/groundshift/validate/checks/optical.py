@@ -11,6 +11,7 @@ from pyproj import CRS
 
 from groundshift.errors import InputError
 from groundshift.figures.validation import agreement_figure, stable_figure
+from groundshift.grid.axes import true_axes
 from groundshift.grid.tiles import Box
 from groundshift.io.features import Features
 from groundshift.io.vectors import Mask
@@ -51,7 +52,7 @@ def check_offsets(
 
     With d_k = u_map − u_GNSS at station k, u_map being the median of the valid pixels of a small window, the bias is
     mean(d), the error sqrt(mean(d²)), and the standardised error sqrt(mean(d² / (σ_map² + σ_GNSS²))), which is 1 if the
-    sigmas are right.
+    sigmas are right. East and north of the map are turned into those of the stations.
 
     Parameters
     ----------
@@ -73,10 +74,11 @@ def check_offsets(
     asked = None if required is None else Requirement.at_most(required, "asked for by the user")
     numbers: list[Number] = []
     found: dict[str, Offsets] = {}
-    for component in _COMPONENTS:
-        if component not in dataset or component not in offsets.attributes.column_names:
+    positions = shapely.get_coordinates(shapely.centroid(offsets.geometry))
+    for component, read in _read(dataset, positions, window).items():
+        if component not in offsets.attributes.column_names:
             continue
-        each = _sampled(dataset, offsets, component, window)
+        each = _compared(read, positions, offsets, component)
         if len(each.name) < 3:
             continue
         found[component] = each
@@ -214,23 +216,32 @@ def _numbers(features: Features, name: str) -> np.ndarray:
         raise InputError(f"offsets have the columns {have}; expected {name} with numbers, in metres") from error
 
 
-def _sampled(dataset: xr.Dataset, offsets: Features, component: str, window: int) -> Offsets:
-    positions = shapely.get_coordinates(shapely.centroid(offsets.geometry))
+def _read(dataset: xr.Dataset, positions: np.ndarray, window: int) -> dict[str, np.ndarray]:
+    """Median, median sigma and number of the valid pixels around each place, float64 (n, 3) for each component; NaN
+    where there are none. East and north are those of the ellipsoid, as stations have them, if the map has both."""
     x, y = (dataset[name].values for name in ("x", "y"))
     col, row = ((p - axis[0]) / (axis[1] - axis[0]) + 0.5 for p, axis in zip(positions.T, (x, y), strict=True))
-    values, sigma = (dataset[name].values for name in (component, f"{component}_sigma"))
     half = window // 2
-    rows = []
+    found: dict[str, np.ndarray] = {}
+    for component in (each for each in _COMPONENTS if each in dataset):
+        values, sigma = (dataset[name].values for name in (component, f"{component}_sigma"))
+        found[component] = np.full((len(positions), 3), np.nan)
+        for k, (r, c) in enumerate(zip(np.floor(row).astype(int), np.floor(col).astype(int), strict=True)):
+            part = np.s_[max(r - half, 0) : max(r + half + 1, 0), max(c - half, 0) : max(c + half + 1, 0)]
+            there = np.isfinite(values[part])
+            if there.any():
+                found[component][k] = np.median(values[part][there]), np.median(sigma[part][there]), there.sum()
+    if {"east", "north"} <= set(found):
+        turn, both = true_axes(dataset.rio.crs, *positions.T), (found["east"], found["north"])
+        values = turn.outward(*(each[:, 0] for each in both))
+        variances = turn.variance(*(each[:, 1] ** 2 for each in both))
+        for each, value, variance in zip(both, values, variances, strict=True):
+            each[:, 0], each[:, 1] = value, np.sqrt(variance)
+    return found
+
+
+def _compared(read: np.ndarray, positions: np.ndarray, offsets: Features, component: str) -> Offsets:
     reference, own = (_numbers(offsets, name) for name in (component, f"{component}_sigma"))
-    names = _names(offsets)
-    for k, (r, c) in enumerate(zip(np.floor(row).astype(int), np.floor(col).astype(int), strict=True)):
-        part = np.s_[max(r - half, 0) : max(r + half + 1, 0), max(c - half, 0) : max(c + half + 1, 0)]
-        there = np.isfinite(values[part])
-        if not there.any() or not np.isfinite(reference[k]):
-            continue
-        spread = float(np.median(sigma[part][there]))
-        rows.append((names[k], positions[k], int(there.sum()), float(np.median(values[part][there])), spread,
-                     reference[k], own[k]))  # fmt: skip
-    columns = list(zip(*rows, strict=True)) if rows else [[] for _ in Offsets._fields]
-    arrays = [np.array(each, kind) for each, kind in zip(columns, (str, float, int, *[float] * 4), strict=True)]
-    return Offsets(arrays[0], arrays[1].reshape(-1, 2), *arrays[2:])
+    good = np.isfinite(read[:, 0]) & np.isfinite(reference)
+    value, sigma, count = read[good].T
+    return Offsets(_names(offsets)[good], positions[good], count.astype(int), value, sigma, reference[good], own[good])
