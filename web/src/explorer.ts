@@ -13,8 +13,9 @@ import { fold, onPhone } from "./panel/fold";
 import { showHelp } from "./panel/help";
 import { drawLegend } from "./panel/legend";
 import { Panel } from "./panel/panel";
+import { wireSearch } from "./panel/search";
 import { listSpans } from "./panel/spans";
-import { write } from "./state";
+import { type Drawing, write } from "./state";
 import { Pencil } from "./tools/pencil";
 import { Picking } from "./tools/picking";
 import { Regions } from "./tools/regions";
@@ -41,15 +42,21 @@ export class Explorer {
   constructor(private readonly page: Page) {
     this.scene = new Scene(page, () => this.drawn(), () => this.legend(), failed);
     this.panel = new Panel(page.catalog, page.state, (what) => this.change(what), (layer) => page.view.fit(layer.bounds));
-    this.regions = new Regions(page, this.scene);
+    this.regions = new Regions(page, this.scene, () => this.remember());
     this.picking = new Picking(page, this.scene, () => this.remember());
     this.pencil = new Pencil(page, this.scene, (kind, vertices) => void this.regions.ask(kind, vertices), () => this.toolbox.press());
     this.toolbox = new Toolbox(page, this.pencil, this.picking, () => this.layersChanged());
     drawer.watch((height) => this.makeRoom(height));
+    wireSearch(page, this.scene.shapes, { go: (longitude, latitude) => this.picking.go(longitude, latitude), choose: (layer, feature) => this.picking.choose(layer, feature) });
     this.buttons();
     this.listen();
     this.change("layers");
     outlines.then((ground) => this.scene.lay(ground), failed);
+  }
+
+  /** Ask again about what a link holds. */
+  ask({ kind, vertices }: Drawing): Promise<void> {
+    return this.regions.ask(kind, vertices);
   }
 
   /** When all points in view, and the land below them, are on the screen for the first time. */
@@ -129,7 +136,7 @@ export class Explorer {
   }
 
   private address(): void {
-    history.replaceState(null, "", write(this.page.state, this.page.view.camera()));
+    history.replaceState(null, "", write(this.page.state, this.page.view.camera(), this.page.catalog));
   }
 
   private listen(): void {

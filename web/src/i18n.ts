@@ -14,9 +14,15 @@ const words = {
   range: ["From – to", "De – à"],
   low: ["Lower end of the scale", "Borne basse de l’échelle"],
   high: ["Upper end of the scale", "Borne haute de l’échelle"],
-  filter: ["Velocities in view", "Vitesses affichées"],
-  least: ["Least velocity shown, mm/yr", "Vitesse minimale affichée, mm/an"],
-  largest: ["Largest velocity shown, mm/yr", "Vitesse maximale affichée, mm/an"],
+  filter: ["In view", "À l’écran"],
+  "by-field": ["Filter by", "Filtrer par"],
+  least: ["Least value shown", "Valeur minimale affichée"],
+  largest: ["Largest value shown", "Valeur maximale affichée"],
+  size: ["Size, opacity", "Taille, opacité"],
+  "size-long": ["Size of points", "Taille des points"],
+  opacity: ["Opacity of points", "Opacité des points"],
+  sought: ["Go to coordinates, or to a name", "Aller à des coordonnées ou à un nom"],
+  "not-found": ["Nothing of that name is shown; coordinates are latitude, longitude", "Rien d’affiché ne porte ce nom ; coordonnées : latitude, longitude"],
   reset: ["Show all", "Tout afficher"],
   tools: ["Tools", "Outils"],
   area: ["Area", "Zone"],
@@ -28,7 +34,7 @@ const words = {
   "zoom-out": ["Zoom out", "Dézoomer"],
   "zoom-to": ["Zoom to the layer", "Zoomer sur la couche"],
   licences: ["licences", "licences"],
-  histogram: ["Counts of velocities; heights go with the square root.", "Effectifs des vitesses ; hauteurs selon la racine carrée."],
+  histogram: ["Counts of values; heights go with the square root.", "Effectifs des valeurs ; hauteurs selon la racine carrée."],
   "no-layer": ["Show a layer of points first", "Affichez d’abord une couche de points"],
   "nothing": ["There is nothing to show: no layer has data.", "Rien à afficher : aucune couche ne contient de données."],
   "no-value": ["No value here", "Pas de valeur ici"],
@@ -138,8 +144,8 @@ const words = {
   "p-mean_velocity": ["Mean velocity", "Vitesse moyenne"],
   "f-acceleration": ["Acceleration", "Accélération"],
   "f-seasonality": ["Seasonal amplitude", "Amplitude saisonnière"],
-  "f-rmse": ["Residual about the model (rmse)", "Résidu autour du modèle (rmse)"],
-  "f-temporal_coherence": ["Temporal coherence, 0 to 1", "Cohérence temporelle, 0 à 1"],
+  "f-rmse": ["Residual (rmse)", "Résidu (rmse)"],
+  "f-temporal_coherence": ["Temporal coherence", "Cohérence temporelle"],
   "f-amplitude_dispersion": ["Dispersion of the amplitude", "Dispersion de l’amplitude"],
   "f-height": ["Height above sea level", "Altitude"],
   "f-height_wgs84": ["Height above the ellipsoid", "Hauteur ellipsoïdale"],
@@ -152,7 +158,8 @@ const words = {
   "f-los_east": ["Line of sight, east part", "Ligne de visée, part est"],
   "f-los_north": ["Line of sight, north part", "Ligne de visée, part nord"],
   "f-los_up": ["Line of sight, up part", "Ligne de visée, part verticale"],
-  "f-mp_type": ["Size of the area it stands for", "Surface représentée"],
+  "f-mp_type": ["Area it stands for", "Surface représentée"],
+  single: ["a single place", "un seul lieu"],
   "period": ["Trend from", "Tendance du"],
   "period-to": ["to", "au"],
   "period-note": ["Trend: straight line, and a yearly season from a year on; ± is one standard deviation, too small by up to a third where errors last for months.", "Tendance : droite, et saison annuelle dès un an ; ± est un écart type, trop petit d’un tiers au plus si les erreurs durent des mois."],
@@ -206,6 +213,7 @@ export function setLanguage(wanted: Language): void {
     const text = say(element.dataset.l!);
     element.setAttribute("aria-label", text);
     if (element instanceof HTMLButtonElement) element.title = text;
+    if (element instanceof HTMLInputElement && element.type === "search") element.placeholder = text;
   }
 }
 

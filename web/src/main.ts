@@ -38,6 +38,7 @@ async function start(): Promise<void> {
     const found = catalog.layers.find((each) => each.id === layer);
     if (found) await explorer.picking.pick(found, part, row, true).catch(failed);
   }
+  if (link.drawn && !catalog.static) await explorer.ask(link.drawn);
   if (webgl) {
     await explorer.seen();
     await script("assets/gl.js");

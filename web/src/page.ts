@@ -25,13 +25,13 @@ export class Page {
   }
 
   get style(): Style {
-    const { field, palette, least, largest } = this.state;
-    return { field, palette, scale: this.scale, least, largest };
+    const { field, palette, by, least, largest, size, opacity } = this.state;
+    return { field, palette, scale: this.scale, by, least, largest, size, opacity };
   }
 
   get question(): Question {
-    const { field, least, largest } = this.state;
-    return { field, least, largest };
+    const { field, by, least, largest } = this.state;
+    return { field, by, least, largest };
   }
 
   /** An answer; null if something else was asked before it came. */

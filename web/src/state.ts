@@ -12,11 +12,20 @@ export interface State {
   palette: string;
   low: number;
   high: number;
+  by: string; // the field that is filtered
   least: number;
   largest: number;
+  size: number; // of points, 1 is usual
+  opacity: number;
   components: Map<string, string>; // of displacement maps
   picked: { layer: LayerInfo; record: PointRecord }[];
-  drawn: { kind: "area" | "profile"; vertices: [number, number][] } | null;
+  drawn: Drawing | null;
+}
+
+/** An outline or a line that was drawn, degrees. */
+export interface Drawing {
+  kind: "area" | "profile";
+  vertices: [number, number][];
 }
 
 export interface Link {
@@ -25,7 +34,12 @@ export interface Link {
   field: string | null;
   palette: string | null;
   range: [number, number] | null;
+  by: string | null;
   keep: [number, number] | null;
+  size: number | null;
+  opacity: number | null;
+  components: [string, string][];
+  drawn: Drawing | null;
   picked: { layer: string; part: string; row: number }[];
   language: Language | null;
 }
@@ -35,16 +49,25 @@ export function initial(catalog: Catalog, link: Link): State {
   const points = catalog.layers.filter((layer) => layer.kind === "points");
   const first = points[0] ?? catalog.layers.find((layer) => layer.kind === "map") ?? catalog.layers[0];
   const visible = new Set([first.id, ...catalog.layers.filter((layer) => layer.kind === "features" || layer.kind === "stations").map((layer) => layer.id)]);
-  const state: State = { visible, field: "mean_velocity", palette: "motion", low: -10, high: 10, least: -NO_LIMIT, largest: NO_LIMIT, components: new Map(), picked: [], drawn: null };
-  for (const layer of catalog.layers) if (layer.components) state.components.set(layer.id, layer.components.includes("up") ? "up" : "magnitude");
+  const state: State = { visible, field: "mean_velocity", palette: "motion", low: -10, high: 10, by: "mean_velocity", least: -NO_LIMIT, largest: NO_LIMIT, size: 1, opacity: 1, components: new Map(), picked: [], drawn: null };
+  for (const layer of catalog.layers) if (layer.components) state.components.set(layer.id, firstComponent(layer));
   const known = new Set(catalog.layers.map((layer) => layer.id));
   if (link.visible) state.visible = new Set(link.visible.filter((id) => known.has(id)));
   choose(state, catalog, link.field && catalog.fields[link.field] ? link.field : state.field);
   if (link.palette && catalog.palettes[link.palette]) state.palette = link.palette;
   if (link.range) [state.low, state.high] = link.range;
+  if (link.by && catalog.fields[link.by]) state.by = link.by;
   if (link.keep) [state.least, state.largest] = link.keep;
+  if (link.size) state.size = Math.max(0.5, Math.min(3, link.size));
+  if (link.opacity) state.opacity = Math.max(0.1, Math.min(1, link.opacity));
+  for (const [id, component] of link.components) {
+    const layer = catalog.layers.find((each) => each.id === id);
+    if (layer?.components && [...layer.components, "magnitude"].includes(component)) state.components.set(id, component);
+  }
   return state;
 }
+
+const firstComponent = ({ components }: LayerInfo): string => (components!.includes("up") ? "up" : "magnitude");
 
 /** Colour by a field, in the scale and range that suit it. */
 export function choose(state: State, catalog: Catalog, field: string): void {
@@ -54,11 +77,14 @@ export function choose(state: State, catalog: Catalog, field: string): void {
   const shown = catalog.layers.filter((layer) => layer.kind === "points" && state.visible.has(layer.id) && layer.fields?.[field]).map((layer) => layer.fields![field]);
   const used = shown.length ? shown : ranges;
   if (!used.length) return;
-  state.low = Math.min(...used.map(([low]) => low));
-  state.high = Math.max(...used.map(([, high]) => high));
+  state.low = tidy(Math.min(...used.map(([low]) => low)));
+  state.high = tidy(Math.max(...used.map(([, high]) => high)));
 }
 
-export function write(state: State, camera: Camera): string {
+/** Without the last digits that binary numbers add. */
+const tidy = (value: number): number => Number(value.toPrecision(6));
+
+export function write(state: State, camera: Camera, catalog: Catalog): string {
   const parts = [
     `m=${camera.zoom.toFixed(2)}/${camera.latitude.toFixed(5)}/${camera.longitude.toFixed(5)}`,
     `l=${[...state.visible].map(encodeURIComponent).join(",")}`,
@@ -67,7 +93,12 @@ export function write(state: State, camera: Camera): string {
     `r=${state.low},${state.high}`,
     `lang=${current()}`,
   ];
-  if (state.least > -NO_LIMIT || state.largest < NO_LIMIT) parts.push(`k=${state.least},${state.largest}`);
+  if (state.least > -NO_LIMIT || state.largest < NO_LIMIT) parts.push(`k=${tidy(state.least)},${tidy(state.largest)}`, `b=${state.by}`);
+  if (state.size !== 1) parts.push(`s=${state.size}`);
+  if (state.opacity !== 1) parts.push(`o=${state.opacity}`);
+  const others = catalog.layers.filter((layer) => layer.components && state.components.get(layer.id) !== firstComponent(layer));
+  if (others.length) parts.push(`d=${others.map(({ id }) => [id, state.components.get(id)!].map(encodeURIComponent).join("~")).join(",")}`);
+  if (state.drawn) parts.push(`g=${state.drawn.kind}~${state.drawn.vertices.map((place) => place.map((v) => v.toFixed(6)).join("~")).join("~")}`);
   if (state.picked.length) parts.push(`p=${state.picked.map(({ layer, record }) => [layer.id, record.part, record.row].map((v) => encodeURIComponent(String(v))).join("~")).join(",")}`);
   return `#${parts.join("&")}`;
 }
@@ -86,11 +117,24 @@ export function read(hash: string): Link {
     field: values.get("f") ?? null,
     palette: values.get("c") ?? null,
     range: pair("r"),
+    by: values.get("b") ?? null,
     keep: pair("k"),
+    size: Number(values.get("s")) || null,
+    opacity: Number(values.get("o")) || null,
+    components: (values.get("d") ?? "").split(",").filter(Boolean).map((text) => text.split("~").map(decodeURIComponent) as [string, string]),
+    drawn: drawing(values.get("g") ?? ""),
     picked: (values.get("p") ?? "").split(",").filter(Boolean).map((text) => {
       const [layer, part, row] = text.split("~").map(decodeURIComponent);
       return { layer, part, row: Number(row) };
     }),
     language: language === "en" || language === "fr" ? language : null,
   };
+}
+
+function drawing(text: string): Drawing | null {
+  const [kind, ...rest] = text.split("~");
+  const numbers = rest.map(Number);
+  const vertices = numbers.filter((_, i) => i % 2 === 0).map((longitude, i): [number, number] => [longitude, numbers[2 * i + 1]]);
+  if ((kind !== "area" && kind !== "profile") || vertices.length < 2 || !numbers.every(Number.isFinite) || numbers.length % 2) return null;
+  return { kind, vertices };
 }

@@ -31,8 +31,8 @@ export async function catalog(): Promise<Catalog> {
   return record;
 }
 
-export async function tile(layer: LayerInfo, z: number, x: number, y: number, field: string, signal: AbortSignal): Promise<TileData> {
-  const query = exported ? "" : `?field=${field}&v=${layer.version}`;
+export async function tile(layer: LayerInfo, z: number, x: number, y: number, field: string, by: string, signal: AbortSignal): Promise<TileData> {
+  const query = exported ? "" : `?field=${field}&by=${by}&v=${layer.version}`;
   try {
     return decode(await read(`${at(layer)}/tiles/${z}/${x}/${y}.bin${query}`, signal), z, x, y);
   } catch (error) {

@@ -10,7 +10,7 @@ export function decode(buffer: ArrayBuffer, z: number, x: number, y: number): Ti
   const id = `${z}/${x}/${y}`;
   const none = new Uint16Array(0);
   const empty = { kind: "points", id, z, x, y, side: 0, length: 0, x16: none, y16: none, places: new Float64Array(0), count: null, row: null, part: null } as const;
-  if (buffer.byteLength < 4) return { ...empty, parts: [], value: new Float32Array(0), velocity: new Float32Array(0) };
+  if (buffer.byteLength < 4) return { ...empty, parts: [], value: new Float32Array(0), by: new Float32Array(0) };
   const size = new DataView(buffer).getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, size)));
   let offset = 4 + Math.ceil(size / 4) * 4;
@@ -37,7 +37,7 @@ export function decode(buffer: ArrayBuffer, z: number, x: number, y: number): Ti
     length: header.count,
     places,
     value: arrays.value as Float32Array,
-    velocity: (arrays.velocity ?? arrays.value) as Float32Array,
+    by: (arrays.by ?? arrays.value) as Float32Array,
     count: (arrays.count as Uint32Array) ?? null,
     row: (arrays.row as Uint32Array) ?? null,
     part: (arrays.part as Uint16Array) ?? null,

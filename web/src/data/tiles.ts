@@ -23,6 +23,7 @@ export class PointTiles {
   constructor(
     readonly layer: LayerInfo,
     readonly field: string,
+    readonly by: string,
     private readonly changed: () => void,
     private readonly failed: (error: Error) => void,
   ) {}
@@ -75,7 +76,7 @@ export class PointTiles {
     const entry: Entry = { data: null, broken: false, abort: new AbortController(), used: ++this.clock };
     this.entries.set(name(place), entry);
     try {
-      entry.data = await fetchTile(this.layer, ...place, this.field, entry.abort.signal);
+      entry.data = await fetchTile(this.layer, ...place, this.field, this.by, entry.abort.signal);
       this.changed();
     } catch (error) {
       if (entry.abort.signal.aborted) return;

@@ -94,11 +94,11 @@ export interface TileData {
   y16: Uint16Array;
   places: Float64Array; // longitude, latitude
   value: Float32Array;
-  velocity: Float32Array;
+  by: Float32Array; // what is filtered by
   count: Uint32Array | null;
   row: Uint32Array | null;
   part: Uint16Array | null;
   parts: string[];
 }
 
-export type Question = { field: string; least: number; largest: number };
+export type Question = { field: string; by: string; least: number; largest: number };

@@ -3,7 +3,7 @@
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import type { AreaRecord, PointRecord, ProfileRecord } from "../data/types";
-import { current, number, plain, t, unit } from "../i18n";
+import { current, number, plain, say, t, unit } from "../i18n";
 import { SERIES } from "../map/color";
 
 const FONT = "11px system-ui, sans-serif";
@@ -34,10 +34,11 @@ function dates(): uPlot.Axis {
   return {
     ...axis(undefined, 28),
     values: (_, splits, __, ___, step) =>
-      splits.map((time) => {
+      splits.map((time, i) => {
         const day = new Date(time * 1000);
-        const month = step < 300 * 86400;
-        return day.toLocaleDateString(current(), month ? { month: "short", year: day.getUTCMonth() === 0 ? "numeric" : undefined, timeZone: "UTC" } : { year: "numeric", timeZone: "UTC" });
+        const year = i === 0 || new Date(splits[i - 1] * 1000).getUTCFullYear() !== day.getUTCFullYear() ? "numeric" : undefined;
+        if (step >= 300 * 86400) return day.toLocaleDateString(current(), { year: "numeric", timeZone: "UTC" });
+        return day.toLocaleDateString(current(), { day: step < 28 * 86400 ? "numeric" : undefined, month: "short", year, timeZone: "UTC" });
       }),
   };
 }
@@ -53,8 +54,15 @@ function place(host: HTMLElement, options: Omit<uPlot.Options, "width" | "height
   return chart;
 }
 
+/** What goes with a chart of series: its readout, and who follows its period and draws over it. */
+export interface Followers {
+  readout: (text: string) => void;
+  moved: (chart: uPlot) => void;
+  drawn: (chart: uPlot) => void;
+}
+
 /** Series of points: dots, their models, and for a single point the band of one standard deviation of the residuals. */
-export function seriesChart(host: HTMLElement, records: PointRecord[], readout: (text: string) => void, moved: (chart: uPlot) => void): uPlot {
+export function seriesChart(host: HTMLElement, records: PointRecord[], { readout, moved, drawn }: Followers): uPlot {
   const tables: uPlot.AlignedData[] = records.map((record) => [record.dates.map(seconds), record.displacement as number[]]);
   const joined = tables.length > 1 ? uPlot.join(tables) : tables[0];
   const times = joined[0] as number[];
@@ -84,12 +92,13 @@ export function seriesChart(host: HTMLElement, records: PointRecord[], readout: 
       axes: [dates(), axis(t("displacement"), 44)],
       hooks: {
         setScale: [(chart, scale) => scale === "x" && moved(chart)],
+        draw: [drawn],
         setCursor: [
           (chart) => {
             const i = chart.cursor.idx;
             if (i === null || i === undefined) return readout("");
             const day = new Date(times[i] * 1000).toLocaleDateString(current(), { year: "numeric", month: "short", day: "numeric", timeZone: "UTC" });
-            const values = records.map((_, k) => `${letter(k)} ${number(data[step === 4 ? 4 : 2 * k + 2][i] as number)} mm`);
+            const values = records.map((_, k) => `${records.length > 1 ? `${letter(k)} ` : ""}${number(data[step === 4 ? 4 : 2 * k + 2][i] as number)} mm`);
             readout(`${day} · ${values.join(" · ")}`);
           },
         ],
@@ -128,12 +137,21 @@ export function distributionChart(host: HTMLElement, area: AreaRecord, label: st
   );
 }
 
-export function profileChart(host: HTMLElement, record: ProfileRecord, label: string): void {
+/** Values along a line; `told` hears of the place under the mouse: how far along, and what is there. */
+export function profileChart(host: HTMLElement, record: ProfileRecord, label: string, told: (distance: number | null, text: string) => void): void {
+  const shown = record.value ? { "": record.value } : Object.fromEntries(Object.entries(record.values!).filter(([name]) => !name.endsWith("_sigma")));
+  const cursor = (chart: uPlot): void => {
+    const i = chart.cursor.idx ?? null;
+    if (i === null || chart.cursor.left! < 0) return told(null, "");
+    const texts = Object.entries(shown).map(([name, values]) => `${name && `${say(name)} `}${number(values[i], 2)}`);
+    told(record.distance[i], `${number(record.distance[i], 0)} m · ${texts.join(" · ")} ${unit(record.unit)}`);
+  };
+  const hooks = { setCursor: [cursor] };
   const axes = [axis(t("distance"), 30), axis([label, unit(record.unit)].filter(Boolean).join(", "), 46)];
   const scales = { x: { time: false, range: [0, record.length] as uPlot.Range.MinMax } };
   if (record.value) {
     const dots: uPlot.Series = { stroke: SERIES[0], width: 0, paths: () => null, points: { show: true, size: 4, fill: `${SERIES[0]}aa`, stroke: "transparent", width: 0 } };
-    place(host, { scales, axes, series: [{}, dots] }, [record.distance, record.value as number[]]);
+    place(host, { scales, axes, hooks, series: [{}, dots] }, [record.distance, record.value as number[]]);
     return;
   }
   const names = Object.keys(record.values!).filter((name) => !name.endsWith("_sigma"));
@@ -149,5 +167,5 @@ export function profileChart(host: HTMLElement, record: ProfileRecord, label: st
     series.push({ stroke: "transparent", points: { show: false } }, { stroke: "transparent", points: { show: false } }, { label: name, stroke: colour, width: 1.8, points: { show: false } });
     bands.push({ series: [3 * i + 1, 3 * i + 2], fill: `${colour}26` });
   });
-  place(host, { scales, axes, series, bands }, data as uPlot.AlignedData);
+  place(host, { scales, axes, hooks, series, bands }, data as uPlot.AlignedData);
 }

@@ -1,7 +1,6 @@
 /** The difference of two series, as a point of its own. */
 
 import type { PointRecord } from "../data/types";
-import { t } from "../i18n";
 import { trend } from "./trend";
 
 /** First less second, where both have a value; null if they share fewer than five dates. */
@@ -15,6 +14,6 @@ export function differenceOf([first, second]: PointRecord[]): PointRecord | null
   if (!found || first.component !== second.component) return null;
   const rounded = (value: number) => Math.round(1000 * value) / 1000;
   const displacement = values.map((value) => rounded(value - values[0]));
-  const attributes = { pid: `${t("difference")}: ${first.attributes.pid} − ${second.attributes.pid}`, mean_velocity: rounded(found.rate), mean_velocity_std: rounded(found.sigma) };
+  const attributes = { pid: `${first.attributes.pid} − ${second.attributes.pid}`, mean_velocity: rounded(found.rate), mean_velocity_std: rounded(found.sigma) };
   return { ...first, attributes, dates, displacement, fit: null };
 }

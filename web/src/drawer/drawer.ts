@@ -4,12 +4,12 @@ import type { AreaRecord, PointRecord, ProfileRecord } from "../data/types";
 import { element, get } from "../dom";
 import { number, say, t, unit, whole } from "../i18n";
 import { SERIES } from "../map/color";
-import { distributionChart, meanChart, profileChart, seriesChart } from "./charts";
+import { distributionChart, letter, meanChart, profileChart, seriesChart } from "./charts";
 import { differenceOf } from "./difference";
-import { comparison, facts } from "./facts";
+import { comparison, describePoint, facts } from "./facts";
 import { type Properties, judged, rows } from "./features";
 import { periodOf } from "./period";
-import { type Table, areaTable, picture, pointTable, profileTable, takeTable } from "./take";
+import { type Note, type Table, areaTable, picture, pointTable, profileTable, takeTable } from "./take";
 
 const FORMATS: Record<string, string> = { csv: "CSV", geojson: "GeoJSON", parquet: "GeoParquet" };
 
@@ -46,16 +46,18 @@ export function showPoints(records: PointRecord[], remove: (index: number) => vo
   const heading = records.length === 1 ? String(records[0].attributes.pid) : `${records.length} ${t("points")}`;
   const plot = element("div", { class: "plot" });
   open(heading, plot, side);
+  let seen = records;
   const draw = (shown: PointRecord[]): void => {
-    const { row, follow } = periodOf(shown);
+    seen = shown;
+    const { row, follow, draw: drawn } = periodOf(shown);
     chart.replaceChildren();
     plot.replaceChildren(row, readout, chart);
-    seriesChart(chart, shown, (text) => (readout.textContent = text), follow);
+    seriesChart(chart, shown, { readout: (text) => (readout.textContent = text), moved: follow, drawn });
+    get("drawer-title").textContent = shown === records ? heading : `${t("difference")}: ${shown[0].attributes.pid}`;
+    describe(chart, [`${t("displacement")}: ${shown.map(told).join("; ")}`, `${shown[0].dates[0]} – ${shown[0].dates[shown[0].dates.length - 1]}`].join("; "));
   };
   draw(records);
   const apart = records.length === 2 ? differenceOf(records) : null;
-  const first = records[0];
-  describe(chart, `${t("displacement")}: ${records.map((r) => `${r.attributes.pid}, ${number(r.attributes.mean_velocity as number)} ${unit("mm/yr")}`).join("; ")}; ${first.dates[0]} – ${first.dates[first.dates.length - 1]}`);
   if (apart) {
     const button = action("difference", t("difference"), () => {
       const on = button.getAttribute("aria-pressed") !== "true";
@@ -64,8 +66,15 @@ export function showPoints(records: PointRecord[], remove: (index: number) => vo
     });
     button.setAttribute("aria-pressed", "false");
   }
-  offer(heading, () => pointTable(get("difference")?.getAttribute("aria-pressed") === "true" ? [apart!] : records));
+  const notes = (): Note[] => [
+    ...seen.map((record, i) => ({ text: `${seen.length > 1 ? `${letter(i)} ` : ""}${told(record)} · ${describePoint(record)}`, colour: SERIES[i % SERIES.length] })),
+    { text: [...plot.querySelectorAll("input")].map((input) => input.value).join(" – ") + `: ${plot.querySelector(".trends")!.textContent}` },
+  ];
+  offer(() => (seen === records ? heading : `${t("difference")} ${seen[0].attributes.pid}`), () => pointTable(seen, seen === records ? [] : records), notes);
 }
+
+/** Name and velocity of a point. */
+const told = ({ attributes: a }: PointRecord): string => `${a.pid}, ${number(a.mean_velocity as number)} ± ${number(a.mean_velocity_std as number)} ${unit("mm/yr")}`;
 
 export function showArea(area: AreaRecord, label: string, layer: string, take: (format: string) => void): void {
   if (!area.points) return open(t("area"), element("p", { class: "empty", text: t("no-points") }));
@@ -93,10 +102,11 @@ export function showArea(area: AreaRecord, label: string, layer: string, take: (
   describe(bars, `${t("distribution")}: ${label}, ${t("middle")} ${number(p["5"], 1)} … ${number(p["95"], 1)} ${u}`);
   get("drawer-actions").append(element("span", { class: "quiet", text: t("download") }));
   for (const [format, text] of Object.entries(FORMATS)) action(`take-${format}`, text, () => take(format));
-  if (area.series) offer(`${t("area")} ${layer}`, () => areaTable(area), t("take-mean"));
+  if (area.series) offer(() => `${t("area")} ${layer}`, () => areaTable(area), () => [{ text: `${t("mean-series")}, ${whole(area.points)} ${t("points")}; ${t("mean")} ${number(area.mean, 2)} ${u}` }], t("take-mean"));
 }
 
-export function showProfile(record: ProfileRecord, label: string, layer: string): void {
+/** `at` hears of the share of the line that the mouse is at in the chart. */
+export function showProfile(record: ProfileRecord, label: string, layer: string, at: (share: number | null) => void): void {
   if (!record.distance.length) return open(t("profile"), element("p", { class: "empty", text: t("no-points") }));
   const chart = element("div", { class: "chart" });
   const keys = record.values ? Object.keys(record.values).filter((each) => !each.endsWith("_sigma")) : [];
@@ -107,12 +117,16 @@ export function showProfile(record: ProfileRecord, label: string, layer: string)
     legend.append(entry);
   });
   const heading = `${t("profile")} · ${layer}`;
-  open(heading, element("div", { class: "plot" }, legend, chart));
-  profileChart(chart, record, label);
+  const readout = element("output", { class: "readout" });
+  open(heading, element("div", { class: "plot" }, legend, readout, chart));
+  profileChart(chart, record, label, (distance, text) => {
+    readout.textContent = text;
+    at(distance === null ? null : distance / record.length);
+  });
   const extent = `${number(record.length, 0)} m${record.points ? ` · ${whole(record.points)} ${t("points")}` : ""}`;
   describe(chart, `${heading}: ${label}, ${extent}`);
   get("drawer-actions").append(element("span", { class: "quiet", text: extent }));
-  offer(heading, () => profileTable(record, label));
+  offer(() => heading, () => profileTable(record, label), () => (keys.length ? keys.map((key, i) => ({ text: say(key), colour: SERIES[i] })) : [{ text: `${label}, ${extent}` }]));
 }
 
 export type Values = Record<string, { value: number | string | null; unit: string }>;
@@ -152,7 +166,7 @@ function action(id: string, text: string, act: () => void): HTMLElement {
 }
 
 /** Buttons for what the chart shows, as numbers and as a picture. */
-function offer(heading: string, table: () => Table, values = t("take-values")): void {
-  action("take-values", values, () => takeTable(heading, table()));
-  action("take-picture", t("take-picture"), () => picture(heading, get("drawer-body")));
+function offer(heading: () => string, table: () => Table, notes: () => Note[], values = t("take-values")): void {
+  action("take-values", values, () => takeTable(heading(), table()));
+  action("take-picture", t("take-picture"), () => picture(heading(), notes(), get("drawer-body")));
 }

@@ -18,7 +18,7 @@ const DIGITS: Record<string, number> = { latitude: 6, longitude: 6, acceleration
 const FIRST = ["acceleration", "acceleration_std", "seasonality", "seasonality_std", "rmse", "temporal_coherence", "height"];
 
 /** Level, direction and track of a point. */
-function describe(record: { level?: string; component?: string; track?: number | null }): string {
+export function describePoint(record: { level?: string; component?: string; track?: number | null }): string {
   const track = record.track === null || record.track === undefined ? "" : ` · ${t("track")} ${record.track}`;
   return `${record.level} ${say(record.component ?? "")}${track}`;
 }
@@ -40,13 +40,13 @@ export function facts(record: PointRecord, on: Properties | null): HTMLElement {
     if (of !== name && typeof a[of] === "number" && names.includes(of)) continue;
     const digits = DIGITS[name] ?? 1;
     const sigma = typeof a[`${name}_std`] === "number" ? ` ± ${number(a[`${name}_std`], digits)}` : "";
-    const text = typeof value === "number" ? `${number(value, digits)}${sigma} ${unit(UNITS[name] ?? "")}` : value;
+    const text = name === "mp_type" && value === 0 ? t("single") : typeof value === "number" ? `${number(value, digits)}${sigma} ${unit(UNITS[name] ?? "")}` : value;
     const term = element("dt", { text: say(`f-${name}`).replace(/^f-/, "") });
     term.title = name;
-    list.append(term, element("dd", { text }));
+    list.append(element("div", {}, term, element("dd", { text })));
   }
   const below = on ? [element("p", { class: "quiet", text: `${t("on")} ${spanName(on, "")}` }), judged(on)!] : [];
-  return element("div", {}, big, element("p", { class: "quiet", text: describe(record) }), ...below, list);
+  return element("div", {}, big, element("p", { class: "quiet", text: describePoint(record) }), ...below, list);
 }
 
 /** A row for each point. */
@@ -60,7 +60,7 @@ export function comparison(records: PointRecord[], remove: (index: number) => vo
     const badge = element("span", { class: "badge", text: letter(i) });
     badge.style.background = SERIES[i % SERIES.length];
     return element(
-      "tr", {}, element("td", {}, badge), element("td", { text: String(record.attributes.pid) }), element("td", { class: "quiet", text: describe(record) }),
+      "tr", {}, element("td", {}, badge), element("td", { text: String(record.attributes.pid) }), element("td", { class: "quiet", text: describePoint(record) }),
       element("td", { class: "figure", text: number(a.mean_velocity) }), element("td", { class: "figure", text: number(a.mean_velocity_std) }),
       element("td", { class: "figure", text: number(a.rmse) }), element("td", {}, button),
     );

@@ -4,13 +4,19 @@ import type { AreaRecord, PointRecord, ProfileRecord } from "../data/types";
 import { save } from "../dom";
 import { letter, model } from "./charts";
 
+/** A line above a chart that is taken away. */
+export interface Note {
+  text: string;
+  colour?: string;
+}
+
 export interface Table {
   about: string[];
   columns: Record<string, (number | string | null)[]>;
 }
 
-/** Series with their models; the first columns are those of the first point. */
-export function pointTable(records: PointRecord[]): Table {
+/** Series with their models; the first columns are those of the first point. A difference is `of` two. */
+export function pointTable(records: PointRecord[], of: PointRecord[] = []): Table {
   const dates = [...new Set(records.flatMap((record) => record.dates))].sort();
   const times = dates.map((date) => Date.parse(date) / 1000);
   const columns: Table["columns"] = { date: dates };
@@ -20,12 +26,16 @@ export function pointTable(records: PointRecord[]): Table {
     const prefix = records.length > 1 ? `${letter(i)}_` : "";
     const values = new Map(record.dates.map((date, k) => [date, record.displacement[k]]));
     columns[`${prefix}displacement_mm`] = dates.map((date) => values.get(date) ?? null);
-    columns[`${prefix}model_mm`] = model(record, times).map((value) => (value === null ? null : Math.round(1000 * value) / 1000));
+    if (record.fit) columns[`${prefix}model_mm`] = model(record, times).map((value) => (value === null ? null : Math.round(1000 * value) / 1000));
     const source = `${level} ${component}${track === null ? "" : ` track ${track}`}`;
-    about.push(`${prefix.replace("_", ": ")}${a.pid}, ${source}, longitude ${longitude.toFixed(6)}, latitude ${latitude.toFixed(6)}, velocity ${a.mean_velocity ?? "?"} +- ${a.mean_velocity_std ?? "?"} mm/yr`);
+    const where = of.length ? "A - B" : `longitude ${longitude.toFixed(6)}, latitude ${latitude.toFixed(6)}`;
+    about.push(`${prefix.replace("_", ": ")}${a.pid}, ${source}, ${where}, velocity ${rounded(a.mean_velocity)} +- ${rounded(a.mean_velocity_std)} mm/yr`);
   });
-  return { about, columns };
+  return { about: [...about, ...pointTableOf(of)], columns };
 }
+
+/** Which points a difference is of. */
+const pointTableOf = (of: PointRecord[]): string[] => (of.length ? pointTable(of).about : []);
 
 export function areaTable({ series, points }: AreaRecord): Table {
   return { about: [`mean of ${series!.points} of ${points} points`], columns: { date: series!.dates, mean_displacement_mm: series!.mean } };
@@ -47,21 +57,33 @@ export function takeTable(name: string, { about, columns }: Table): void {
   save(new Blob([`${lines.join("\n")}\n`], { type: "text/csv" }), `${fileName(name)}.csv`);
 }
 
-/** Save the charts in a box as a PNG, side by side below their heading. */
-export function picture(heading: string, box: HTMLElement): void {
+/** Save the charts in a box as a PNG, side by side below their heading, what they show, and above who made it. */
+export function picture(heading: string, notes: Note[], box: HTMLElement): void {
   const charts = [...box.querySelectorAll("canvas")];
   if (!charts.length) return;
   const ratio = window.devicePixelRatio || 1;
-  const [margin, head] = [12 * ratio, 34 * ratio];
+  const [margin, line] = [12 * ratio, 17 * ratio];
+  const credit = document.querySelector(".maplibregl-ctrl-attrib-inner, .flat-credit")?.textContent?.replace(/ · Natural Earth$|^Natural Earth$/, "") ?? "";
+  const head = 38 * ratio + notes.length * line;
   const canvas = document.createElement("canvas");
   canvas.width = charts.reduce((sum, chart) => sum + chart.width + margin, margin);
-  canvas.height = Math.max(...charts.map((chart) => chart.height)) + head + margin;
+  canvas.height = Math.max(...charts.map((chart) => chart.height)) + head + margin + (credit ? line : 0);
   const pen = canvas.getContext("2d")!;
   pen.fillStyle = "#ffffff";
   pen.fillRect(0, 0, canvas.width, canvas.height);
   pen.fillStyle = "#1d2b33";
   pen.font = `600 ${14 * ratio}px system-ui, sans-serif`;
-  pen.fillText(heading, margin, head - 12 * ratio);
+  pen.fillText(heading, margin, 22 * ratio, canvas.width - 2 * margin);
+  pen.font = `${12 * ratio}px system-ui, sans-serif`;
+  notes.forEach(({ text, colour }, i) => {
+    pen.fillStyle = colour ?? "#52626b";
+    pen.fillText(text, margin, 34 * ratio + (i + 0.5) * line, canvas.width - 2 * margin);
+  });
+  if (credit) {
+    pen.fillStyle = "#52626b";
+    pen.font = `${10 * ratio}px system-ui, sans-serif`;
+    pen.fillText(credit, margin, canvas.height - margin * 0.8, canvas.width - 2 * margin);
+  }
   let left = margin;
   for (const chart of charts) {
     pen.drawImage(chart, left, head);
@@ -69,5 +91,8 @@ export function picture(heading: string, box: HTMLElement): void {
   }
   canvas.toBlob((file) => file && save(file, `${fileName(heading)}.png`));
 }
+
+/** Without the digits that single precision adds. */
+const rounded = (value: number | string | null | undefined): string => (typeof value === "number" ? String(Number(value.toPrecision(6))) : "?");
 
 const fileName = (text: string): string => text.replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "") || "groundshift";

@@ -4,6 +4,13 @@ import type { TileData } from "../data/types";
 
 export type Rgb = [number, number, number];
 
+/** Which points are painted, and how much of what is below them is seen. */
+export interface Painted {
+  least: number;
+  largest: number;
+  opacity: number; // 0 to 1
+}
+
 export class Scale {
   private readonly table: Uint8Array;
 
@@ -39,26 +46,25 @@ export class Scale {
   }
 
   /** Colours of a tile; points that are not measured, or outside the filter, are transparent. Kept until they change. */
-  paint(tile: TileData, least: number, largest: number): Uint8Array {
-    const key = [...this.stops, this.low, this.high, least, largest].join();
+  paint(tile: TileData, { least, largest, opacity }: Painted): Uint8Array {
+    const key = [...this.stops, this.low, this.high, least, largest, opacity].join();
     const kept = painted.get(tile);
     if (kept?.key === key) return kept.colours;
-    const colours = this.fresh(tile, least, largest);
+    const colours = this.fresh(tile, least, largest, Math.round(255 * opacity));
     painted.set(tile, { key, colours });
     return colours;
   }
 
-  private fresh(tile: TileData, least: number, largest: number): Uint8Array {
+  private fresh(tile: TileData, least: number, largest: number, alpha: number): Uint8Array {
     const out = new Uint8Array(4 * tile.length);
     for (let i = 0; i < tile.length; i++) {
       const value = tile.value[i];
-      const velocity = tile.velocity[i];
-      if (Number.isNaN(value) || velocity < least || velocity > largest) continue;
+      if (Number.isNaN(value) || tile.by[i] < least || tile.by[i] > largest) continue;
       const from = 3 * this.index(value);
       out[4 * i] = this.table[from];
       out[4 * i + 1] = this.table[from + 1];
       out[4 * i + 2] = this.table[from + 2];
-      out[4 * i + 3] = 255;
+      out[4 * i + 3] = alpha;
     }
     return out;
   }

@@ -30,3 +30,9 @@ export function nice(value: number): number {
   const power = 10 ** Math.floor(Math.log10(value));
   return [5, 2, 1].map((each) => each * power).find((each) => each <= value) ?? power;
 }
+
+/** The smallest of 1, 2, 5, 10, 20 and so on that is not below a value. */
+export function niceAbove(value: number): number {
+  const power = 10 ** Math.floor(Math.log10(value));
+  return [1, 2, 5, 10].map((each) => each * power).find((each) => each >= value * (1 - 1e-9)) ?? 10 * power;
+}

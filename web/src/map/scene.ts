@@ -30,14 +30,14 @@ export class Scene {
   change(layers: boolean): void {
     if (layers) this.shapes.change();
     const shown = this.page.shown("points");
-    const { field } = this.page.state;
+    const { field, by } = this.page.state;
     for (const [id, tiles] of this.tiles) {
-      if (shown.some((layer) => layer.id === id) && tiles.field === field) continue;
+      if (shown.some((layer) => layer.id === id) && tiles.field === field && tiles.by === by) continue;
       tiles.stop();
       this.tiles.delete(id);
     }
     for (const layer of shown) {
-      if (!this.tiles.has(layer.id)) this.tiles.set(layer.id, new PointTiles(layer, field, () => this.redraw(), this.failed));
+      if (!this.tiles.has(layer.id)) this.tiles.set(layer.id, new PointTiles(layer, field, by, () => this.redraw(), this.failed));
     }
     this.page.view.pictures(this.pictures());
     this.look();
@@ -100,8 +100,8 @@ export class Scene {
       const [low, high] = layer.fields![field];
       return picture(layer, { field, palette: field === "magnitude" ? "viridis" : "motion", low, high });
     });
-    const { field, palette, low, high, least, largest } = state;
-    const points = pictured ? this.page.shown("points").map((layer) => picture(layer, { field, palette, low, high, least, largest }, 512)) : [];
+    const { field, palette, low, high, by, least, largest } = state;
+    const points = pictured ? this.page.shown("points").map((layer) => picture(layer, { field, palette, low, high, by, least, largest }, 512)) : [];
     return [...this.page.shown("image").map((layer) => picture(layer, {})), ...maps, ...points];
   }
 }

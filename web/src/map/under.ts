@@ -10,7 +10,7 @@ export interface Found {
   index: number;
 }
 
-/** Within `reach` pixels, or in the cell that is drawn there; none whose velocity the filter hides. */
+/** Within `reach` pixels, or in the cell that is drawn there; none that the filter hides. */
 export function under(drawn: Drawn[], camera: Camera, [longitude, latitude]: [number, number], reach: number, keep: { least: number; largest: number }): Found | null {
   const pixel = degreesPerPixel(camera);
   const squeeze = 1 / Math.cos((latitude * Math.PI) / 180);
@@ -25,7 +25,7 @@ export function under(drawn: Drawn[], camera: Camera, [longitude, latitude]: [nu
         if (dx > wide || dx < -wide) continue;
         const dy = (tile.places[2 * i + 1] - latitude) * squeeze;
         const distance = dx * dx + dy * dy;
-        if (distance > wide * wide || distance >= least || tile.velocity[i] < keep.least || tile.velocity[i] > keep.largest) continue;
+        if (distance > wide * wide || distance >= least || tile.by[i] < keep.least || tile.by[i] > keep.largest) continue;
         least = distance;
         best = { layer, tile, index: i };
       }

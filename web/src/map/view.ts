@@ -14,8 +14,11 @@ export interface Style {
   field: string;
   palette: string;
   scale: Scale;
+  by: string; // the field of the filter
   least: number;
   largest: number;
+  size: number; // of points, 1 is usual
+  opacity: number;
 }
 
 export interface Drawn {

@@ -31,7 +31,8 @@ export class Panel {
   }
 
   histogram(drawn: Drawn[], style: Style): void {
-    drawHistogram(drawn, style, this.domain());
+    const { label, unit: units } = this.catalog.fields[this.state.by];
+    drawHistogram(drawn, style, this.domain(), label[current()], unit(units));
   }
 
   private layersChanged(): void {
@@ -48,7 +49,12 @@ export class Panel {
   private colours(): void {
     const points = this.catalog.layers.filter((layer) => layer.kind === "points");
     const fields = Object.keys(this.catalog.fields).filter((field) => points.some((layer) => layer.fields?.[field]));
-    fill(get("field"), fields.map((field) => [field, this.catalog.fields[field].label[current()]]), this.state.field);
+    const named = fields.map((field): [string, string] => [field, this.catalog.fields[field].label[current()]]);
+    fill(get("field"), named, this.state.field);
+    fill(get("by"), named, this.state.by);
+    get("by-row").hidden = fields.length < 2;
+    get<HTMLInputElement>("size").value = String(this.state.size);
+    get<HTMLInputElement>("opacity").value = String(this.state.opacity);
     fill(get("palette"), Object.keys(this.catalog.palettes).map((each) => [each, each]), this.state.palette);
     get<HTMLInputElement>("low").value = String(this.state.low);
     get<HTMLInputElement>("high").value = String(this.state.high);
@@ -65,6 +71,12 @@ export class Panel {
       this.state.palette = (event.target as HTMLSelectElement).value;
       this.changed("colour");
     });
+    for (const id of ["size", "opacity"] as const) {
+      get(id).addEventListener("input", (event) => {
+        this.state[id] = (event.target as HTMLInputElement).valueAsNumber;
+        this.changed("colour");
+      });
+    }
     for (const id of ["low", "high"] as const) {
       get(id).addEventListener("change", (event) => {
         const value = (event.target as HTMLInputElement).valueAsNumber;
@@ -77,15 +89,22 @@ export class Panel {
 
   /** Range of the filter's sliders. */
   private domain(): [number, number] {
-    const reach = Math.max(1, ...this.catalog.layers.map((layer) => Math.abs(layer.fields?.mean_velocity?.[1] ?? 0)));
-    return [-3 * reach, 3 * reach];
+    const { by } = this.state;
+    const limits = this.catalog.layers.flatMap((layer) => (layer.fields?.[by] ? [layer.fields[by]] : []));
+    const [low, high] = [Math.min(...limits.map(([least]) => least)), Math.max(...limits.map(([, most]) => most))];
+    if (!limits.length) return [-1, 1];
+    if (this.catalog.fields[by].centred) return [-3 * high, 3 * high];
+    const edge = (high - low) / 2;
+    return [low >= 0 ? Math.max(0, low - edge) : low - edge, by === "temporal_coherence" ? Math.min(1, high + edge) : high + edge];
   }
 
   private filterEnds(): void {
     const [low, high] = this.domain();
     const { least, largest } = this.state;
-    const u = unit("mm/yr");
-    const ends = { least: least <= low ? `< ${number(low, 0)} ${u}` : `${number(least)} ${u}`, largest: largest >= high ? `> ${number(high, 0)} ${u}` : `${number(largest)} ${u}` };
+    const u = unit(this.catalog.fields[this.state.by].unit);
+    const digits = Math.max(0, Math.min(2, 3 - Math.ceil(Math.log10(high - low))));
+    const write = (value: number): string => `${number(value, Number.isInteger(value) ? 0 : digits)} ${u}`;
+    const ends = { least: least <= low ? `< ${write(low)}` : write(least), largest: largest >= high ? `> ${write(high)}` : write(largest) };
     for (const id of ["least", "largest"] as const) {
       const slider = get<HTMLInputElement>(id);
       slider.min = String(low);
@@ -114,6 +133,10 @@ export class Panel {
         keep(a <= low ? -NO_LIMIT : a, b >= high ? NO_LIMIT : b);
       });
     }
+    get("by").addEventListener("change", (event) => {
+      this.state.by = (event.target as HTMLSelectElement).value;
+      keep(-NO_LIMIT, NO_LIMIT);
+    });
     get("reset").addEventListener("click", () => keep(-NO_LIMIT, NO_LIMIT));
   }
 }

@@ -7,7 +7,7 @@ import * as drawer from "../drawer/drawer";
 import { sentence, spanName } from "../drawer/features";
 import { number, t, unit } from "../i18n";
 import { SERIES } from "../map/color";
-import { degrees, degreesPerPixel, fraction, metresPerPixel, worldSize } from "../map/mercator";
+import { degreesPerPixel, metresPerPixel } from "../map/mercator";
 import { near, parts } from "../map/near";
 import type { Scene } from "../map/scene";
 import { type Found, under } from "../map/under";
@@ -15,6 +15,7 @@ import type { Mark } from "../map/view";
 import { name } from "../names";
 import { failed, notice } from "../notice";
 import type { Page } from "../page";
+import { uncover } from "./uncover";
 
 const MOST = 8; // points compared
 const TIP = 6; // pixels
@@ -23,7 +24,7 @@ const SHAPES = ["stations", "features"] as const;
 const AROUND = 2e-4; // degrees around a feature that is gone to, at least
 const CLOSE = 19; // zoom of it
 const SETTLED = 150; // ms until a map knows its new size
-const MARGIN = 24; // of a point from the drawer
+const SOUGHT = 15; // zoom of a place that was sought
 
 interface Shape {
   layer: LayerInfo;
@@ -96,7 +97,7 @@ export class Picking {
     if (picked.length) drawer.showPoints(picked.map(({ record }) => record), (i) => this.drop(i), on?.feature.properties ?? null);
     else drawer.close();
     const last = picked.at(-1)?.record;
-    if (last) this.reveal(last.longitude, last.latitude);
+    if (last) uncover(this.page.view, [[last.longitude, last.latitude]]);
     this.shown();
   }
 
@@ -139,6 +140,13 @@ export class Picking {
     this.mark(longitude, latitude);
   }
 
+  /** Go to a place, and mark it. */
+  go(longitude: number, latitude: number): void {
+    drawer.close();
+    this.page.view.go({ longitude, latitude, zoom: Math.max(SOUGHT, this.page.view.camera().zoom) });
+    this.mark(longitude, latitude);
+  }
+
   /** Go to a feature, and show what is known of it. */
   choose(layer: LayerInfo, feature: GeoJSON.Feature): void {
     const { lines, places } = parts(feature.geometry);
@@ -174,7 +182,7 @@ export class Picking {
   private mark(longitude: number, latitude: number): void {
     this.forget();
     this.scene.marks([{ longitude, latitude, label: "", colour: SERIES[0] }]);
-    this.reveal(longitude, latitude);
+    uncover(this.page.view, [[longitude, latitude]]);
   }
 
   /** Take points and drawings off the map. */
@@ -200,16 +208,6 @@ export class Picking {
     return picked.map(({ record }, i) => ({ longitude: record.longitude, latitude: record.latitude, label: label(i), colour: SERIES[i] }));
   }
 
-  /** Move the map so that a place is not below the drawer. */
-  private reveal(longitude: number, latitude: number): void {
-    const free = get("map").clientHeight - get("drawer").offsetHeight;
-    const [, y] = this.page.view.project(longitude, latitude);
-    if (y < free - MARGIN) return;
-    const camera = this.page.view.camera();
-    const [x, middle] = fraction(camera.longitude, camera.latitude);
-    const [, down] = degrees(x, middle + (y - free / 2) / worldSize(camera.zoom));
-    this.page.view.go({ ...camera, latitude: down });
-  }
 }
 
 /** Corners of a box around a feature. */

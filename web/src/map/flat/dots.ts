@@ -19,10 +19,10 @@ export function drawPoints(canvas: HTMLCanvasElement, frame: Frame, drawn: Drawn
   for (const { layer, tiles } of drawn) {
     for (const tile of tiles) {
       const tilesWide = 2 ** tile.z;
-      const side = tile.kind === "cells" ? world / tilesWide / tile.side : 2 * ratio * pointRadius(zoom, layer.level === "L3");
+      const side = tile.kind === "cells" ? world / tilesWide / tile.side : 2 * ratio * style.size * pointRadius(zoom, layer.level === "L3");
       const left = (tile.x / tilesWide - cx) * world + width / 2 - side / 2;
       const top = (tile.y / tilesWide - cy) * world + height / 2 - side / 2;
-      const colours = new Uint32Array(style.scale.paint(tile, style.least, style.largest).buffer);
+      const colours = new Uint32Array(style.scale.paint(tile, style).buffer);
       stamp(pixels, width, tile, colours, { left, top, side, step: world / tilesWide / 65536, round: tile.kind === "points" });
     }
   }
@@ -49,7 +49,7 @@ function stamp(pixels: Uint32Array, width: number, tile: TileData, colours: Uint
     const x = Math.round(left + tile.x16[i] * step);
     const y = Math.round(top + tile.y16[i] * step);
     if (x < -rows || y < -rows || x >= width || y >= height) continue;
-    const dark = edged ? (0xff000000 | ((colour >>> 1) & 0x7f7f7f)) >>> 0 : colour;
+    const dark = edged ? ((colour & 0xff000000) | ((colour >>> 1) & 0x7f7f7f)) >>> 0 : colour;
     for (let row = Math.max(0, -y); row < Math.min(rows, height - y); row++) {
       const from = (y + row) * width;
       const [first, last] = [x + inset[row], x + rows - inset[row]];

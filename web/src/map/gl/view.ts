@@ -48,6 +48,7 @@ export class GlView implements View {
       minZoom: 0,
       attributionControl: false,
       dragRotate: false,
+      boxZoom: false, // Shift and a click adds a point
       pitchWithRotate: false,
       touchPitch: false,
       renderWorldCopies: false,
