@@ -268,8 +268,8 @@ def test_the_reference_image_is_chosen(town):
     geometry, reference = stack_geometry(stack, ReferenceConfig())
     assert geometry.baselines[reference] == 0
     assert geometry.wavelength == pytest.approx(55.465763)
-    middle = range_sine(stack, np.array([79.5]), np.nanmedian(stack["incidence"].values))
-    assert middle[0] == pytest.approx(geometry.range_sine, rel=1e-4)
+    middle = range_sine(stack, np.nanmedian(stack["incidence"].values))
+    assert middle == pytest.approx(geometry.range_sine, rel=1e-4)
 
 
 def test_a_stack_without_scatterers_is_refused(town):

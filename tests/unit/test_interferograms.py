@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from groundshift.errors import InputError
 from groundshift.grid.tiles import Box
+from groundshift.insar.interferograms import survey as survey_of
 from groundshift.insar.interferograms.inversion import closure, suspects
 from groundshift.insar.interferograms.survey import InvertConfig, line_fields
 from groundshift.insar.invert import POINTS_NAME, REPORT_NAME, invert_interferograms
@@ -100,6 +101,49 @@ def test_folders_that_do_not_do_are_refused(tmp_path):
     write(folder / "20200101_20200406.unw.tif", np.ones((20, 40), np.float32))
     with pytest.raises(InputError, match="20 x 40 pixels on another grid"):
         open_interferograms(folder)
+
+
+def test_interferograms_without_coherence_beside_others_are_named(tmp_path):
+    folder = licsar(tmp_path / "GEOC")
+    sorted(folder.glob("*/*.cc.tif"))[0].unlink()  # it would be left out of all pixels, and nothing said
+    with pytest.raises(InputError, match=r"20200101_20200113.geo.unw.tif has no coherence beside it, others have"):
+        open_interferograms(folder)
+
+
+def test_files_of_several_bands_are_refused(tmp_path):
+    """In ISCE2's .unw the first band is the amplitude."""
+    folder = licsar(tmp_path / "GEOC")
+    path = sorted(folder.glob("*/*.unw.tif"))[3]
+    with rasterio.open(path) as file:
+        phase, profile = file.read(1), file.profile | {"count": 2}
+    with rasterio.open(path, "w", **profile) as file:
+        file.write(np.stack([np.abs(phase) + 1, phase]))
+    with pytest.raises(InputError, match=r"has 2 bands; expected one"):
+        open_interferograms(folder)
+
+
+def test_look_vectors_that_point_down_are_refused(tmp_path):
+    folder = licsar(tmp_path / "GEOC")
+    for part, value in (("E", 0.6), ("N", 0.1), ("U", -np.sqrt(1 - 0.37))):
+        write(folder / f"124A_04854_131313.geo.{part}.tif", np.full(SHAPE, value, np.float32))
+    with pytest.raises(InputError, match=r"geo.U.tif has vectors that point down"):
+        invert_interferograms(folder, tmp_path / "out")
+
+
+def test_an_island_in_a_large_sea_is_found(tmp_path, monkeypatch):
+    """The reference is looked for in some boxes of a large grid, and in more if those are sea."""
+    monkeypatch.setattr(survey_of, "_SIDE", 8)
+    monkeypatch.setattr(survey_of, "_SAMPLE", 60)
+    folder = licsar(tmp_path / "GEOC")
+    for path in folder.glob("*/*.tif"):
+        with rasterio.open(path) as file:
+            values = file.read(1)
+        values[:, :32], values[:24] = 0, 0
+        write(path, values)
+    found = survey_of.survey(open_interferograms(folder), InvertConfig())
+    assert found.rows.min() == 24
+    assert found.columns.min() == 32
+    assert found.rows.size == 6 * 8
 
 
 def test_what_sank_is_found_with_its_velocity(tmp_path):

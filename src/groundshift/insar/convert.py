@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -16,11 +17,15 @@ from groundshift.engine import run, run_key
 from groundshift.engine.lock import FolderLock
 from groundshift.engine.progress import Report
 from groundshift.grid.tiles import Tile, tile_plan
+from groundshift.io.files import write_text
 from groundshift.io.radar_stack import check_free, lay_out_cube, open_cube, open_stack, put_in_place, write_window
-from groundshift.io.stacks import Supplement, open_any_stack
+from groundshift.io.stacks import Supplement, files_of, open_any_stack
 from groundshift.model.radar_stack import LAYERS
 
+log = logging.getLogger(__name__)
+
 _WINDOW = 512  # lines and pixels that are converted at once
+_PARTIAL = 0.95  # of the pixels that another date has: with fewer, a date is said to be partial
 
 
 def convert_stack(
@@ -56,15 +61,28 @@ def convert_stack(
     stack = open_any_stack(path, supplement=supplement, layout=layout)
     beside = [each for each in (supplement.baselines, supplement.geometry, supplement.height) if each is not None]
     asked = {"layout": layout, "supplement": supplement}
-    key = run_key([path, *beside], asked, f"groundshift {version('groundshift')}")
+    key = run_key([*files_of(path), *beside], asked, f"groundshift {version('groundshift')}")
     windows = tile_plan((stack.sizes["y"], stack.sizes["x"]), _WINDOW)
     store = _Windows(out, key, stack, {window.index: window for window in windows})
     with store.lock():
         run(_ReadWindow(stack), windows, store=store, executor="serial", label=f"stack {Path(path).name}",
             units="windows", progress=report)  # fmt: skip
+        _say_partial(stack, store.pixels_with_data())
         put_in_place(store.cube, out)
         store.clear()
     return open_stack(out)
+
+
+def _say_partial(stack: xr.Dataset, count: np.ndarray) -> None:
+    """Warn of dates that have data on fewer pixels than others: points are only where all dates have data."""
+    share = count / max(count.max(), 1)
+    if (partial := np.flatnonzero(share < _PARTIAL)).size:
+        days = stack["time"].values.astype("datetime64[D]")
+        said = ", ".join(f"{days[k]} ({share[k]:.0%})" for k in partial[:5]) + " and others" * (partial.size > 5)
+        log.warning(
+            "%s: part of the image is missing; points are found only where all dates have data: leave such dates out, "
+            "or fetch them again", said,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -80,7 +98,8 @@ class _ReadWindow:
 
 
 class _Windows:
-    """Store of finished windows: a Zarr folder that is not whole yet, and an empty file for each that is written."""
+    """Store of finished windows: a Zarr folder that is not whole yet, and a file for each that is written, which has
+    the numbers of pixels with data of all dates."""
 
     shared = False
 
@@ -94,7 +113,13 @@ class _Windows:
 
     def write(self, index: int, arrays: Mapping[str, np.ndarray]) -> None:
         write_window(self.cube, arrays, *self._windows[index].box.slices)
-        (self._done / f"{index:06d}").touch()
+        pixels = np.abs(arrays["slc"])
+        count = (np.isfinite(pixels) & (pixels > 0)).sum(axis=(1, 2))
+        write_text(self._done / f"{index:06d}", " ".join(map(str, count)))
+
+    def pixels_with_data(self) -> np.ndarray:
+        """Of each date, int (time,)."""
+        return sum(np.array(each.read_text().split(), int) for each in self._done.iterdir() if each.is_file())
 
     def read(self, index: int) -> dict[str, np.ndarray]:
         rows, columns = self._windows[index].box.slices

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -15,7 +14,7 @@ from groundshift.grid.tiles import Tile
 from groundshift.insar.motion.clusters import Frame
 from groundshift.insar.motion.ground import FARTHEST_GROUND, GroundModel, WindowHeights, ground_heights, ground_model
 from groundshift.insar.motion.heights import FARTHEST, shared_heights
-from groundshift.insar.motion.series import DisplacementSeries, motion_projection, with_heights
+from groundshift.insar.motion.series import DisplacementSeries, with_heights
 from groundshift.insar.parts import thinned
 from groundshift.insar.stack.geometry import StackGeometry
 from groundshift.insar.stack.places import range_sine
@@ -49,7 +48,7 @@ class Leveller:
         """
         numbers = np.flatnonzero((found["neighbours"] == 0) & np.isfinite(found["displacement"]).all(axis=0))
         cluster = found["cluster"][numbers]
-        noise = found["noise"][numbers] ** 2 * self._of_clusters[0, cluster]
+        noise = found["height_noise"][numbers] ** 2
         mixed = found["mixture"][numbers] ** 2
         return Steady(
             numbers, cluster, found["places"][:, numbers], found["height"][numbers], noise + _OF_MOST**2 * mixed,
@@ -60,7 +59,7 @@ class Leveller:
         """The distributed scatterers of a tile that have all dates; their errors but for the atmosphere."""
         numbers = np.flatnonzero((found["neighbours"] > 0) & np.isfinite(found["displacement"]).all(axis=0))
         cluster, mixed = found["cluster"][numbers], found["mixture"][numbers].astype(np.float64) ** 2
-        noise = found["height_sigma"][numbers] ** 2 - mixed - self._of_clusters[1, cluster]
+        noise = found["height_noise"][numbers] ** 2
         return Windows(
             numbers, cluster, found["places"][:, numbers], found["height"][numbers], np.maximum(noise, _LEAST_NOISE),
             mixed, found["rows"][numbers], found["columns"][numbers],
@@ -80,17 +79,6 @@ class Leveller:
             some = thinned(same.rows * width + same.columns, _GROUND_POINTS)
             models.append(ground_model(same.heights, some, self.window))
         return models
-
-    @cached_property
-    def _of_clusters(self) -> np.ndarray:
-        """Of each cluster, variances of a height: by noise of unit variance, m²/mm²; by atmosphere that is left, m²."""
-        made, even = np.zeros((2, len(self.frames))), np.ones(len(self.geometry.days))
-        for label, frame in enumerate(self.frames):
-            if frame is not None:
-                air = frame.atmosphere
-                row = motion_projection(self.geometry, even if air is None else air.weights)[1]
-                made[:, label] = row @ row, 0 if air is None else row @ air.left @ row
-        return made
 
 
 @dataclass(frozen=True)
@@ -132,7 +120,7 @@ class LevelTile:
                     heights[numbers] = level
                     variances[numbers] += kept - joined.noise[:own] - joined.mixture[:own]
             series = with_heights(series, geometry, heights, np.sqrt(np.maximum(variances, _LEAST_NOISE)))
-        ratio = range_sine(self.stack, found["columns"], found["layer_incidence"]) / geometry.range_sine
+        ratio = range_sine(self.stack, found["layer_incidence"]) / geometry.range_sine
         return {
             "displacement": series.displacement,
             "velocity": series.velocity,

@@ -44,9 +44,17 @@ def geolocate(
     return np.asarray(latitude), np.asarray(longitude)
 
 
-def track_angle(los_east: np.ndarray, los_north: np.ndarray) -> np.ndarray:
-    """Direction of flight of a satellite that looks to the right, degrees clockwise from north, −90 to 270."""
-    return np.degrees(np.arctan2(los_east, los_north)) + 90
+def track_angle(los_east: np.ndarray, los_north: np.ndarray, *, orbit: str | None = None) -> np.ndarray:
+    """Direction of flight, degrees clockwise from north, −90 to 270, from look vectors toward the satellite.
+
+    It looks to the right, unless an `orbit`, `ascending` or `descending`, says that it flies the other way, as NISAR
+    does, which looks to the left.
+    """
+    angle = np.degrees(np.arctan2(los_east, los_north)) + 90
+    if orbit is None:
+        return angle
+    ascends = np.cos(np.radians(angle)) > 0
+    return np.where(ascends == (orbit == "ascending"), angle, (angle + 270) % 360 - 90)
 
 
 def basic_points(
@@ -124,7 +132,7 @@ def basic_points(
             "pixel": pixel,
             "amplitude_dispersion": dispersion,
             "incidence_angle": layers["incidence"],
-            "track_angle": track_angle(look[0], look[1]),
+            "track_angle": track_angle(look[0], look[1], orbit=attributes["orbit"]),
             **dict(zip(("los_east", "los_north", "los_up"), look, strict=True)),
             **fields,
             "displacement": displacement.T,

@@ -89,8 +89,19 @@ class Interferograms:
         return _read(self.height, box, hollow=False)
 
     def read_look(self, box: Box) -> np.ndarray:
-        """Unit vectors from the ground to the satellite in a box, float64 (3, y, x); NaN where they are not known."""
+        """Unit vectors from the ground to the satellite in a box, float64 (3, y, x); NaN where they are not known.
+
+        Raises
+        ------
+        InputError
+            If they point down.
+        """
         parts = np.stack([_read(self.look[name], box, hollow=False) for name in "ENU"]).astype(np.float64)
+        if (parts[2] < 0).any():
+            raise InputError(
+                f"{self.look['U']} has vectors that point down; expected those from the ground to the satellite: "
+                "turn the signs of E, N and U around"
+            )
         length = np.linalg.norm(parts, axis=0)
         return np.where(length > 0.5, parts / np.maximum(length, 0.5), np.nan)
 
@@ -133,6 +144,11 @@ def open_interferograms(path: str | Path, *, wavelength: float | None = None) ->
     looks = {match[1]: each for each in files if (match := _LOOK.search(each.stem))}
     coherences = [coherent.get(pair) or coherent.get(pair[::-1]) for pair in days]
     grid, tags = _one_grid([*phases, *filter(None, coherences), *(looks.values() if len(looks) == 3 else ())])
+    if any(coherences) and not all(coherences):
+        alone = phases[coherences.index(None)]
+        raise InputError(
+            f"{alone} has no coherence beside it, others have; add the file of its coherence, or take one of them away"
+        )
     heights = [each for each in files if _HEIGHT.search(each.stem) and _is_on(each, grid)]
     frame = _FRAME.search(" ".join(each.name for each in files))
     return Interferograms(
@@ -168,6 +184,11 @@ def _one_grid(files: Sequence[Path]) -> tuple[GeoBox, list[dict[str, str]]]:
         with open_raster(str(path)) as dataset:
             mine = georeference(dataset)
             tags.append(dataset.tags())
+            if dataset.count != 1:
+                raise InputError(
+                    f"{path} has {dataset.count} bands; expected one, of the phase or the coherence: take it out with "
+                    "gdal_translate -b (of ISCE2's .unw the second is the phase)"
+                )
         grid = mine if grid is None else grid
         if not _same(mine, grid):
             raise InputError(

@@ -70,7 +70,7 @@ def survey(network: Interferograms, config: InvertConfig) -> Survey:
     InputError
         If no pixel of the reference has all interferograms and coherence enough.
     """
-    everywhere = _gathered(network, config, _all_boxes(network))
+    everywhere = _everywhere(network, config)
     if config.reference is None:
         reference = everywhere
     else:
@@ -124,12 +124,17 @@ def _gathered(network: Interferograms, config: InvertConfig, boxes: Iterator[tup
     return _Gathered(*(np.concatenate(each, axis=-1) for each in zip(*found, strict=True)))
 
 
-def _all_boxes(network: Interferograms) -> Iterator[tuple[Box, np.ndarray]]:
-    """Some boxes all over the grid."""
+def _everywhere(network: Interferograms, config: InvertConfig) -> _Gathered:
+    """Pixels of some boxes all over the grid, drawn by lot; of more boxes where those are sea or not coherent."""
     shape = tuple(network.grid.shape)
-    step = max(1, shape[0] * shape[1] // _SAMPLE)
-    for tile in tile_plan(shape, _SIDE)[::step]:
-        yield tile.box, np.ones(tile.box.shape, bool)
+    tiles = tile_plan(shape, _SIDE)
+    parts, found = min(len(tiles), max(1, shape[0] * shape[1] // _SAMPLE)), []
+    for numbers in np.array_split(np.random.default_rng(0).permutation(len(tiles)), parts):
+        boxes = [tiles[number].box for number in sorted(numbers)]
+        found.append(_gathered(network, config, ((box, np.ones(box.shape, bool)) for box in boxes)))
+        if sum(each.phase.shape[1] for each in found) >= _RAMPS:
+            break
+    return _Gathered(*(np.concatenate(each, axis=-1) for each in zip(*found, strict=True)))
 
 
 def _boxes_around(

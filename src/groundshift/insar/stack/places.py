@@ -12,6 +12,7 @@ from groundshift.insar.stack.geometry import StackGeometry
 from groundshift.insar.stack.reference import choose_reference
 
 _EVERY = 16  # lines and pixels, to find the middle
+_EARTH = 6_371e3  # m: its radius
 
 
 def stack_geometry(stack: xr.Dataset, config: ReferenceConfig) -> tuple[StackGeometry, int]:
@@ -19,20 +20,25 @@ def stack_geometry(stack: xr.Dataset, config: ReferenceConfig) -> tuple[StackGeo
     days = (stack["time"].values - stack["time"].values[0]) / np.timedelta64(1, "D")
     baselines = stack["perpendicular_baseline"].values.astype(np.float64)
     reference = choose_reference(days, baselines, config=config)
-    middle = float(np.radians(np.nanmedian(stack["incidence"].isel(_thin(stack)).values)))
-    sine = float(stack.attrs["slant_range"]) * np.sin(middle)
+    sine = float(stack.attrs["slant_range"]) * np.sin(np.radians(_incidence(stack)))
     return StackGeometry(days, baselines - baselines[reference], sine, 1000 * stack.attrs["wavelength"]), reference
 
 
-def range_sine(stack: xr.Dataset, columns: np.ndarray, incidence: np.ndarray) -> np.ndarray:
-    """Slant range times sine of the incidence (degrees) of points in given columns, m; float64 (n,)."""
-    away = (columns - (stack.sizes["x"] - 1) / 2) * stack.attrs["range_spacing"]
-    return (stack.attrs["slant_range"] + away) * np.sin(np.radians(incidence))
+def range_sine(stack: xr.Dataset, incidence: np.ndarray) -> np.ndarray:
+    """Slant range times sine of the incidence (degrees) of points, m; float64 (n,).
+
+    The range follows from the incidence, on a round earth and from the height that the middle of the stack is seen
+    from: on a map, columns do not say how far away a point is.
+    """
+    middle, angle, far = np.radians(_incidence(stack)), np.radians(incidence), stack.attrs["slant_range"]
+    orbit = _EARTH**2 + far**2 + 2 * _EARTH * far * np.cos(middle)  # its radius, squared
+    away = np.sqrt(orbit - (_EARTH * np.sin(angle)) ** 2) - _EARTH * np.cos(angle)
+    return away * np.sin(angle)
 
 
 def pixel_area(stack: xr.Dataset) -> float:
     """Ground that a pixel in the middle of the stack covers, m²."""
-    middle = np.radians(float(np.nanmedian(stack["incidence"].isel(_thin(stack)).values)))
+    middle = np.radians(_incidence(stack))
     return float(stack.attrs["range_spacing"] * stack.attrs["azimuth_spacing"] / np.sin(middle))
 
 
@@ -65,6 +71,11 @@ def phasors(slc: np.ndarray, reference: int) -> np.ndarray:
     """Phasors of reference × conj(secondary), complex64 (time, n); 0 without data."""
     product = np.nan_to_num(slc[reference] * slc.conj())
     return (product / np.maximum(np.abs(product), 1e-30)).astype(np.complex64)
+
+
+def _incidence(stack: xr.Dataset) -> float:
+    """In the middle, degrees."""
+    return float(np.nanmedian(stack["incidence"].isel(_thin(stack)).values))
 
 
 def _thin(stack: xr.Dataset) -> dict[str, slice]:

@@ -35,6 +35,7 @@ __all__ = [
     "MAPPED",
     "Layout",
     "Supplement",
+    "files_of",
     "geocoded",
     "open_any_stack",
     "read_attributes",
@@ -56,6 +57,8 @@ def _is_zarr(path: Path) -> bool:
 
 
 def _open_zarr(path: Path, supplement: Supplement | None = None) -> xr.Dataset:
+    if supplement not in (None, Supplement()):
+        raise InputError(f"{path} is a stack of groundshift, which says all of itself; nothing can be given beside it")
     return open_stack(path)
 
 
@@ -101,6 +104,18 @@ def open_any_stack(path: str | Path, *, supplement: Supplement | None = None, la
         known = "; ".join(each.said for each in LAYOUTS.values())
         raise InputError(f"{path} is no stack of radar images that is known; expected one of: {known}")
     return LAYOUTS[found].open(path, supplement)
+
+
+def files_of(path: str | Path) -> list[Path]:
+    """Files and folders that a stack at a path is read from: it, and what its layout keeps beside it."""
+    path = Path(path)
+    if path.suffix == ".dim":
+        beside = [path.with_suffix(".data")]
+    elif path.is_dir() and (path / "SLC").is_dir():  # the folder `merged` of ISCE2
+        beside = [path.parent / name for name in ("reference", "master", "baselines")]
+    else:
+        beside = [path.parent / "height.tif"] if path.suffix == ".h5" else []
+    return [path, *(each for each in beside if each.exists())]
 
 
 def write_any_stack(path: str | Path, stack: xr.Dataset, layout: str) -> None:

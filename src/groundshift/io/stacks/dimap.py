@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from groundshift.errors import InputError
-from groundshift.io.stacks.lazy import Windows, binary, tie_points
+from groundshift.io.stacks.lazy import Windows, binary, tie_points, without
 from groundshift.io.stacks.orbits import Orbit, Timing
 from groundshift.io.stacks.parts import assemble
 from groundshift.io.stacks.snap import BAND, UNKNOWN, Product, band_date, moment, snap_day, snap_parts
@@ -53,7 +53,7 @@ def _dimap(path: Path) -> Product:
         raise InputError(f"{path} cannot be read as XML ({error}); it may be truncated: write it again") from error
     files = {each.findtext("BAND_INDEX"): each.find("DATA_FILE_PATH").get("href") for each in root.iter("Data_File")}
     bands = {
-        each.findtext("BAND_NAME"): _envi(path, files[each.findtext("BAND_INDEX")])
+        each.findtext("BAND_NAME"): _envi(path, files[each.findtext("BAND_INDEX")], _no_data(each))
         for each in root.iter("Spectral_Band_Info") if each.findtext("BAND_INDEX") in files
     }  # fmt: skip
     grids = {each.findtext("TIE_POINT_GRID_INDEX"): each.find("TIE_POINT_GRID_FILE_PATH").get("href")
@@ -79,8 +79,14 @@ def _dimap(path: Path) -> Product:
     return Product(path, bands, ties, product, derived, facts, orbits, _dimap_baselines(root, facts), first, timing)
 
 
-def _envi(path: Path, href: str) -> Callable[[], Windows]:
-    return lambda: _envi_file((path.parent / href).with_suffix(".hdr"))
+def _envi(path: Path, href: str, nodata: float | None) -> Callable[[], Windows]:
+    return lambda: without(_envi_file((path.parent / href).with_suffix(".hdr")), nodata)
+
+
+def _no_data(info: ElementTree.Element) -> float | None:
+    """What a band has where it has nothing, as a height of -32768 beyond the height model; None if nothing has it."""
+    said = info.findtext("NO_DATA_VALUE") if info.findtext("NO_DATA_VALUE_USED", "").lower() == "true" else None
+    return None if said is None or info.findtext("BAND_NAME", "")[:2] in ("i_", "q_") else float(said)
 
 
 def _envi_ties(path: Path, href: str, info: ElementTree.Element) -> Callable[[tuple[int, int]], Windows]:
@@ -89,7 +95,10 @@ def _envi_ties(path: Path, href: str, info: ElementTree.Element) -> Callable[[tu
 
     def windows(shape: tuple[int, int]) -> Windows:
         grid = _envi_file((path.parent / href).with_suffix(".hdr"))[:, :]
-        return tie_points(grid, offset=(offset[0] - 0.5, offset[1] - 0.5), step=step, shape=shape)
+        return tie_points(
+            grid, offset=(offset[0] - 0.5, offset[1] - 0.5), step=step, shape=shape,
+            longitude=info.findtext("TIE_POINT_GRID_NAME") == "longitude",
+        )  # fmt: skip
 
     return windows
 

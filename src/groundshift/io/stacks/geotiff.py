@@ -13,7 +13,8 @@ with `conjugate`.
 from __future__ import annotations
 
 import warnings
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from rasterio.windows import Window
 from groundshift.errors import InputError
 from groundshift.io.dates import date_in
 from groundshift.io.files import write_json, write_text
-from groundshift.io.rasters import open_raster
+from groundshift.io.rasters import atomic_raster, open_raster
 from groundshift.io.stacks.lazy import map_places, raster
 from groundshift.io.stacks.parts import Image, Parts, assemble
 from groundshift.io.stacks.pour import new_folder, pour
@@ -89,7 +90,7 @@ def write_geotiff(path: str | Path, stack: xr.Dataset) -> None:
         names = [folder / f"{str(day).replace('-', '')}.tif" for day in days]
         files = [open_files.enter_context(_new(each, stack, "complex64")) for each in names]
         pour(stack, [partial(_put, each) for each in files])
-        (folder / "geometry").mkdir()
+        open_files.close()  # which reads them once
         for name, (dtype, *_) in LAYERS.items():
             with _new(folder / "geometry" / f"{name}.tif", stack, dtype) as file:
                 file.write(stack[name].values, 1)
@@ -143,7 +144,8 @@ def _reference(path: Path) -> np.datetime64 | None:
     return None if day is None else np.datetime64(day, "D")
 
 
-def _new(path: Path, stack: xr.Dataset, dtype: str) -> Any:
+@contextmanager
+def _new(path: Path, stack: xr.Dataset, dtype: str) -> Iterator[Any]:
     profile = {"driver": "GTiff", "dtype": dtype, "count": 1, "height": stack.sizes["y"], "width": stack.sizes["x"],
                "tiled": True, "compress": "deflate", "BIGTIFF": "IF_SAFER"}  # fmt: skip
     if "easting" in stack.coords:
@@ -152,7 +154,8 @@ def _new(path: Path, stack: xr.Dataset, dtype: str) -> Any:
         corner = x[0] - step[0] / 2, y[0] - step[1] / 2
         transform = rasterio.Affine(step[0], 0, corner[0], 0, step[1], corner[1])
         profile |= {"crs": stack.attrs["crs"], "transform": transform}
-    return rasterio.open(path, "w", **profile)
+    with atomic_raster(path) as temporary, rasterio.open(temporary, "w", **profile) as file:
+        yield file
 
 
 def _put(file: Any, rows: slice, columns: slice, values: np.ndarray) -> None:

@@ -176,6 +176,9 @@ def _layers(folder: Path) -> dict[str, da.Array]:
         sine, turn = da.sin(da.radians(incidence)), da.radians(azimuth)
         found |= {"incidence": incidence, "los_up": da.cos(da.radians(incidence)),
                   "los_east": -sine * da.sin(turn), "los_north": sine * da.cos(turn)}  # fmt: skip
+    if {"latitude", "longitude"} <= set(found):  # both are 0 where no burst reaches
+        nowhere = (found["latitude"] == 0) & (found["longitude"] == 0)
+        found = {name: da.where(nowhere, np.nan, values) for name, values in found.items()}
     return found
 
 

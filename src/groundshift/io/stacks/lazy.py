@@ -50,7 +50,7 @@ class Windows:
 
 
 def raster(path: str | Path, *, band: int = 1, dtype: Any = None) -> Windows:
-    """A band of a file that GDAL opens.
+    """A band of a file that GDAL opens; real numbers that the file says are no data are NaN.
 
     Raises
     ------
@@ -60,8 +60,11 @@ def raster(path: str | Path, *, band: int = 1, dtype: Any = None) -> Windows:
     with open_raster(str(path)) as dataset:
         if band > dataset.count:
             raise InputError(f"{path} has {dataset.count} bands; expected {band} or more")
-        shape, kind = dataset.shape, np.dtype(dtype or dataset.dtypes[band - 1])
-    return Windows(partial(_read_raster, str(path), band), shape, kind)
+        shape, kind, nodata = dataset.shape, np.dtype(dtype or dataset.dtypes[band - 1]), dataset.nodatavals[band - 1]
+    if nodata is not None and kind.kind in "iu":
+        kind = np.result_type(kind, np.float32)
+    found = Windows(partial(_read_raster, str(path), band), shape, kind)
+    return without(found, nodata) if kind.kind != "c" else found
 
 
 def binary(path: str | Path, shape: tuple[int, int], dtype: Any, *, bands: int = 1, band: int = 1) -> Windows:
@@ -85,10 +88,17 @@ def binary(path: str | Path, shape: tuple[int, int], dtype: Any, *, bands: int =
     return Windows(partial(_read_binary, path, whole, dtype, band - 1), shape, dtype.newbyteorder("="))
 
 
+def without(image: Windows, nodata: float | None) -> Windows:
+    """An image of real numbers, NaN where it has one that is no data; the same image if that is None."""
+    return image if nodata is None else Windows(partial(_read_known, image, nodata), image.shape, image.dtype)
+
+
 def hdf5(path: str | Path, name: str) -> Windows:
-    """A data set (y, x) of an HDF5 file."""
+    """A data set (y, x) of an HDF5 file; pairs of real numbers, as images of half precision have, are complex."""
     with h5py.File(path) as file:
         shape, dtype = file[name].shape, file[name].dtype
+    if dtype.names == ("r", "i"):
+        return Windows(partial(_read_pairs, str(path), name), shape, np.dtype(np.complex64))
     return Windows(partial(_read_hdf5, str(path), name), shape, dtype)
 
 
@@ -113,10 +123,35 @@ def map_places(x: np.ndarray, y: np.ndarray, crs: Any) -> dict[str, Windows]:
 
 
 def tie_points(
-    grid: np.ndarray, *, offset: tuple[float, float], step: tuple[float, float], shape: tuple[int, int]
+    grid: np.ndarray,
+    *,
+    offset: tuple[float, float],
+    step: tuple[float, float],
+    shape: tuple[int, int],
+    longitude: bool = False,
 ) -> Windows:
-    """A coarse grid interpolated linearly; its first node lies at `offset` (line, pixel), the next a `step` on."""
-    return Windows(partial(_read_nodes, np.asarray(grid, np.float64), offset, step), shape, np.dtype(np.float64))
+    """A coarse grid interpolated linearly; its first node lies at `offset` (line, pixel), the next a `step` on.
+
+    With `longitude` they are degrees east, which may pass 180.
+    """
+    nodes = np.asarray(grid, np.float64)
+    read = partial(_read_nodes, nodes, offset, step)
+    if longitude:
+        read = partial(_read_longitudes, _continuous(nodes), offset, step)
+    return Windows(read, shape, np.dtype(np.float64))
+
+
+def _continuous(longitude: np.ndarray) -> np.ndarray:
+    """Longitudes without the jump at 180 degrees; the same ones where there is none."""
+    if np.ptp(longitude) <= 180:
+        return longitude
+    first = longitude.flat[0]
+    return first + (longitude - first + 180) % 360 - 180
+
+
+def _within(longitude: np.ndarray) -> np.ndarray:
+    """Longitudes of a continuous field from -180 to 180 degrees."""
+    return longitude if np.abs(longitude).max(initial=0) <= 180 else (longitude + 180) % 360 - 180
 
 
 def _forward(key: Any, size: int) -> tuple[slice, Any]:
@@ -137,6 +172,11 @@ def _read_raster(path: str, band: int, rows: slice, columns: slice) -> np.ndarra
     return whole[:: rows.step, :: columns.step]
 
 
+def _read_known(image: Windows, nodata: float, rows: slice, columns: slice) -> np.ndarray:
+    values = image[rows, columns]
+    return np.where(values == nodata, np.nan, values)
+
+
 def _read_binary(
     path: Path, whole: tuple[int, int, int], dtype: np.dtype, band: int, rows: slice, columns: slice
 ) -> np.ndarray:
@@ -149,6 +189,11 @@ def _read_hdf5(path: str, name: str, rows: slice, columns: slice) -> np.ndarray:
             return file[name][rows, columns]
     except OSError as error:
         raise InputError(f"{path} cannot be read in {name} ({error}); it is truncated: fetch it again") from error
+
+
+def _read_pairs(path: str, name: str, rows: slice, columns: slice) -> np.ndarray:
+    pairs = _read_hdf5(path, name, rows, columns)
+    return (pairs["r"].astype(np.float32) + 1j * pairs["i"].astype(np.float32)).astype(np.complex64)
 
 
 def _zarr(path: str) -> zarr.Array:
@@ -167,7 +212,7 @@ def _read_place(x: np.ndarray, y: np.ndarray, crs: str, part: int, rows: slice, 
     """Exact at every sixteenth column and row, and linear between: to a tenth of a millimetre with pixels of 5 m."""
     (down, some_y), (across, some_x) = (_between(each) for each in (y[rows], x[columns]))
     nodes = Transformer.from_crs(crs, "EPSG:4326", always_xy=True).transform(*np.meshgrid(some_x, some_y))[part]
-    return down @ nodes @ across.T
+    return _within(down @ _continuous(nodes) @ across.T) if part == 0 else down @ nodes @ across.T
 
 
 def _between(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -185,3 +230,9 @@ def _read_nodes(
         for each, first, by in zip((rows, columns), offset, step, strict=True)
     ]
     return ndimage.map_coordinates(grid, np.meshgrid(*at, indexing="ij"), order=1, mode="nearest")
+
+
+def _read_longitudes(
+    grid: np.ndarray, offset: tuple[float, float], step: tuple[float, float], rows: slice, columns: slice
+) -> np.ndarray:
+    return _within(_read_nodes(grid, offset, step, rows, columns))

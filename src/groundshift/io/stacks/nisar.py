@@ -28,8 +28,9 @@ from scipy import ndimage
 
 from groundshift.errors import InputError
 from groundshift.io.dates import date_in
+from groundshift.io.rasters import atomic_raster
 from groundshift.io.stacks.lazy import hdf5, map_places
-from groundshift.io.stacks.mapped import check_on_map, on_map, put
+from groundshift.io.stacks.mapped import check_alike, check_flattened, check_on_map, on_map, put, spacings
 from groundshift.io.stacks.orbits import Orbit, earth_fixed, look_vectors
 from groundshift.io.stacks.parts import Image, Parts, assemble
 from groundshift.io.stacks.pour import new_folder, pour
@@ -40,6 +41,8 @@ LAYOUT = "nisar"
 _LIGHT = 299_792_458.0  # m/s
 _NAME = re.compile(r"NISAR_L2_\w{2}_GSLC_\d{3}_(\d{3})_([AD])_(\d{3})_", re.IGNORECASE)
 _ROOT, _WHO = "science/LSAR/GSLC", "science/LSAR/identification"
+_MADE = f"{_ROOT}/metadata/processingInformation/parameters"
+_FLATTENED = "ellipsoidalFlatteningApplied", "topographicFlatteningApplied"
 _FREQUENCIES = ("frequencyA", "frequencyB")
 _POLARISATIONS = ("HH", "VV", "HV", "VH")
 _CUBE = (5, 9, 9)  # heights, northings and eastings of the look vectors that are written
@@ -59,6 +62,7 @@ class _Facts(NamedTuple):
     frame: int
     direction: str
     orbit: Orbit
+    flattened: list[Any]  # what is said of it
 
 
 def matches(path: Path) -> bool:
@@ -93,13 +97,18 @@ def open_nisar(path: str | Path, supplement: Supplement | None = None) -> xr.Dat
             )
         if not all(np.array_equal(a, b) for a, b in ((found.x, first.x), (found.y, first.y))) or found.crs != first.crs:
             raise InputError(f"{each} is on another grid than {files[0]}; keep files of one mode and product version")
+    check_alike({each: found.image.rsplit("/", 1)[-1] for each, found in facts.items()}, "polarisation")
+    check_alike({each: found.wavelength for each, found in facts.items()}, "wavelength", " m")
+    if supplement.flattened is None:
+        for each, found in facts.items():
+            check_flattened(each, found.flattened)
     layers = {name: each.lazy() for name, each in map_places(first.x, first.y, first.crs).items()}
     beside = (path if path.is_dir() else path.parent) / "height.tif"
     model = supplement.height or (beside if beside.is_file() else None)
     if model is not None:
         layers["height"] = heights_at(model, layers["latitude"], layers["longitude"])
         layers |= _looks(files[0], first, layers["height"])
-    spacing = abs(first.x[1] - first.x[0]), abs(first.y[1] - first.y[0])
+    spacing = spacings(first.crs, first.x, first.y)
     parts = Parts(
         path=path,
         layout=LAYOUT,
@@ -184,6 +193,7 @@ def _facts(path: Path, polarisation: str | None) -> _Facts:
                 int(_value(file, f"{_WHO}/frameNumber")),
                 _text(file, f"{_WHO}/orbitPassDirection").lower(),
                 Orbit(*orbit),
+                [file[f"{_MADE}/{each}"][()] for each in _FLATTENED if f"{_MADE}/{each}" in file],
             )
     except OSError as error:
         raise InputError(f"{path} cannot be opened as HDF5 ({error}); it may be truncated: fetch it again") from error
@@ -205,6 +215,8 @@ def _looks(path: Path, facts: _Facts, height: da.Array) -> dict[str, da.Array]:
     grid = f"{_ROOT}/metadata/radarGrid"
     with h5py.File(path) as file:
         axes = [_value(file, f"{grid}/{name}") for name in ("heightAboveEllipsoid", "yCoordinates", "xCoordinates")]
+        if (code := f"EPSG:{int(_value(file, f'{grid}/projection'))}") != facts.crs:
+            raise InputError(f"{path} has look vectors in {code} and images in {facts.crs}; expected one projection")
         cubes = [_value(file, f"{grid}/losUnitVector{axis}").astype(np.float32) for axis in "XY"]
     y, x = (
         da.from_array(each, chunks=size) for each, size in zip((facts.y, facts.x), height.chunks, strict=True)
@@ -260,6 +272,8 @@ def _write_heights(path: Path, stack: xr.Dataset) -> None:
     x, y = stack["easting"].values, stack["northing"].values
     step = x[1] - x[0], y[1] - y[0]
     transform = rasterio.Affine(step[0], 0, x[0] - step[0] / 2, 0, step[1], y[0] - step[1] / 2)
-    with rasterio.open(path, "w", driver="GTiff", dtype="float32", count=1, height=len(y), width=len(x),
-                       crs=stack.attrs["crs"], transform=transform) as file:  # fmt: skip
+    with atomic_raster(path) as temporary, rasterio.open(
+        temporary, "w", driver="GTiff", dtype="float32", count=1, height=len(y), width=len(x),
+        crs=stack.attrs["crs"], transform=transform,
+    ) as file:  # fmt: skip
         file.write(stack["height"].values.astype(np.float32), 1)

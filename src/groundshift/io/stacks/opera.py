@@ -28,7 +28,7 @@ from pyproj import CRS
 from groundshift.errors import InputError
 from groundshift.io.dates import date_in
 from groundshift.io.stacks.lazy import hdf5, map_places
-from groundshift.io.stacks.mapped import check_on_map, on_map, put
+from groundshift.io.stacks.mapped import check_alike, check_flattened, check_on_map, on_map, put, spacings
 from groundshift.io.stacks.orbits import Orbit
 from groundshift.io.stacks.parts import Image, Parts, assemble
 from groundshift.io.stacks.pour import new_folder, pour
@@ -39,6 +39,7 @@ LAYOUT = "opera"
 _POLARISATIONS = ("VV", "HH", "VH", "HV")
 _BURST_ID = re.compile(r"t?(\d{3})[-_](\d{6})[-_](iw[123])", re.IGNORECASE)
 _BEAM, _ORBIT = 2.758273, 12 * 86_400 / 175  # s: bursts of a swath follow each other; an orbit
+_FLATTENED = "ellipsoidal_flattening_applied", "topographic_flattening_applied"
 _BURST = "metadata/processing_information/input_burst_metadata"
 
 
@@ -80,10 +81,16 @@ def open_opera(path: str | Path, supplement: Supplement | None = None) -> xr.Dat
     for each in images[1:]:
         if not (_same(facts[each]["x"], first["x"]) and _same(facts[each]["y"], first["y"])):
             raise InputError(f"{each} is on another grid than {images[0]}; keep files of one product version")
+    check_alike({each: found["crs"] for each, found in facts.items()}, "CRS")
+    check_alike({each: found["name"].rsplit("/")[-1] for each, found in facts.items()}, "polarisation")
+    check_alike({each: found["wavelength"] for each, found in facts.items()}, "wavelength", " m")
+    if supplement.flattened is None:
+        for each, found in facts.items():
+            check_flattened(each, found["flattened"])
     layers = {name: each.lazy() for name, each in map_places(first["x"], first["y"], first["crs"]).items()}
     layers |= _static_layers(static[0], first) if static else {}
     track, number, swath = _BURST_ID.search(chosen).groups()
-    spacing = abs(first["x"][1] - first["x"][0]), abs(first["y"][1] - first["y"][0])
+    spacing = spacings(first["crs"], first["x"], first["y"])
     parts = Parts(
         path=path,
         layout=LAYOUT,
@@ -189,6 +196,7 @@ def _facts(path: Path, polarisation: str | None) -> dict[str, Any]:
                 "date": date_in(_text(file, names, "zero_doppler_start_time")[:10]),
                 "wavelength": float(_value(file, names, "wavelength", path)),
                 "direction": _text(file, names, "orbit_pass_direction").lower(),
+                "flattened": [file[names[each]][()] for each in _FLATTENED if each in names],
                 "orbit": _orbit(file, names, path),
             }
     except OSError as error:

@@ -26,7 +26,7 @@ from groundshift.io.stacks.orbits import (
     range_model,
 )
 from groundshift.io.stacks.supplement import Supplement, geometry_rasters, heights_at, read_baselines
-from groundshift.model.radar_stack import ATTRIBUTES, LAYERS, SENTINEL1_WAVELENGTH, build_stack
+from groundshift.model.radar_stack import ATTRIBUTES, LAYERS, build_stack
 
 log = logging.getLogger(__name__)
 
@@ -128,6 +128,11 @@ def swath_at(slant_range: float) -> str:
     return min(_SWATHS, key=lambda name: abs(_SWATHS[name] - slant_range))
 
 
+def of_sentinel1(product: str) -> bool:
+    """Whether a name has that of a Sentinel-1 product in it."""
+    return re.search(r"(?<![A-Z0-9])S1[A-D]_(?:IW|EW|S\d|WV)_", product) is not None
+
+
 def track_of(product: str) -> int | None:
     """Relative orbit, from the absolute orbit in the name of a Sentinel-1 product; None if it has none."""
     found = _PRODUCT.search(product)
@@ -166,7 +171,7 @@ def _check_images(parts: Parts, images: Sequence[Image]) -> None:
 
 
 def _reference(parts: Parts, supplement: Supplement, dates: np.ndarray) -> np.datetime64:
-    said = np.datetime64(supplement.reference_date, "D") if supplement.reference_date else parts.reference
+    said = parts.reference if supplement.reference_date is None else np.datetime64(supplement.reference_date, "D")
     if said is None:
         return dates[0]
     if said not in dates:
@@ -266,7 +271,7 @@ def _attributes(
     orbits: Mapping[np.datetime64, Orbit],
     nodes: Nodes | None,
 ) -> dict[str, Any]:
-    attributes: dict[str, Any] = {"wavelength": SENTINEL1_WAVELENGTH, "source": f"{parts.layout}: {parts.path.name}"}
+    attributes: dict[str, Any] = {"source": f"{parts.layout}: {parts.path.name}"}
     if nodes is not None and not parts.mapped:
         attributes |= {"azimuth_spacing": nodes.line_spacing, "orbit": nodes.direction}
     if reference in orbits and nodes is not None:
@@ -284,6 +289,11 @@ def _attributes(
 
 
 def _ranges(parts: Parts, orbits: Sequence[Orbit], reference: Orbit | None, nodes: Nodes | None) -> RangeModel:
+    if parts.mapped:
+        raise InputError(
+            f"{parts.path}, read as {parts.layout}, is on a map, and has the topographic phase in its images; it can "
+            "be taken out only of images in lines of time and pixels of range: make them anew, flattened"
+        )
     if reference is None or nodes is None:
         raise InputError(
             f"{parts.path}, read as {parts.layout}, has the topographic phase in its images, and not the orbits of all "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,6 +48,16 @@ def pour(stack: xr.Dataset, sinks: Sequence[Sink]) -> None:
 
 
 def empty_binary(path: Path, shape: tuple[int, ...], dtype: str) -> np.memmap:
-    """A flat binary file of zeros to write into; its folder is made."""
+    """A flat binary file of zeros to write into; its folder is made. All of its space is taken now.
+
+    Raises
+    ------
+    OSError
+        If the disk has not so much: a hole that could not be filled later would end the process.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    if hasattr(os, "posix_fallocate"):
+        with path.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, int(np.prod(shape)) * np.dtype(dtype).itemsize)
+        return np.memmap(path, dtype, "r+", shape=shape)
     return np.memmap(path, dtype, "w+", shape=shape)

@@ -30,7 +30,7 @@ import numpy as np
 from groundshift.errors import InputError
 from groundshift.io.stacks.lazy import Windows, complex_of
 from groundshift.io.stacks.orbits import Orbit, Timing
-from groundshift.io.stacks.parts import Image, Parts, track_of
+from groundshift.io.stacks.parts import Image, Parts, of_sentinel1, track_of
 from groundshift.io.stacks.supplement import Supplement
 from groundshift.model.radar_stack import SENTINEL1_WAVELENGTH
 
@@ -91,6 +91,10 @@ def snap_parts(path: Path, layout: str, products: list[Product], supplement: Sup
     images = [image for each in products for image in _images(each, supplement)]
     if not images:
         raise InputError(f"{path} has no bands such as i_VV_19Mar2023 and q_VV_19Mar2023; write the complex stack")
+    if len(kinds := sorted({kind[0] for each in images if (kind := _POLARISATION.search(each.label))})) > 1:
+        raise InputError(
+            f"{path} has {' and '.join(kinds)}; choose with groundshift stack --polarisation {kinds[-1]}, or keep one"
+        )
     shape = images[0].pixels.shape
     layers: dict[str, da.Array] = {}
     for places in (_bands_of_places, _ties_of_places):
@@ -102,7 +106,7 @@ def snap_parts(path: Path, layout: str, products: list[Product], supplement: Sup
     holders = [each for each in products if any(name.startswith(_PLACES["height"]) for name in each.bands)]
     reference = _reference(holders[0] if holders else best)
     baselines = {date: metres for each in products for date, metres in each.baselines.items()}
-    baselines |= _from_height_to_phase(products, attributes, layers)
+    baselines |= _from_height_to_phase(products, attributes | supplement.attributes, layers)
     if reference is not None and baselines:
         baselines.setdefault(reference, 0.0)
     return Parts(
@@ -162,6 +166,8 @@ def _attributes(product: Product, label: str, shape: tuple[int, int]) -> dict[st
     number = {name: float(facts[name]) for name in _NUMBERS if name in facts and float(facts[name]) != UNKNOWN}
     if "radar_frequency" in number:
         found["wavelength"] = LIGHT / (number["radar_frequency"] * 1e6)
+    elif of_sentinel1(product.name):
+        found["wavelength"] = SENTINEL1_WAVELENGTH
     found |= {name: number[name] for name in ("range_spacing", "azimuth_spacing") if name in number}
     if {"slant_range_to_first_pixel", "range_spacing"} <= set(number):
         found["slant_range"] = number["slant_range_to_first_pixel"] + shape[1] / 2 * number["range_spacing"]
@@ -188,10 +194,9 @@ def _from_height_to_phase(
     for product in products:
         for name, band in product.bands.items():
             match = BAND.match("i" + name.removeprefix("h2ph")) if name.startswith("h2ph_") else None
-            if match and "slant_range" in attributes and "incidence" in layers:
+            if match and {"slant_range", "wavelength"} <= set(attributes) and "incidence" in layers:
                 middle = tuple(size // 2 for size in band().shape)
                 sine = np.sin(np.radians(float(layers["incidence"][middle].compute())))
-                wavelength = attributes.get("wavelength", SENTINEL1_WAVELENGTH)
-                per_metre = 4 * np.pi / wavelength / (attributes["slant_range"] * sine)
+                per_metre = 4 * np.pi / attributes["wavelength"] / (attributes["slant_range"] * sine)
                 found[band_date(match)] = float(band()[middle]) / per_metre
     return found

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import dask.array as da
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from groundshift.errors import InputError
 from groundshift.io.dates import date_in
@@ -44,6 +44,13 @@ class Supplement(BaseModel):
         None, description="whether the topographic phase is gone from the images already; null believes the layout"
     )
     conjugate: bool = Field(False, description="whether the images have the opposite sign of phase")
+
+    @field_validator("reference_date")
+    @classmethod
+    def _day(cls, value: str | None) -> str | None:
+        if value is not None and np.isnat(date_in(value)):
+            raise ValueError(f"{value!r} is no day; expected one such as 2020-01-31")
+        return None if value is None else str(date_in(value))
 
 
 def read_attributes(path: str | Path | None) -> dict[str, Any]:

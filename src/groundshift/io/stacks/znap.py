@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import xarray as xr
 import zarr
 
 from groundshift.errors import InputError
-from groundshift.io.stacks.lazy import Windows, tie_points, zarr_array
+from groundshift.io.stacks.lazy import Windows, tie_points, without, zarr_array
 from groundshift.io.stacks.parts import assemble
 from groundshift.io.stacks.snap import Product, snap_parts
 from groundshift.io.stacks.supplement import Supplement
@@ -51,16 +52,24 @@ def _znap(path: Path) -> Product:
         if "subsampling_x" in said:
             ties[name] = _znap_ties(path / name, said)
         else:
-            bands[name] = lambda name=name: zarr_array(path / name)
+            nodata = None if name[:2] in ("i_", "q_") else said.get("_FillValue", said.get("missing_value"))
+            bands[name] = partial(_znap_band, path / name, None if nodata is None else float(nodata))
     said = dict(group.attrs)
     derived = "BandMath" in f"{said.get('product_type', '')}{said.get('product_name', '')}"
     return Product(path, bands, ties, said.get("product_name", path.stem), derived)
+
+
+def _znap_band(path: Path, nodata: float | None) -> Windows:
+    return without(zarr_array(path), nodata)
 
 
 def _znap_ties(path: Path, said: Mapping[str, float]) -> Callable[[tuple[int, int]], Windows]:
     offset, step = ((said[f"{name}_y"], said[f"{name}_x"]) for name in ("offset", "subsampling"))
 
     def windows(shape: tuple[int, int]) -> Windows:
-        return tie_points(zarr_array(path)[:, :], offset=(offset[0] - 0.5, offset[1] - 0.5), step=step, shape=shape)
+        return tie_points(
+            zarr_array(path)[:, :], offset=(offset[0] - 0.5, offset[1] - 0.5), step=step, shape=shape,
+            longitude=path.name == "longitude",
+        )  # fmt: skip
 
     return windows
