@@ -135,5 +135,17 @@ def test_registration_standard_errors_are_honest():
         dx = 0.1 + rng.normal(0, 0.1, 100)
         sigma = np.full(100, 0.1)
         found = fit_registration(rows, cols, dx, dx, sigma, sigma, kind="offset")
-        z.append((found.coefficients[0, 0] - 0.1) / found.standard_errors[0, 0])
+        z.append((found.coefficients[0, 0] - 0.1) / np.sqrt(found.covariances[0, 0, 0]))
     assert 0.7 < np.var(z) < 1.5
+
+
+@pytest.mark.parametrize("kind", ["offset", "ramp"])
+def test_registration_knows_that_errors_of_neighbours_are_alike(kind):
+    rows, cols = (each.ravel() * 8.0 for each in np.mgrid[:40, :40])
+    sigma = np.full(rows.size, 0.1)
+    corner, z = (np.array([0.0]), np.array([0.0])), []
+    for seed in range(150):
+        own = np.random.default_rng(seed).normal(0, 0.1, (10, 10)).repeat(4, 0).repeat(4, 1).ravel()
+        found = fit_registration(rows, cols, own, own, sigma, sigma, kind=kind, alike=32)
+        z.append(found.at(*corner)[0][0] / found.sigma(*corner)[0][0])
+    assert 0.7 < np.mean(np.square(z)) < 1.4

@@ -151,6 +151,16 @@ def test_area_in_the_crs_of_the_grid_and_in_degrees():
     assert found.bbox == pytest.approx(grid.boundingbox.bbox, abs=25)
 
 
+def test_area_is_in_the_crs_of_the_first_image_also_where_the_grid_is_in_another():
+    degrees = GeoBox((400, 600), Affine(1e-4, 0, 15, 0, -1e-4, 45), "EPSG:4326")
+    west, south, east, north = 15.01, 44.97, 15.04, 44.99
+    found = common_grid(degrees, degrees, area=BoundingBox(west, south, east, north)).grid
+    told = common_grid(degrees, degrees, area=BoundingBox(west, south, east, north, "EPSG:4326")).grid
+    assert found == told
+    assert found.crs.epsg == 32633
+    assert found.shape.y == pytest.approx(0.02 * 111_130 / 9.36, rel=0.02)
+
+
 def test_no_overlap_names_both_extents():
     with pytest.raises(
         NoOverlapError, match=r"x 500000 to 504000, y 4597000 to 4600000, the second x 510000 to 514000"

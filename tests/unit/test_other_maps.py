@@ -125,6 +125,19 @@ def test_same_motion_in_another_zone_and_resolution_agrees(tmp_path):
     assert abs(compare_maps(one, yearly).agreement["north"].offset) < 0.03
 
 
+@pytest.mark.parametrize("factor", [2, 3, 4])
+def test_a_gradient_is_where_it_is_at_another_resolution(factor):
+    """10 m a kilometre: half a pixel of the finer map is 0.05 m."""
+    maps = []
+    for side, count in ((10.0, 40 * factor), (10.0 * factor, 40)):
+        grid = GeoBox((count, count), Affine(side, 0, 500_000, 0, -side, 4_000_000), "EPSG:32633")
+        down, right = np.indices(grid.shape) + 0.5
+        maps.append(_map(np.stack([right, -down]) * side / 100, grid))
+    for agreement in compare_maps(*maps).agreement.values():
+        assert abs(agreement.offset) < 1e-3
+        assert agreement.spread < 1e-3
+
+
 def test_comparison_is_written(tmp_path):
     grid = GeoBox((40, 50), AFFINE, "EPSG:32607")
     write_dataset(tmp_path / "a.tif", _map(_moved(seed=1), grid))

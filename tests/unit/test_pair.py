@@ -83,6 +83,17 @@ def test_stable_mask_and_user_mask(tmp_path):
     assert (dataset["reason"][-3:] == Reason.MASKED).all()
 
 
+def test_the_key_of_a_run_tells_a_mask_from_stable_ground(files, tmp_path):
+    marked = np.zeros(GRID.shape, np.uint8)
+    marked[:, :48] = 1
+    write_image(tmp_path / "marked.tif", marked, GRID)
+    hashes = [
+        groundshift.measure_pair(*files, method="frequency", **{use: tmp_path / "marked.tif"}).configuration_hash
+        for use in ("mask", "stable")
+    ]
+    assert hashes[0] != hashes[1]
+
+
 def test_no_data_is_said(files, tmp_path):
     pre = rasterio.open(files[0]).read(1)
     pre[:40] = np.nan

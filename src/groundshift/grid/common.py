@@ -68,7 +68,7 @@ def common_grid(first: GeoBox, second: GeoBox, *, area: BoundingBox | None = Non
     first, second
         Grids of the images.
     area
-        Bounds of the ground asked for; without a CRS they are in that of the common grid.
+        Bounds of the ground asked for; without a CRS they are in that of the first image.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def common_grid(first: GeoBox, second: GeoBox, *, area: BoundingBox | None = Non
         )
     bounds = overlap.boundingbox
     if area is not None:
-        bounds = _within_area(bounds, area, lattice)
+        bounds = _within_area(bounds, area, area.crs or first.crs, lattice)
     grid = _cropped(lattice, bounds)
     if grid.shape != lattice.shape or lattice_shift(first, grid) != (0, 0):
         what = "the ground that both images show" if area is None else "the area asked for"
@@ -180,9 +180,9 @@ def _coarser(lattice: GeoBox, second: GeoBox) -> tuple[GeoBox, list[str]]:
     return GeoBox.from_bbox(lattice.boundingbox, resolution=other, tight=True), [line]
 
 
-def _within_area(bounds: BoundingBox, area: BoundingBox, lattice: GeoBox) -> BoundingBox:
-    if area.crs is not None and area.crs != lattice.crs:
-        to_grid = pyproj.Transformer.from_crs(area.crs.proj, lattice.crs.proj, always_xy=True)
+def _within_area(bounds: BoundingBox, area: BoundingBox, crs: CRS, lattice: GeoBox) -> BoundingBox:
+    if crs != lattice.crs:
+        to_grid = pyproj.Transformer.from_crs(crs.proj, lattice.crs.proj, always_xy=True)
         area = BoundingBox(*to_grid.transform_bounds(*area.bbox), lattice.crs)
     left, bottom = max(bounds.left, area.left), max(bounds.bottom, area.bottom)
     right, top = min(bounds.right, area.right), min(bounds.top, area.top)

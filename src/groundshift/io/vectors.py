@@ -106,7 +106,7 @@ class RasterMask:
 
 
 def read_area(area: str | Path) -> BoundingBox:
-    """Bounds from `west,south,east,north` (in the CRS of the common grid) or from a vector file (in its own).
+    """Bounds from `west,south,east,north` (in the CRS of the first image) or from a vector file (in its own).
 
     Raises
     ------

@@ -154,10 +154,11 @@ def _on_grid(dataset: xr.Dataset, own: GeoBox, grid: GeoBox) -> np.ndarray:
 def _sampled(layer: np.ndarray, rows: np.ndarray, cols: np.ndarray, size: int) -> np.ndarray:
     """A layer, averaged over squares of `size` pixels, at positions; NaN where half of a square has no value."""
     there = np.isfinite(layer)
+    middle = 0 if size % 2 else 0.5  # the mean over an even square is that of the place half a pixel before its index
     share, sums = (
         ndimage.map_coordinates(
             ndimage.uniform_filter(plane, size, mode="constant") if size > 1 else plane,
-            np.nan_to_num([rows, cols], nan=-9.0), order=1, mode="constant",
+            np.nan_to_num([rows + middle, cols + middle], nan=-9.0), order=1, mode="constant",
         )
         for plane in (there.astype(float), np.where(there, layer, 0.0))
     )  # fmt: skip

@@ -25,14 +25,14 @@ from groundshift.optical.clean import CleanTile, Stripes, cleans, estimate_strip
 from groundshift.optical.config import PairConfig
 from groundshift.optical.plan import PairPlan, opened, planned
 from groundshift.optical.registration import ENOUGH, Registration, fit_registration
-from groundshift.optical.registry import resolved
+from groundshift.optical.registry import METHODS, resolved
 
 if TYPE_CHECKING:
     from distributed import Client
 
 log = logging.getLogger(__name__)
 
-_SAMPLES = 400_000  # nodes from which misregistration and stripes are estimated
+_SAMPLES, _LINE_SAMPLES = 100_000, 400_000  # nodes, at the most, that tell misregistration, and stripes
 _NEAR, _CLEAR, _SOME = 0.8, 5.0, 0.002  # of the largest displacement; sigmas; share of the measurements
 MAP_NAME, RECORD_NAME, PICTURE_NAME = "displacement.tif", "record.json", "quicklook.png"
 
@@ -107,10 +107,10 @@ def measure_pair(
     with measured.lock():
         run(plan.step, plan.tiles, store=measured, executor=executor, workers=workers, label="measuring")
         store = _cleaned(plan, measured, out, workers) if cleans(config.clean) else measured
-        sample = _sample(plan, store)
+        sample = _sample(plan, store, _SAMPLES)
         registration = fit_registration(
             sample["row"], sample["col"], sample["dx"], sample["dy"], sample["dx_sigma"], sample["dy_sigma"],
-            kind=config.registration,
+            kind=config.registration, alike=METHODS[config.method].alike or config.window,
         )  # fmt: skip
         log.info("%s", _removed(registration, plan.step.pre.grid))
         if hint := _near_limit(sample, plan):
@@ -174,9 +174,9 @@ def _positions(box: Box, step: int, stride: int = 1) -> tuple[np.ndarray, np.nda
     return step * rows[:, None] + (step - 1) / 2, step * cols[None, :] + (step - 1) / 2
 
 
-def _sample(plan: PairPlan, store: TileStore) -> dict[str, np.ndarray]:
+def _sample(plan: PairPlan, store: TileStore, most: int) -> dict[str, np.ndarray]:
     """Valid (and stable, if known) nodes on a sublattice of the map, as columns; the same however it is tiled."""
-    stride = max(1, int(np.ceil(np.sqrt(plan.grid.shape.y * plan.grid.shape.x / _SAMPLES))))
+    stride = max(1, int(np.ceil(np.sqrt(plan.grid.shape.y * plan.grid.shape.x / most))))
     names = ("dx", "dy", "dx_sigma", "dy_sigma")
     parts: dict[str, list[np.ndarray]] = {name: [] for name in ("row", "col", *names)}
     for tile in plan.tiles:
@@ -196,7 +196,7 @@ def _sample(plan: PairPlan, store: TileStore) -> dict[str, np.ndarray]:
 
 
 def _stripes(plan: PairPlan, store: TileStore, registration: Registration) -> Stripes:
-    sample = _sample(plan, store)
+    sample = _sample(plan, store, _LINE_SAMPLES)
     off_x, off_y = registration.at(sample["row"], sample["col"])
     return estimate_stripes(
         sample["row"], sample["col"], sample["dx"] - off_x, sample["dy"] - off_y,

@@ -88,6 +88,7 @@ def planned(
         "images": [first.fingerprint(), second.fingerprint()],
         "grid": [list(common.grid.shape), list(common.grid.affine)[:6], str(common.grid.crs)],
         "shift": list(step.shift),
+        "masks": [each is not None for each in masks],
     }
     key = run_key(inputs, decided, __version__)
     attributes = {

@@ -28,18 +28,25 @@ class Registration:
 
     kind: str
     coefficients: np.ndarray  # float64 (2, p)
-    standard_errors: np.ndarray  # float64 (2, p)
+    covariances: np.ndarray  # float64 (2, p, p)
     centre: tuple[float, float]  # row, column
     samples: int
 
     def at(self, rows: np.ndarray, cols: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(dx, dy) at pixel positions of the first image, arrays that broadcast."""
-        rows, cols = np.broadcast_arrays(rows, cols)
-        if self.kind == "none":
-            return np.zeros(rows.shape), np.zeros(rows.shape)
-        terms = [np.ones(rows.shape), cols - self.centre[1], rows - self.centre[0]][: self.coefficients.shape[1]]
-        dx, dy = (sum(c * term for c, term in zip(row, terms, strict=True)) for row in self.coefficients)
+        dx, dy = np.tensordot(self.coefficients, self._terms(rows, cols), 1)
         return dx, dy
+
+    def sigma(self, rows: np.ndarray, cols: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Standard deviations of (dx, dy) there, pixels."""
+        terms = self._terms(rows, cols)
+        x, y = (np.sqrt(np.einsum("p...,pq,q...->...", terms, each, terms)) for each in self.covariances)
+        return x, y
+
+    def _terms(self, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
+        rows, cols = np.broadcast_arrays(rows, cols)
+        terms = [np.ones(rows.shape), cols - self.centre[1], rows - self.centre[0]]
+        return np.stack(terms[: self.coefficients.shape[1]])
 
     def record(self) -> dict[str, Any]:
         """What was removed, for JSON; pixels, and pixels a pixel."""
@@ -54,7 +61,10 @@ class Registration:
                     for name, value, error in zip(names, values, errors, strict=True)
                 }
                 for component, values, errors in zip(
-                    ("dx_pixels", "dy_pixels"), self.coefficients, self.standard_errors, strict=True
+                    ("dx_pixels", "dy_pixels"),
+                    self.coefficients,
+                    np.sqrt(np.diagonal(self.covariances, axis1=1, axis2=2)),
+                    strict=True,
                 )
             },
         }
@@ -69,6 +79,7 @@ def fit_registration(
     sigma_y: np.ndarray,
     *,
     kind: str,
+    alike: float = 0.0,
 ) -> Registration:
     """Estimate the misregistration of a pair from measured displacements, all 1-D.
 
@@ -82,9 +93,11 @@ def fit_registration(
         Measured displacement and its standard deviation, pixels.
     kind
         `none`, `offset` or `ramp`. With fewer than 10 measurements it is `none`.
+    alike
+        Side of the squares over which errors count as one, pixels, for the covariances; 0 if all are independent.
     """
     if kind == "none" or len(rows) < ENOUGH:
-        return Registration("none", np.zeros((2, 1)), np.zeros((2, 1)), (0.0, 0.0), len(rows))
+        return Registration("none", np.zeros((2, 1)), np.zeros((2, 1, 1)), (0.0, 0.0), len(rows))
     centre = (float(rows.mean()), float(cols.mean()))
     one = np.ones(len(rows))
     terms = [one] if kind == "offset" else [one, cols - centre[1], rows - centre[0]]
@@ -95,7 +108,13 @@ def fit_registration(
     return Registration(
         kind,
         np.array([fit.coefficients for fit in fits]),
-        np.array([np.sqrt(np.diag(fit.covariance)) for fit in fits]),
+        np.array([fit.covariance for fit in fits]) * (_in_one_square(rows, cols, alike) if alike else 1.0),
         centre,
         len(rows),
     )
+
+
+def _in_one_square(rows: np.ndarray, cols: np.ndarray, side: float) -> float:
+    """How many measurements lie in a square, on average of those that hold any."""
+    squares = np.stack([rows // side, cols // side])
+    return len(rows) / np.unique(squares, axis=1).shape[1]

@@ -134,6 +134,9 @@ def _project(source: GeoBox, grid: GeoBox, rows: np.ndarray, cols: np.ndarray) -
     x, y = (grid.affine @ centre) @ (cols, rows)
     x, y = grid.crs.transformer_to_crs(source.crs)(x, y)
     bad = ~(np.isfinite(x) & np.isfinite(y))
+    if source.crs.geographic:  # an image may cross 180 degrees, or count from 0 to 360
+        middle = (source.affine @ (source.shape.x / 2, source.shape.y / 2))[0]
+        x = middle + (x - middle + 180) % 360 - 180
     cols, rows = ~(source.affine @ centre) @ (np.where(bad, np.nan, x), np.where(bad, np.nan, y))
     return rows, cols
 
