@@ -47,6 +47,18 @@ def nodes(rough=0.0, random=None):
     return Nodes(rows, columns, *shaped, shape=(1500, 20_000))
 
 
+def test_lines_of_swaths_that_begin_and_end_apart_have_a_direction():
+    """Joined swaths: no column is known from the first line to the last."""
+    whole = nodes()
+    latitude = whole.latitude.copy()
+    latitude[:3, :5] = latitude[-3:, 5:] = np.nan
+    part = whole._replace(latitude=latitude)
+    assert part.heading == pytest.approx(whole.heading, abs=0.01)
+    assert part.line_spacing == pytest.approx(whole.line_spacing, rel=1e-4)
+    assert part.direction == whole.direction == "ascending"
+    assert np.isnan(whole._replace(latitude=np.full_like(latitude, np.nan)).line_spacing)
+
+
 def test_a_place_is_seen_when_the_line_to_it_is_across_the_path():
     place = earth_fixed(np.array([0.3]), np.array([6.0]), np.array([200.0]))
     seen = orbit().sight(place)

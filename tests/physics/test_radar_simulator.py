@@ -283,6 +283,19 @@ def test_both_orbits_give_back_east_and_up_of_the_same_ground():
     np.testing.assert_allclose(solved[:, 1], linear[2, good], atol=0.35)
 
 
+def test_buildings_have_numbers_of_their_own():
+    """All around the middle too, where lots are counted from -1 on."""
+    ground = make_ground(StackOptions(lines=100, pixels=300, seed=1))
+    east, north = np.meshgrid(np.arange(-180.0, 180), np.arange(-180.0, 180))
+    stands = ground.building(east, north)
+    lot = np.floor(east / 60) * 1000 + np.floor(north / 60)
+    built = stands.height > 0
+    assert (stands.number[built] > 0).all()
+    assert ((east < 0) & (north < 0) & (east > -60) & (north > -60) & built).any()
+    pairs = np.unique(np.stack([stands.number[built], lot[built]]), axis=1)
+    assert len(np.unique(pairs[0])) == len(np.unique(pairs[1])) == pairs.shape[1]
+
+
 def test_roofs_that_both_orbits_see_aside_are_where_the_building_stands():
     """Scatterers on roofs, at their true place, are within their building; at the place of their pixel most are not."""
     chosen = StackOptions(lines=300, pixels=600, dates=8, seed=4, missing=0)

@@ -1,6 +1,7 @@
 """Folders of unwrapped interferograms: reading, and inversion to points."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -144,6 +145,19 @@ def test_an_island_in_a_large_sea_is_found(tmp_path, monkeypatch):
     assert found.rows.min() == 24
     assert found.columns.min() == 32
     assert found.rows.size == 6 * 8
+
+
+def test_two_dates_tell_no_standard_deviation(tmp_path):
+    folder = licsar(tmp_path / "GEOC")
+    for path in folder.glob("*/"):
+        if path.name != "20200101_20200113":
+            shutil.rmtree(path)
+    found = invert_interferograms(folder, tmp_path / "out")
+    table = read_points(tmp_path / "out" / POINTS_NAME)
+    velocity, sigma = (table[name].to_numpy() for name in ("mean_velocity", "mean_velocity_std"))
+    assert found.points == len(table) > 1000
+    assert np.isfinite(velocity).all()
+    assert np.isnan(sigma).all()  # it is not 0
 
 
 def test_what_sank_is_found_with_its_velocity(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import shutil
 
 import h5py
@@ -218,6 +219,18 @@ def test_what_a_file_calls_no_data_is_none(copy, stack):
         found = open_any_stack(folder)
         assert np.isnan(found["height"].values[:5]).all()
         assert np.abs(found["height"].values[5:] - stack["height"].values[5:]).max() < 1e-3
+
+
+def test_ranges_of_another_part_of_the_image_are_corrected(copy, folders, caplog):
+    """Metadata of the whole image in a part of it, ten thousand pixels on."""
+    snap, expected = copy("snap"), open_any_stack(folders / "snap")["slc"].values
+    dim = (snap / "stack.dim").read_text()
+    first = re.search(r'slant_range_to_first_pixel"[^>]*>([\d.]+)<', dim)[1]
+    (snap / "stack.dim").write_text(dim.replace(first, repr(float(first) - 23_296.0)))
+    found = open_any_stack(snap)["slc"].values
+    assert re.search(r"0\.00 s later and 232\d\d m farther away", caplog.text)
+    left = np.angle(found * expected.conj())  # one phase for all of an image does no harm
+    assert np.ptp(left, axis=(1, 2)).max() < 0.002
 
 
 def test_nothing_is_given_beside_a_stack_of_our_own(folders):

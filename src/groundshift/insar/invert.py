@@ -160,11 +160,11 @@ class _Run:
             },
             "residual_rms_mm": {
                 "all": float(np.sqrt(self.squares.sum() / max(self.count.sum(), 1))),
-                "median_of_points": float(np.nanmedian(self.rms)),
+                "median_of_points": _median(self.rms),
                 "by_interferogram": dict(zip(names, rms_by, strict=True)),
             },
             "atmosphere": None if self.air is None else self.air.report,
-            "median_sigma_of_last_date_mm": float(np.nanmedian(np.concatenate(self.sigma))),
+            "median_sigma_of_last_date_mm": _median(np.concatenate(self.sigma)),
             "reference": "all coherent ground" if self.config.reference is None else self.config.reference,
             "wavelength_m": network.wavelength,
             "config": self.config.model_dump(mode="json"),
@@ -262,6 +262,11 @@ def _pixel(network: Interferograms) -> tuple[float, float]:
     geod = Geod(ellps="WGS84")
     ends = (middle[0], middle[1] + abs(affine.e)), (middle[0] + abs(affine.a), middle[1])
     return tuple(float(geod.inv(*middle, *each)[2]) for each in ends)
+
+
+def _median(values: np.ndarray) -> float:
+    values = values[np.isfinite(values)]
+    return float(np.median(values)) if values.size else float("nan")
 
 
 def _root_mean_square(values: np.ndarray) -> float:

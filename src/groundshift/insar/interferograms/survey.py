@@ -211,14 +211,15 @@ def line_fields(series: np.ndarray, days: np.ndarray, *, wavelength: float) -> L
     series
         mm, float (n, time), without gaps.
     days
-        Ascending, float (time,), three or more.
+        Ascending, float (time,), two or more; of two, nothing tells the standard deviation, which is NaN.
     wavelength
         mm.
     """
     years = (days - days.mean()) / YEAR
     velocity = series @ years / (years @ years)
     rest = series - series.mean(axis=1, keepdims=True) - velocity[:, None] * years
-    variance = (rest**2).sum(axis=1) / max(len(days) - 2, 1)
+    spare = len(days) - 2
+    variance = (rest**2).sum(axis=1) / spare if spare > 0 else np.full(len(series), np.nan)
     coherence = np.abs(np.exp(4j * np.pi / wavelength * rest).mean(axis=1))
     return LineFields(velocity, np.sqrt(variance / (years @ years)), np.sqrt((rest**2).mean(axis=1)), coherence)
 

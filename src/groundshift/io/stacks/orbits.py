@@ -174,6 +174,13 @@ class Timing(NamedTuple):
     first_pixel: float  # m
     pixel: float  # m from a pixel to the next
 
+    def misfit(self, orbit: Orbit, nodes: Nodes) -> tuple[float, float]:
+        """Seconds and metres by which known places were seen later and farther away, in the median."""
+        lines, pixels = (each[nodes.known] for each in np.meshgrid(nodes.rows, nodes.columns, indexing="ij"))
+        seen = orbit.sight(nodes.places)
+        seconds = seen.seconds - self.first_line - self.line * lines
+        return float(np.median(seconds)), float(np.median(seen.slant_range - self.first_pixel - self.pixel * pixels))
+
     @classmethod
     def fitted(cls, orbit: Orbit, nodes: Nodes) -> Timing:
         """From known places, by least squares."""
@@ -214,13 +221,12 @@ class Nodes(NamedTuple):
 
     @property
     def line_spacing(self) -> float:
-        """Metres on the ground from a line to the next."""
-        _, metres = self._along()
-        return metres / max(float(self.rows[-1] - self.rows[0]), 1.0)
+        """Metres on the ground from a line to the next; NaN if no column is known at two lines."""
+        return self._along()[1]
 
     @property
     def heading(self) -> float:
-        """Direction in which lines follow each other, degrees from north."""
+        """Direction in which lines follow each other, degrees from north; NaN if no column is known at two lines."""
         return self._along()[0]
 
     @property
@@ -229,12 +235,20 @@ class Nodes(NamedTuple):
         return "ascending" if np.cos(np.radians(self.heading)) > 0 else "descending"
 
     def _along(self) -> tuple[float, float]:
-        """Direction (degrees) and metres from the first of the lines to the last, in the mean of the columns."""
-        ends = (self.longitude[0], self.latitude[0], self.longitude[-1], self.latitude[-1])
-        known = np.isfinite(ends).all(axis=0)
-        azimuth, _, metres = Geod(ellps="WGS84").inv(*(each[known] for each in ends))
-        mean = np.exp(1j * np.radians(azimuth)).mean() if known.any() else np.nan
-        return float(np.degrees(np.angle(mean))), float(np.mean(metres)) if known.any() else float("nan")
+        """Direction (degrees) and metres a line, from the first to the last known line of each column, in the mean.
+
+        Swaths that are joined begin and end at different lines, so that the corners of a stack may be unknown.
+        """
+        known = np.isfinite(self.latitude + self.longitude)
+        columns = np.flatnonzero(known.sum(axis=0) >= 2)
+        if not columns.size:
+            return float("nan"), float("nan")
+        first, last = known.argmax(axis=0)[columns], len(known) - 1 - known[::-1].argmax(axis=0)[columns]
+        ends = (self.longitude[first, columns], self.latitude[first, columns],
+                self.longitude[last, columns], self.latitude[last, columns])  # fmt: skip
+        azimuth, _, metres = Geod(ellps="WGS84").inv(*ends)
+        mean = np.exp(1j * np.radians(azimuth)).mean()
+        return float(np.degrees(np.angle(mean))), float(metres.sum() / (self.rows[last] - self.rows[first]).sum())
 
 
 @dataclass(frozen=True, eq=False)

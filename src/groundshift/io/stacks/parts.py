@@ -34,6 +34,7 @@ _NODES = 15  # lines and pixels, each, at which places are looked at
 _SWATHS = {"IW1": 825e3, "IW2": 877e3, "IW3": 930e3}  # m: slant range to the middle
 _PRODUCT = re.compile(r"(S1[ABC])_\w{2}_\w{4}_\w{4}_\d{8}T\d{6}_\d{8}T\d{6}_(\d{6})_")
 _FIRST_ORBIT = {"S1A": 73, "S1B": 27, "S1C": 172}  # absolute orbits that are relative orbit 1
+_WORST_TIME, _WORST_PLACE = 0.15, 1000.0  # s, m by which timing may be off known places: tie points are rough
 _WORST_RANGE = 2e-4  # m by which the model of ranges may be off: 0.05 radians
 
 
@@ -208,7 +209,7 @@ def _complete(
     if not set(looks) <= set(layers) and nodes is not None:
         if orbit is not None and nodes.known.any():
             layers |= dict(zip(looks, _looks_from(orbit, nodes), strict=True))
-        elif "incidence" in layers and not parts.mapped:
+        elif "incidence" in layers and not parts.mapped and np.isfinite(nodes.heading):
             angle, away = da.radians(layers["incidence"]), np.radians(nodes.heading + 90)  # it looks to the right
             parts_of = -da.sin(angle) * np.sin(away), -da.sin(angle) * np.cos(away), da.cos(angle)
             layers |= dict(zip(looks, parts_of, strict=True))
@@ -272,7 +273,7 @@ def _attributes(
     nodes: Nodes | None,
 ) -> dict[str, Any]:
     attributes: dict[str, Any] = {"source": f"{parts.layout}: {parts.path.name}"}
-    if nodes is not None and not parts.mapped:
+    if nodes is not None and not parts.mapped and np.isfinite(nodes.line_spacing):
         attributes |= {"azimuth_spacing": nodes.line_spacing, "orbit": nodes.direction}
     if reference in orbits and nodes is not None:
         attributes["slant_range"] = float(orbits[reference].sight(nodes.middle[None]).slant_range[0])
@@ -299,7 +300,18 @@ def _ranges(parts: Parts, orbits: Sequence[Orbit], reference: Orbit | None, node
             f"{parts.path}, read as {parts.layout}, has the topographic phase in its images, and not the orbits of all "
             "dates to compute it from; remove it before, or say groundshift stack --flattened if it was"
         )
-    model = range_model(reference, orbits, nodes, timing=parts.timing)
+    timing = parts.timing
+    if timing is not None and nodes.known.any():
+        seconds, metres = timing.misfit(reference, nodes)
+        if abs(seconds) > _WORST_TIME or abs(metres) > _WORST_PLACE:
+            log.warning(
+                "%s: places were seen %.2f s later and %.0f m farther away than times of lines and ranges of pixels "
+                "say, as if the metadata were of another part of the image; these are corrected by it",
+                parts.path, seconds, metres,
+            )  # fmt: skip
+            first = {"first_line": timing.first_line + seconds, "first_pixel": timing.first_pixel + metres}
+            timing = timing._replace(**first)
+    model = range_model(reference, orbits, nodes, timing=timing)
     if model.error > _WORST_RANGE:
         log.warning("ranges are modelled to %.2f mm only; cut the stack into bursts", 1000 * model.error)
     return model

@@ -18,6 +18,7 @@ _NODES = 20.0  # m between nodes of terrain and regions
 _MARGIN = 400.0  # m
 _LOT = 60.0  # m: side of the square that a building has to itself
 _PARCEL = 130.0, 190.0  # m
+_LAST = 1 << 30  # number of a building that else would have that of a lot a thousand kilometres away
 
 
 class Buildings(NamedTuple):
@@ -101,6 +102,7 @@ class Ground:
         ]
         new = built & (np.abs(way[0]) < 1) & (np.abs(way[1]) < 1) & (out.number == 0)
         number = ((lots[0].astype(np.int64) & 0x7FFF) << 16 | (lots[1].astype(np.int64) & 0xFFFF)) + 1
+        number[number > np.iinfo(np.int32).max] = _LAST  # the lot to the south-west of the middle
         out.number[new], out.height[new], out.across[new] = number[new], height[new], way[0][new]
 
     def _nodes(self, east, north):
