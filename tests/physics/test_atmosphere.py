@@ -7,6 +7,7 @@ from reference.radar_points import stack_geometry, town
 from groundshift.errors import ConfigurationError, InputError
 from groundshift.insar.motion.atmosphere import AtmosphereConfig, estimate_atmosphere
 from groundshift.insar.motion.kriging import Interpolation, Variogram, estimate_variogram
+from groundshift.insar.motion.linked import LinkedErrors, linked_series
 from groundshift.insar.motion.series import displacement_series, virtual_reference
 from groundshift.insar.network.arcs import solve_network
 from groundshift.insar.network.unwrap import unwrap_network
@@ -174,21 +175,52 @@ def test_declared_sigmas_hold_for_noise_alone():
     assert 0.8 < np.mean(((series.height - true.height - each.height) / series.height_sigma) ** 2) < 1.25
 
 
-def test_errors_that_last_have_sigmas_that_hold():
-    """Errors of distributed scatterers are alike on dates that are near each other."""
-    random = np.random.default_rng(12)
-    g, slow, memory = stack_geometry(random), 2.0, 200.0  # mm², days
-    shared = np.linalg.cholesky(slow * np.exp(-np.abs(g.days[:, None] - g.days) / memory))
-    noise = shared @ random.normal(size=(len(g.days), 3000)) + random.normal(0, 1, (len(g.days), 3000))
-    datum = np.zeros(len(g.days))
-    for part, low, high in ((slow, 0.85, 1.15), (0.0, 2.0, np.inf)):
-        made = displacement_series(
-            noise * g.phase_per_mm, g, slow=np.full(3000, part), memory=np.full(3000, memory), reference=datum
-        )
-        assert low < np.mean((made.velocity / made.velocity_sigma) ** 2) < high
-        if part:
-            assert made.noise.mean() == pytest.approx(1, abs=0.1)
-            assert 0.85 < np.mean((made.height / made.height_sigma) ** 2) < 1.15
+def crops(g):
+    """Covariance of linked phases whose coherence is lost every summer, radians²; that of the first date is zero."""
+    season = np.sqrt(1 - 0.45 * (1 + np.cos(2 * np.pi * (g.years - 0.5))))
+    coherence = np.outer(season, season) * (0.15 + 0.6 * np.exp(-np.abs(g.days[:, None] - g.days) / 60))
+    np.fill_diagonal(coherence, 1)
+    fisher = 2 * 80 * (coherence * np.linalg.inv(coherence) - np.eye(len(season)))
+    covariance = np.zeros_like(fisher)
+    covariance[1:, 1:] = np.linalg.inv(fisher[1:, 1:])
+    return covariance
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.8])
+def test_linked_phases_weigh_as_they_are_known(factor):
+    """What is declared may be wrong by a factor; it decides weights and sigmas."""
+    random, size = np.random.default_rng(12), 1500
+    g = stack_geometry(random)
+    covariance, air = crops(g), 0.3  # mm², white
+    sigma = np.sqrt(np.diag(covariance))
+    sigma_or_one = np.where(sigma > 0, sigma, 1)
+    correlation = np.rint(127 * (covariance / np.outer(sigma_or_one, sigma_or_one))[np.triu_indices(len(sigma), 1)])
+    errors = LinkedErrors(
+        np.repeat(sigma[:, None], size, axis=1).astype(np.float16),
+        np.repeat(correlation[:, None], size, axis=1).astype(np.int8),
+    )
+    root = np.linalg.cholesky(factor * covariance + 1e-9 * np.eye(len(sigma)))
+    phase = root @ random.normal(size=(len(sigma), size)) + g.phase_per_mm * np.sqrt(air) * random.normal(
+        size=(len(sigma), size)
+    )
+    declared = np.full(phase.shape, np.sqrt(air))
+    made = linked_series(phase, g, errors, atmosphere_sigma=declared)
+    even = displacement_series(phase, g, reference=np.zeros(len(sigma)))
+    assert np.mean(made.height**2) < 0.65 * np.mean(even.height**2)
+    for values, spread in (
+        (made.height, made.height_sigma),
+        (made.velocity, made.velocity_sigma),
+        (made.displacement, made.displacement_sigma),
+    ):
+        assert 0.8 < np.mean((values / spread) ** 2) < 1.25
+    lost, known = sigma > np.quantile(sigma, 0.9), sigma < np.median(sigma)
+    assert 0.7 < np.mean((made.displacement / made.displacement_sigma)[lost] ** 2) < 1.3
+    assert 0.7 < np.mean((made.displacement / made.displacement_sigma)[known] ** 2) < 1.3
+    assert (made.height_noise < made.height_sigma).all()
+    moved = linked_series(phase + np.outer(g.phase_per_mm * g.height_to_mm, np.full(size, 7.0)), g, errors)
+    still = linked_series(phase, g, errors)
+    assert moved.height - still.height == pytest.approx(7, abs=1e-6)
+    assert np.allclose(moved.displacement, still.displacement, atol=1e-4)
 
 
 def test_from_phases_to_series(truth):

@@ -122,6 +122,25 @@ def test_ministacks_lose_little(reference):
     assert 0.8 < variance.mean() < 1.25
 
 
+@pytest.mark.parametrize("ministack", [None, 10])
+def test_errors_of_dates_are_correlated_as_declared(ministack):
+    rng = np.random.default_rng(14)
+    slc, phase, config = windows_of(rng, decay(0.8, 0.2), 40)
+    config = config.model_copy(update={"ministack": ministack})
+    result = link_phases(slc, DAYS, reference=12, config=config, correlation=True)
+    error = errors(result, phase, 12).reshape(IMAGES, -1)
+    first, second = np.triu_indices(IMAGES, 1)
+    size = np.sqrt((error**2).mean(axis=1))
+    with np.errstate(invalid="ignore"):
+        true = (error[first] * error[second]).mean(axis=1) / (size[first] * size[second])
+    declared = result.correlation.reshape(len(first), -1).mean(axis=1) / 127
+    with_reference = (first == 12) | (second == 12)
+    assert (declared[with_reference] == 0).all()
+    assert np.abs(declared - true)[~with_reference].max() < 0.25  # 400 windows: one standard deviation is 0.05
+    assert np.corrcoef(declared[~with_reference], true[~with_reference])[0, 1] > 0.9
+    assert link_phases(slc, DAYS, config=config).correlation.size == 0
+
+
 def test_temporal_coherence_tells_signal_from_noise():
     rng = np.random.default_rng(5)
     slc, _, config = windows_of(rng, decay(), 2)

@@ -8,7 +8,7 @@ from scipy import ndimage
 from groundshift.insar.motion.heights import atmosphere_in_heights, drift_columns
 from groundshift.insar.motion.kriging import Variogram
 from groundshift.insar.network.season import fit_season
-from groundshift.insar.scan import slow_errors, spread
+from groundshift.insar.scan import spread
 from groundshift.kernels.periodogram import maximise_coherence, search_grid
 
 
@@ -29,17 +29,6 @@ def test_a_part_with_a_halo_is_the_whole():
     ratio = np.random.default_rng(1).normal(size=(90, 90))
     part = spread(ratio[22:68, 12:78], (1, 1))[8:-8, 8:-8]
     assert np.array_equal(part, spread(ratio, (1, 1))[30:60, 20:70])
-
-
-def test_errors_that_dates_share_are_told_by_how_they_grow():
-    days = np.cumsum(np.random.default_rng(3).choice([6, 12, 18, 60], 60)).astype(float)
-    apart = np.abs(days - days[20])
-    slow, memory = np.array([0.3, 0.02, 0.0]), np.array([120.0, 960.0, 30.0])
-    variance = [0.1, 0.0, 0.2] + 2 * slow * (1 - np.exp(-apart[:, None] / memory))
-    made = slow_errors(np.sqrt(np.where(apart[:, None] > 0, variance, 0)), apart)
-    assert made[0] == pytest.approx(slow, abs=1e-6)
-    assert made[1][:2].tolist() == [120, 960]
-    assert slow_errors(np.sqrt(1 - apart[:, None] / 1e4), apart)[0].tolist() == [0]  # does not grow
 
 
 def test_the_heat_of_a_tall_building_is_no_velocity():

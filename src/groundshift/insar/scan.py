@@ -22,7 +22,7 @@ from groundshift.insar.stack.places import layers_at, phasors
 
 _GAIN_PIXELS = 100_000  # that the gains are found from, about
 _ROUNDS = 4
-_MEMORIES = (30.0, 60.0, 120.0, 240.0, 480.0, 960.0)  # days that errors of linked phases may last
+_MOST_SIGMA = 1000.0  # radians: nothing is known of a phase
 
 
 class Pixels(NamedTuple):
@@ -34,9 +34,9 @@ class Pixels(NamedTuple):
     in_network: np.ndarray  # bool (n,): steady enough to be points of the network
     neighbours: np.ndarray  # int32 (n,): pixels of a distributed scatterer; 0 for a persistent one
     dispersion: np.ndarray  # float32 (n,): amplitude dispersion
-    slow: np.ndarray  # float32 (n,): variance of the part of linked phases' errors that dates share, radians²
-    memory: np.ndarray  # float32 (n,): days after which they share 1/e of it
     mixture: np.ndarray  # float32 (n,): m, change of height to pixels beside a persistent one, or between neighbours
+    sigma: np.ndarray  # float16 (time, m): of the distributed ones among them, as of LinkedErrors
+    correlation: np.ndarray  # int8 (pairs, m): likewise
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,11 @@ class ScanTile:
         joined = joined._replace(rows=joined.rows + top, columns=joined.columns + left)
         place = layers_at(self.stack, ("latitude", "longitude", "height"), joined.rows, joined.columns)
         known = np.isfinite(list(place.values())).all(axis=0)
-        return {name: each[..., known] for name, each in joined._asdict().items()}
+        linked = known[joined.neighbours > 0]
+        return {
+            name: each[..., linked if name in ("sigma", "correlation") else known]
+            for name, each in joined._asdict().items()
+        }
 
     def _geometry(self, tile: Tile) -> StackGeometry:
         """The stack's, as in the middle of the tile."""
@@ -83,7 +87,8 @@ class ScanTile:
         return Pixels(
             rows, columns, phasors(slc[:, rows, columns], self.reference), highest[rows, columns],
             np.zeros(len(rows), np.int32), found.dispersion[rows, columns],
-            *np.array([[0.0], [1.0]], np.float32).repeat(len(rows), axis=1), mixture[rows, columns],
+            mixture[rows, columns], np.empty((len(slc), 0), np.float16),
+            np.empty((len(slc) * (len(slc) - 1) // 2, 0), np.int8),
         )  # fmt: skip
 
     def _distributed(
@@ -96,16 +101,17 @@ class ScanTile:
     ) -> Pixels:
         slc = np.where(found.chosen | (found.foreign > config.max_foreign), np.complex64(0), slc)
         linked = link_phases(
-            slc, self.days, reference=self.reference, config=config.link, area=inner, row=_height_row(geometry)
-        )
+            slc, self.days, reference=self.reference, config=config.link, area=inner, row=_height_row(geometry),
+            correlation=True,
+        )  # fmt: skip
         sigma = np.median(linked.sigma, axis=0)
         i, j = np.nonzero(sigma < config.max_sigma)
         rows, columns = linked.rows[i], linked.cols[j]
         return Pixels(
             rows, columns, linked.phase[:, i, j].conj(), sigma[i, j] < config.network_sigma,
             linked.neighbours[i, j], found.dispersion[rows, columns],
-            *slow_errors(linked.sigma[:, i, j], np.abs(self.days - self.days[self.reference])),
-            linked.spread[i, j],
+            linked.spread[i, j], np.minimum(linked.sigma[:, i, j], _MOST_SIGMA).astype(np.float16),
+            linked.correlation[:, i, j],
         )  # fmt: skip
 
     def _boxes(self, tile: Tile) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
@@ -209,39 +215,6 @@ def stack_gains(stack: xr.Dataset) -> np.ndarray:
     """Gains of the images, float64 (time,), from every so many lines and pixels of the whole."""
     step = int(np.ceil(np.sqrt(stack.sizes["y"] * stack.sizes["x"] / _GAIN_PIXELS)))
     return calibration_gains(stack["slc"][:, ::step, ::step].values)
-
-
-def slow_errors(sigma: np.ndarray, apart: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The part of errors that dates share: its variance and how long it lasts, float32 (n,) each.
-
-    Variances against the reference image are c + 2 v (1 − exp(−t / τ)) after t days; c is of what dates do not share.
-    By least squares, neither negative, for each of some τ.
-
-    Parameters
-    ----------
-    sigma
-        Standard deviations of phases against those of the reference image, radians, float (time, n).
-    apart
-        Days from the reference image, float (time,).
-
-    Returns
-    -------
-    v, radians², and τ, days.
-    """
-    away = apart > 0
-    variance = sigma[away].astype(np.float64) ** 2
-    best = np.full(variance.shape[1], np.inf)
-    slow, memory = np.zeros_like(best), np.full_like(best, _MEMORIES[0])
-    for each in _MEMORIES:
-        rise = 2 * (1 - np.exp(-apart[away] / each))
-        centred = rise - rise.mean()
-        value = np.maximum(centred @ variance / (centred @ centred), 0)
-        value = np.where(variance.mean(axis=0) < value * rise.mean(), rise @ variance / (rise @ rise), value)
-        rest = variance - np.outer(rise, value)
-        misfit = ((rest - np.maximum(rest.mean(axis=0), 0)) ** 2).sum(axis=0)
-        better = misfit < best
-        best[better], slow[better], memory[better] = misfit[better], value[better], each
-    return slow.astype(np.float32), memory.astype(np.float32)
 
 
 def _inside(mask: np.ndarray, inner: tuple[slice, slice]) -> tuple[np.ndarray, np.ndarray]:

@@ -12,6 +12,7 @@ from pyproj import Transformer
 from groundshift.engine import TileStore
 from groundshift.grid.tiles import Tile
 from groundshift.insar.motion.clusters import Frame, framed_series
+from groundshift.insar.motion.linked import LinkedErrors
 from groundshift.insar.motion.series import DisplacementSeries
 from groundshift.insar.network.arcs import SearchConfig
 from groundshift.insar.network.attach import Surroundings, attach_points
@@ -24,7 +25,7 @@ from groundshift.model.radar_stack import LAYERS
 
 _MIXED = 0.6  # of the change of height to the pixels beside: the standard deviation of a height by other scatterers
 _SPREAD = 0.32  # of the spread of heights between neighbours: the same of the height of a distributed scatterer
-_DOUBTFUL = 1.8  # mm of noise, from which on cycles of single dates of distributed scatterers may be wrong
+_DOUBTFUL = 2.0  # mm of noise, from which on cycles of single dates of distributed scatterers may be wrong
 _MARGIN = 3  # times the reach: of the network around a tile that its points are held against
 
 
@@ -96,11 +97,7 @@ class PointTile:
         kept = np.flatnonzero(cluster >= 0)
         layers = {name: values[kept] for name, values in layers.items()}
         share = np.where(pixels.neighbours[kept] == 0, _MIXED, _SPREAD)
-        series = framed_series(
-            places[kept], layers["height"], phase[:, kept], cluster[kept], self.geometry, self.frames,
-            slow=pixels.slow[kept] / self.geometry.phase_per_mm**2, memory=pixels.memory[kept],
-            mixture=share * pixels.mixture[kept],
-        )  # fmt: skip
+        series = self._series(pixels, kept, places, layers["height"], phase, cluster, share * pixels.mixture[kept])
         places, mixture = places[kept], share * pixels.mixture[kept]
         sure = (pixels.neighbours[kept] == 0) | (series.noise < _DOUBTFUL)
         kept = kept[sure]
@@ -117,6 +114,33 @@ class PointTile:
             **series._asdict(),
             **{f"layer_{name}": values for name, values in layers.items()},
         }
+
+    def _series(
+        self,
+        pixels: Pixels,
+        kept: np.ndarray,
+        places: np.ndarray,
+        heights: np.ndarray,
+        phase: np.ndarray,
+        cluster: np.ndarray,
+        mixture: np.ndarray,
+    ) -> DisplacementSeries:
+        """Series of the pixels of numbers `kept`; heights and mixture are theirs, the rest is of all."""
+        distributed = pixels.neighbours > 0
+        errors = LinkedErrors(pixels.sigma, pixels.correlation)
+        linked = np.cumsum(distributed) - 1  # number among the distributed ones
+        parts = []
+        for each in (np.flatnonzero(~distributed[kept]), np.flatnonzero(distributed[kept])):
+            some = kept[each]
+            made = framed_series(
+                places[some], heights[each], phase[:, some], cluster[some], self.geometry, self.frames,
+                mixture=mixture[each], errors=errors.part(linked[some]) if distributed[some].any() else None,
+            )  # fmt: skip
+            parts.append((each, made))
+        order = np.argsort(np.concatenate([each for each, _ in parts]))
+        return DisplacementSeries(
+            *(np.concatenate(both, axis=-1)[..., order] for both in zip(*(made for _, made in parts), strict=True))
+        )
 
     def _unwrapped(self, pixels: Pixels, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Unwrapped phases (time, n) and clusters (n,), -1 for pixels that are not accepted."""

@@ -135,26 +135,29 @@ def _compress(z_real, z_imag, count, first, last, phase_real, phase_imag, out_re
 
 
 @numba.njit(cache=True, nogil=True)
-def _own_variance(covariance, skip, size, reference, variance):
-    """Variances of phases `skip` to `size` against their own mean, or against one of them; same gauge for all."""
+def _against_mean(covariance, skip, size, out):
+    """Covariance of phases `skip` to `size` against their own mean."""
     number = size - skip
     whole = 0.0
     for i in range(skip, size):
         for j in range(skip, size):
             whole += covariance[i, j] / (number * number)
     for i in range(skip, size):
-        if reference >= 0:
-            r = reference + skip
-            variance[i - skip] = covariance[i, i] + covariance[r, r] - 2.0 * covariance[i, r]
-            continue
         mean = 0.0
         for j in range(skip, size):
             mean += covariance[i, j] / number
-        variance[i - skip] = covariance[i, i] - 2.0 * mean + whole
+        for j in range(skip, size):
+            out[i - skip, j - skip] = covariance[i, j] + whole - mean
+    for j in range(skip, size):
+        mean = 0.0
+        for i in range(skip, size):
+            mean += covariance[i, j] / number
+        for i in range(skip, size):
+            out[i - skip, j - skip] -= mean
 
 
 @numba.njit(cache=True, nogil=True)
-def link_series(z_real, z_imag, count, looks, series, emi, reference, work, parts, phase, variance):
+def link_series(z_real, z_imag, count, looks, series, emi, reference, work, parts, phase, covariance):
     """Link the series of one pixel from the images of its neighbours.
 
     Parameters
@@ -171,8 +174,9 @@ def link_series(z_real, z_imag, count, looks, series, emi, reference, work, part
         Index of the date whose phase is zero.
     work, parts
         Scratch: matrices, and float32 (2, neighbours + 3, most images of a mini-stack with compressed ones).
-    phase, variance
-        Results: float64 (2, time) cosine and sine, and float64 (time,), radians².
+    phase, covariance
+        Results: float64 (2, time) cosine and sine, and the covariance of their errors, float64 (time, time), radians²;
+        a constant of all phases is left open.
 
     Returns
     -------
@@ -185,10 +189,9 @@ def link_series(z_real, z_imag, count, looks, series, emi, reference, work, part
         size = starts[1]
         fit, pairs = _link(z_real, z_imag, count, 0, size, looks, decays[0], emi, work)
         phase[0, :size], phase[1, :size] = work.x_real[:size], work.x_imag[:size]
-        _own_variance(work.covariance, 0, size, reference, variance)
+        covariance[:size, :size] = work.covariance[:size, :size]
     else:
         fit, pairs, size = 0.0, 0.0, starts[stacks]
-        spread, home = 0.0, 0
         compressed = np.empty((2, z_real.shape[0], stacks), np.float32)
         for s in range(stacks):
             first, last = starts[s], starts[s + 1]
@@ -200,25 +203,38 @@ def link_series(z_real, z_imag, count, looks, series, emi, reference, work, part
             phase[0, first:last] = work.x_real[s : s + last - first]
             phase[1, first:last] = work.x_imag[s : s + last - first]
             _compress(z_real, z_imag, count, first, last, phase[0], phase[1], compressed[0, :, s], compressed[1, :, s])
-            _own_variance(work.covariance, s, s + last - first, -1, variance[first:last])
-            if first <= reference < last:
-                home, spread = s, variance[reference]
-                _own_variance(work.covariance, s, s + last - first, reference - first, variance[first:last])
+            _against_mean(work.covariance, s, s + last - first, covariance[first:last, first:last])
         parts[:, :count, :stacks] = compressed[:, :count]
         _link(parts[0], parts[1], count, 0, stacks, looks, decays[stacks], emi, work)
         for s in range(stacks):
             re, im = work.x_real[s], work.x_imag[s]
-            datum = work.covariance[s, s] + work.covariance[home, home] - 2.0 * work.covariance[s, home]
             for t in range(starts[s], starts[s + 1]):
                 c, d = phase[0, t], phase[1, t]
                 phase[0, t], phase[1, t] = c * re - d * im, c * im + d * re
-                if s != home:
-                    variance[t] += spread + datum
+                for other in range(stacks):
+                    for u in range(starts[other], starts[other + 1]):
+                        own = covariance[t, u] if s == other else 0.0
+                        covariance[t, u] = own + work.covariance[s, other]
     re, im = phase[0, reference], phase[1, reference]
     for t in range(size):
         c, d = phase[0, t], phase[1, t]
         phase[0, t], phase[1, t] = c * re + d * im, d * re - c * im
     return fit / pairs
+
+
+@numba.njit(cache=True, nogil=True)
+def _correlate(covariance, variance, reference, out):
+    """Correlation of errors against the reference, in 127ths, of the pairs above the diagonal, row by row."""
+    number = 0
+    for t in range(variance.size):
+        for u in range(t + 1, variance.size):
+            both = variance[t] * variance[u]
+            value = 0.0
+            if both > 0.0 and both < np.inf:
+                shared = covariance[t, u] - covariance[t, reference] - covariance[u, reference]
+                value = (shared + covariance[reference, reference]) / np.sqrt(both)
+            out[number] = np.int8(np.rint(127.0 * min(max(value, -1.0), 1.0)))
+            number += 1
 
 
 @numba.njit(cache=True, nogil=True)
@@ -245,20 +261,21 @@ def link_pixels(images, grid, window, choice, series, emi, reference, row, resul
     row
         As of :func:`~groundshift.kernels.homogeneous_neighbours.spread`.
     results
-        Phases, complex64 (time, i, j); temporal coherence, float32 (i, j); neighbours, int32 (i, j); sigma, float32
-        (time, i, j); root of :func:`spread`, 0 where it is negative, float32 (i, j). NaN where a pixel has no data or
-        too few neighbours.
+        Phases, complex64 (time, i, j); temporal coherence, float32 (i, j); neighbours, int32 (i, j); sigma against the
+        reference, float32 (time, i, j); root of :func:`spread`, 0 where it is negative, float32 (i, j). NaN where a
+        pixel has no data or too few neighbours. Correlation of errors against the reference, int8 (pairs of dates, i,
+        j), see :func:`_correlate`; it is left out where that array is empty.
     """
     real, imag, log_intensity, ranked = images
     lines, cols, begin, end = grid
     test, table, connected, least, share, evenness = choice
-    linked, coherence, neighbours, sigma, spreads = results
+    linked, coherence, neighbours, sigma, spreads, correlation = results
     dates, most, largest = real.shape[2], window[0] * window[1] + 3, series.decays.shape[2]
     work = workspace(max(dates, largest))
     z_real, z_imag = np.empty((most, dates), np.float32), np.empty((most, dates), np.float32)
     parts = np.empty((2, most, largest), np.float32)
     mask, pending = np.empty(window, np.uint8), np.empty((window[0] * window[1], 2), np.int64)
-    phase, variance = np.empty((2, dates)), np.empty(dates)
+    phase, covariance, variance = np.empty((2, dates)), np.empty((dates, dates)), np.empty(dates)
     for i in range(begin, end):
         for j in range(cols.size):
             line, col = lines[i], cols[j]
@@ -279,9 +296,13 @@ def link_pixels(images, grid, window, choice, series, emi, reference, row, resul
                 continue
             gather(real, imag, log_intensity, line, col, mask, 1, evenness, z_real, z_imag)
             coherence[i, j] = link_series(
-                z_real, z_imag, count, count * share, series, emi, reference, work, parts, phase, variance
+                z_real, z_imag, count, count * share, series, emi, reference, work, parts, phase, covariance
             )
             spreads[i, j] = np.sqrt(max(spread(z_real, z_imag, count, dates, phase, row), 0.0))
+            for t in range(dates):
+                variance[t] = covariance[t, t] + covariance[reference, reference] - 2.0 * covariance[t, reference]
+            if correlation.size:
+                _correlate(covariance, variance, reference, correlation[:, i, j])
             for t in range(dates):
                 linked[t, i, j] = complex(phase[0, t], phase[1, t])
                 sigma[t, i, j] = np.sqrt(max(variance[t] * (1.0 + _CURVATURE * variance[t]), 0.0))

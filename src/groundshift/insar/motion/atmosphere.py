@@ -17,7 +17,7 @@ from groundshift.insar.stack.geometry import StackGeometry
 from groundshift.kernels.robust import robust_fit
 
 _ROUNDS = 2
-_CALMEST = 0.5  # variance that is added to each date's, of the median, so that no date rules
+_CALMEST = 2.0  # variance that is added to each date's, of the median, so that no date rules
 _MOST_CELLS = 1200  # at which atmosphere and height errors are told apart
 _NEAREST = 8  # of them, that values between them are from
 _LEVEL_GROUND = 5.0  # standard deviation of height below which no part is linear in height, m
@@ -121,7 +121,8 @@ def estimate_atmosphere(
     averaged in cells, and a variogram pooled over all dates says how much of it is smooth in space, which is what
     kriging then interpolates. What the atmosphere added to the height errors is put back
     (:mod:`groundshift.insar.motion.heights`). Height errors are found twice: the second time, dates weigh by how calm
-    their atmosphere was the first time. Velocities are not weighed so: weights that come from the same residuals made
+    their atmosphere was the first time, beside a plane and a part linear in height, which the split of heights takes
+    off whatever they are. Velocities are not weighed so: weights that come from the same residuals made
     them worse in simulations.
 
     Parameters
@@ -158,13 +159,15 @@ def estimate_atmosphere(
     if len(cells) < 4:
         raise InputError(f"points fill {len(cells)} cells of {config.cell} m; give four or more, or smaller cells")
     values, above = means[:-1], means[-1] - means[-1].mean()
+    drift = drift_columns(cells, means[-1], _LEVEL_GROUND)  # heights are freed of this, whatever dates weigh
+    calm = values - (values @ drift) @ drift.T if config.split_heights else values
     for _ in range(_ROUNDS):
         used, (_, height) = weights, motion_projection(geometry, weights)  # as series have it
         rough = sudden - np.outer(per_metre, height @ sudden)
         seen = rough + np.outer(per_metre, height) if config.split_heights else rough
         # the variances that the filter would turn into those that it shows
-        variance = nnls(seen**2, (seen @ values).var(axis=1))[0]
-        weights = 1 / (variance + _CALMEST * np.median(variance) + 1e-9)
+        variance, rest = (nnls(seen**2, (seen @ each).var(axis=1))[0] for each in (values, calm))
+        weights = 1 / (rest + _CALMEST * np.median(rest) + 1e-9)
     taken, doubt = rough @ values, 0.0
     if config.split_heights:
         known, air = _air_in_heights(positions, displacement, heights, noise, rough, height, config)
@@ -212,7 +215,7 @@ def _air_in_heights(
     side, cells = config.cell, np.empty(0)
     while len(cells) == 0 or len(cells) > _MOST_CELLS:
         cells, counts, means = _cell_means(positions, np.vstack([displacement, heights]), noise**-2, side)
-        errors = _lower_quartiles(positions, height @ displacement, side)
+        errors = _lower_halves(positions, height @ displacement, side)
         side *= 2
     drift = drift_columns(cells, means[-1], _LEVEL_GROUND)
     shown = rough @ means[:-1]
@@ -256,9 +259,11 @@ def _cell_means(
     return cells, counts, np.stack([np.bincount(cell, weight * row) for row in layers]) / total
 
 
-def _lower_quartiles(positions: np.ndarray, values: np.ndarray, side: float) -> np.ndarray:
-    """Lower quartile of the values (n,) in each cell, float64 (k,)."""
+def _lower_halves(positions: np.ndarray, values: np.ndarray, side: float) -> np.ndarray:
+    """Mean of the lower half of the values (n,) in each cell, the middle one included, float64 (k,)."""
     cell = _cell_numbers(positions, side)
     order = np.lexsort((values, cell))
     count = np.bincount(cell)
-    return values[order][np.cumsum(count) - count + (count - 1) // 4]
+    rank = np.arange(len(values)) - np.repeat(np.cumsum(count) - count, count)
+    half = (count + 1) // 2
+    return np.bincount(cell, np.where(rank < half[cell[order]], values[order], 0)[np.argsort(order)]) / half

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from groundshift.insar.motion.atmosphere import Atmosphere, AtmosphereConfig, estimate_atmosphere
+from groundshift.insar.motion.linked import LinkedErrors, linked_series
 from groundshift.insar.motion.series import DisplacementSeries, displacement_series, virtual_reference
 from groundshift.insar.stack.geometry import StackGeometry
 
@@ -70,31 +71,34 @@ def framed_series(
     geometry: StackGeometry,
     frames: list[Frame | None],
     *,
-    slow: np.ndarray,
-    memory: np.ndarray,
     mixture: np.ndarray,
+    errors: LinkedErrors | None = None,
 ) -> DisplacementSeries:
     """Displacement series of any points of the clusters; parameters as of :func:`cluster_frames`, gaps are allowed.
 
-    `slow`, `memory` and `mixture` are those of :func:`~groundshift.insar.motion.series.displacement_series`.
+    With `errors`, these are distributed scatterers, which have all dates; `errors` and `mixture` are those of
+    :func:`~groundshift.insar.motion.linked.linked_series`.
     """
     dates, size = phase.shape
-    fields = [np.full((dates, size), np.nan, np.float32) for _ in range(2)] + [np.full(size, np.nan) for _ in range(5)]
+    fields = [np.full((dates, size), np.nan, np.float32) for _ in range(2)] + [np.full(size, np.nan) for _ in range(6)]
     for label, frame in enumerate(frames):
         inside = np.flatnonzero(cluster == label)
         if frame is None or not inside.size:
             continue
-        air = frame.atmosphere
-        made = displacement_series(
-            phase[:, inside], geometry,
-            atmosphere=None if air is None else air.at(positions[inside], heights[inside]),
-            left=None if air is None else air.left,
-            weights=None if air is None else air.weights,
-            slow=slow[inside],
-            memory=memory[inside],
-            mixture=mixture[inside],
-            reference=frame.datum,
-        )  # fmt: skip
+        air, place = frame.atmosphere, positions[inside]
+        of_air = None if air is None else air.at(place, heights[inside])
+        left = None if air is None else air.left
+        if errors is None:
+            made = displacement_series(
+                phase[:, inside], geometry, atmosphere=of_air, left=left, weights=None if air is None else air.weights,
+                mixture=mixture[inside], reference=frame.datum,
+            )  # fmt: skip
+        else:
+            made = linked_series(
+                phase[:, inside], geometry, errors.part(inside), atmosphere=of_air,
+                atmosphere_sigma=None if air is None else np.nan_to_num(air.sigma(place)), left=left,
+                mixture=mixture[inside], reference=frame.datum,
+            )  # fmt: skip
         for field, values in zip(fields, made, strict=True):
             field[..., inside] = values
     return DisplacementSeries(*fields)

@@ -115,7 +115,8 @@ def atmosphere_in_heights(
     apart, half, pairs = _binned(cells, rest)
     known = power * (air.sill * (1 - np.exp(-apart / air.range)) + air.nugget * np.mean(1 / counts))
     rough = _rough_variogram(apart, half, pairs, known)
-    total = smooth + rough.covariance(distance) + np.diag(noise + rough.nugget + _TINY)
+    own = rough.nugget / counts / np.mean(1 / counts)
+    total = smooth + rough.covariance(distance) + np.diag(noise + own + _TINY)
     weighted = np.linalg.solve(total, np.column_stack([drift, errors, smooth]))
     of_drift, of_errors, of_smooth = (
         weighted[:, : drift.shape[1]],
@@ -142,7 +143,7 @@ def _binned(cells: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 
 def _rough_variogram(apart: np.ndarray, half: np.ndarray, pairs: np.ndarray, known: np.ndarray) -> Variogram:
-    """Exponential variogram of what the known part leaves of a variogram; its nugget is not divided by counts."""
+    """Exponential variogram of what the known part leaves of a variogram; its nugget is that of a mean cell."""
     weight = np.sqrt(pairs) / np.maximum(half, 1e-3 * half.max() + 1e-12)
     best, least = Variogram(0.0, 0.0, float(apart[-1])), np.inf
     for length in np.geomspace(apart[-1] / 60, apart[-1], _RANGES):

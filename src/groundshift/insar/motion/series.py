@@ -13,7 +13,8 @@ from groundshift.kernels.robust import TO_SIGMA
 from groundshift.kernels.series_fields import YEAR, seasonal_design
 
 _MODE_ROUNDS = 50
-_LEAST_NOISE = 0.1  # share of the residuals' variance that is a point's own, at least
+LEAST_NOISE = 0.1
+"""Share of the residuals' variance that is a point's own, at least."""
 
 
 class DisplacementSeries(NamedTuple):
@@ -25,6 +26,7 @@ class DisplacementSeries(NamedTuple):
     velocity_sigma: np.ndarray  # float64 (n,)
     height: np.ndarray  # float64 (n,), height error beside what was known before, m
     height_sigma: np.ndarray  # float64 (n,)
+    height_noise: np.ndarray  # float64 (n,), m: the part of it by the noise of the point's own phases
     noise: np.ndarray  # float64 (n,), mm: standard deviation of what the model leaves of one date
 
 
@@ -64,6 +66,16 @@ def _weighted_inverse(design: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.linalg.pinv(design * root[:, None]) * root
 
 
+def datum_rows(geometry: StackGeometry) -> tuple[np.ndarray, np.ndarray]:
+    """Rows that make, of a series without its height error, the fitted model at the first date and the velocity.
+
+    The model is a cubic with a yearly season, the velocity that of a line with one; float64 (time,) each.
+    """
+    fields = seasonal_design((geometry.days - geometry.days[0]) / YEAR)
+    linear = np.column_stack([np.ones(len(fields)), geometry.years, fields[:, 2:4]])
+    return fields[0] @ np.linalg.pinv(fields), np.linalg.pinv(linear)[1]
+
+
 def with_heights(
     made: DisplacementSeries, geometry: StackGeometry, height: np.ndarray, height_sigma: np.ndarray
 ) -> DisplacementSeries:
@@ -76,13 +88,11 @@ def with_heights(
     height, height_sigma
         m, float (n,).
     """
-    fields = seasonal_design((geometry.days - geometry.days[0]) / YEAR)
-    linear = np.column_stack([np.ones(len(fields)), geometry.years, fields[:, 2:4]])
     column, more = geometry.height_to_mm, height - made.height
-    at_first = fields[0] @ np.linalg.pinv(fields) @ column
+    at_first, trend = datum_rows(geometry)
     return made._replace(
-        displacement=(made.displacement - np.outer(column - at_first, more)).astype(np.float32),
-        velocity=made.velocity - np.linalg.pinv(linear)[1] @ column * more,
+        displacement=(made.displacement - np.outer(column - at_first @ column, more)).astype(np.float32),
+        velocity=made.velocity - trend @ column * more,
         height=height,
         height_sigma=height_sigma,
     )
@@ -126,8 +136,6 @@ def displacement_series(
     atmosphere: np.ndarray | None = None,
     left: np.ndarray | None = None,
     weights: np.ndarray | None = None,
-    slow: np.ndarray | None = None,
-    memory: np.ndarray | None = None,
     mixture: np.ndarray | None = None,
     cluster: np.ndarray | None = None,
     reference: Literal["mean", "mode"] | np.ndarray = "mean",
@@ -152,9 +160,6 @@ def displacement_series(
         Covariance between dates of the atmosphere that is left, mm²; float (time, time).
     weights
         Of the dates in the height error, float (time,); all one if not given.
-    slow, memory
-        Variance of the part of each point's errors that dates share, mm², and days after which they share 1/e of it;
-        float (n,). Errors of linked phases have such a part.
     mixture
         Standard deviation of each point's height error by other scatterers in its pixel, m; float (n,).
     cluster
@@ -182,12 +187,10 @@ def displacement_series(
             inside = cluster == label
             if np.isfinite(values[:, inside]).any():
                 values[:, inside] -= virtual_reference(values[:, inside], reference)[:, None]
-    slow = np.zeros(values.shape[1]) if slow is None else np.asarray(slow, np.float64)
-    memory = np.ones(values.shape[1]) if memory is None else np.asarray(memory, np.float64)
     mixture = np.zeros(values.shape[1]) if mixture is None else np.asarray(mixture, np.float64)
     weights = np.ones(len(values)) if weights is None else weights
     out, sigma = np.full((2, *values.shape), np.nan, np.float32)
-    velocity, velocity_sigma, height, height_sigma, noise = np.full((5, values.shape[1]), np.nan)
+    velocity, velocity_sigma, height, height_sigma, own, noise = np.full((6, values.shape[1]), np.nan)
     for dates, points in _by_gaps(values):
         made = _operators(geometry, dates, weights)
         if made is None:
@@ -197,33 +200,21 @@ def displacement_series(
         squares = ((made.residual @ part) ** 2).sum(axis=0)
         explained = np.trace(made.residual @ common @ made.residual.T)
         every = np.vstack([made.series, made.velocity, made.height])
-        own = _slow_parts(np.vstack([every, made.residual]), geometry.days[dates], slow[points], memory[points])
-        explained = explained + own[len(every) :].sum(axis=0)
-        noise[points] = np.sqrt(np.maximum(squares - explained, _LEAST_NOISE * squares) / made.free)
+        noise[points] = np.sqrt(np.maximum(squares - explained, LEAST_NOISE * squares) / made.free)
         out[np.ix_(dates, points)] = made.series @ part
         velocity[points], height[points] = made.velocity @ part, made.height @ part
         variance = np.outer((every**2).sum(axis=1), noise[points] ** 2) + _quadratic(every, common)[:, None]
-        variance += own[: len(every)]
         variance[-1] += mixture[points] ** 2
+        own[points] = np.sqrt(made.height @ made.height) * noise[points]
         spread = np.sqrt(np.maximum(variance, 0))
         sigma[np.ix_(dates, points)] = spread[:-2]
         velocity_sigma[points], height_sigma[points] = spread[-2:]
-    return DisplacementSeries(out, sigma, velocity, velocity_sigma, height, height_sigma, noise)
+    return DisplacementSeries(out, sigma, velocity, velocity_sigma, height, height_sigma, own, noise)
 
 
 def _quadratic(rows: np.ndarray, covariance: np.ndarray) -> np.ndarray:
     """Variances of linear combinations of the dates (k, time), float64 (k,)."""
     return np.einsum("kt,ts,ks->k", rows, covariance, rows)
-
-
-def _slow_parts(rows: np.ndarray, days: np.ndarray, slow: np.ndarray, memory: np.ndarray) -> np.ndarray:
-    """Variances of linear combinations of the dates by errors that fade, float64 (k, n)."""
-    out = np.zeros((len(rows), len(slow)))
-    apart = np.abs(days[:, None] - days)
-    for each in np.unique(memory[slow > 0]):
-        same = memory == each
-        out[:, same] = np.outer(_quadratic(rows, np.exp(-apart / each)), slow[same])
-    return out
 
 
 class _Operators(NamedTuple):

@@ -27,6 +27,9 @@ class LinkedPhases(NamedTuple):
     neighbours: np.ndarray  # int32 (i, j), the pixel included; 0 where it has no data
     sigma: np.ndarray  # float32 (time, i, j), radians, of the phase against the reference
     spread: np.ndarray  # float32 (i, j): standard deviation of `row` times phases between neighbours, beyond noise
+    correlation: (
+        np.ndarray
+    )  # int8 (pairs, i, j): 127 times that of errors against the reference; empty if not asked for
     rows: np.ndarray  # int64 (i): lines of the input that the results stand for
     cols: np.ndarray  # int64 (j): pixels of the input
 
@@ -39,6 +42,7 @@ def link_phases(
     config: LinkConfig | None = None,
     area: tuple[slice, slice] | None = None,
     row: np.ndarray | None = None,
+    correlation: bool = False,
     threads: int = 1,
 ) -> LinkedPhases:
     """Link the phases of a stack of images over statistically homogeneous neighbours.
@@ -62,6 +66,8 @@ def link_phases(
     row
         Factors of the dates, of sum 0, whose product with phases is told to differ between neighbours: those of the
         height, say. Float (time,); all 0 if not given.
+    correlation
+        Tell how errors of two dates are correlated, for all pairs in the order of `numpy.triu_indices(time, 1)`.
     threads
         Threads that share the lines.
 
@@ -94,6 +100,7 @@ def link_phases(
         np.empty(size, np.int32),
         np.empty((days.size, *size), np.float32),
         np.empty(size, np.float32),
+        np.zeros((days.size * (days.size - 1) // 2 if correlation else 0, *size), np.int8),
         rows,
         cols,
     )
@@ -111,7 +118,7 @@ def link_phases(
             config.estimator == "emi",
             reference,
             factors,
-            (out.phase, out.temporal_coherence, out.neighbours, out.sigma, out.spread),
+            (out.phase, out.temporal_coherence, out.neighbours, out.sigma, out.spread, out.correlation),
         )
 
     with ThreadPoolExecutor(threads) as pool:
