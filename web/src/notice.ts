@@ -5,7 +5,7 @@ import { t } from "./i18n";
 
 const SHOWN = 6000; // ms
 let timer = 0;
-get("notice").addEventListener("click", () => (get("notice").hidden = true));
+for (const id of ["notice", "map", "drawer"]) get(id).addEventListener("click", () => (get("notice").hidden = true), { capture: true }); // read, or in the way
 
 export function notice(text: string, lasting = false): void {
   const box = get("notice");

@@ -48,7 +48,9 @@ export interface Link {
 export function initial(catalog: Catalog, link: Link): State {
   const points = catalog.layers.filter((layer) => layer.kind === "points");
   const first = points[0] ?? catalog.layers.find((layer) => layer.kind === "map") ?? catalog.layers[0];
-  const visible = new Set([first.id, ...catalog.layers.filter((layer) => layer.kind === "features" || layer.kind === "stations").map((layer) => layer.id)]);
+  const others = points.filter((layer) => layer !== first);
+  const added = catalog.layers.filter((layer) => (layer.kind === "features" || layer.kind === "stations") && !others.some((each) => isJudgedBy(layer, each)));
+  const visible = new Set([first, ...added].map((layer) => layer.id));
   const state: State = { visible, field: "mean_velocity", palette: "motion", low: -10, high: 10, by: "mean_velocity", least: -NO_LIMIT, largest: NO_LIMIT, size: 1, opacity: 1, components: new Map(), picked: [], drawn: null };
   for (const layer of catalog.layers) if (layer.components) state.components.set(layer.id, firstComponent(layer));
   const known = new Set(catalog.layers.map((layer) => layer.id));
@@ -66,6 +68,9 @@ export function initial(catalog: Catalog, link: Link): State {
   }
   return state;
 }
+
+/** Whether a layer of assets was judged by these points: see explore/assets.py. */
+const isJudgedBy = ({ title }: LayerInfo, { level, component, track }: LayerInfo): boolean => title.endsWith(`, ${level} ${track === null || track === undefined ? component : `track ${track}`}`);
 
 const firstComponent = ({ components }: LayerInfo): string => (components!.includes("up") ? "up" : "magnitude");
 

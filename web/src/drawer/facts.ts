@@ -8,7 +8,7 @@ import { letter } from "./charts";
 import { type Properties, judged, spanName } from "./features";
 
 const UNITS: Record<string, string> = {
-  mean_velocity: "mm/yr", mean_velocity_std: "mm/yr", calibration_std: "mm/yr", acceleration: "mm/yr²", acceleration_std: "mm/yr²",
+  mean_velocity: "mm/yr", mean_velocity_std: "mm/yr", calibration_std: "mm/yr", absolute_velocity_std: "mm/yr", acceleration: "mm/yr²", acceleration_std: "mm/yr²",
   seasonality: "mm", seasonality_std: "mm", rmse: "mm", height: "m", height_wgs84: "m", easting: "m", northing: "m",
   latitude: "°", longitude: "°", incidence_angle: "°", track_angle: "°", mp_type: "m²", gnss_velocity: "mm/yr",
   gnss_velocity_n: "mm/yr", gnss_velocity_e: "mm/yr", gnss_velocity_u: "mm/yr",

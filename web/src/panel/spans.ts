@@ -29,6 +29,6 @@ export function listSpans(page: Page, shapes: Shapes, choose: Choose): void {
   const assets = new Set(found.filter(({ feature }) => feature.properties?.verdict !== "too few points").map(({ layer, feature }) => `${layer.id} ${feature.properties?.id}`)).size;
   if (!moving.length) rows.push(element("li", { class: "quiet", text: t("none-moves") }));
   if (moving.length > MOST) rows.push(element("li", { class: "quiet", text: `${whole(moving.length - MOST)} ${t("more")}` }));
-  rows.push(element("li", { class: "quiet", text: `${t("by-chance")} ${number(assets / 100, assets < 500 ? 1 : 0)}` }));
+  rows.push(element("li", { class: "quiet", text: `${t("by-chance")} ${number(assets / 100, assets < 10 ? 2 : assets < 500 ? 1 : 0)}` }));
   get("span-list").replaceChildren(...rows);
 }

@@ -37,6 +37,7 @@ export class FlatView implements View {
   constructor(parent: HTMLElement, credit: string | null) {
     this.container = sheet(parent, "flat");
     this.container.tabIndex = 0;
+    this.lines.setAttribute("aria-hidden", "true");
     this.container.setAttribute("role", "application");
     this.container.setAttribute("aria-label", t("map"));
     this.gestures = new Gestures(this.container, () => this.frame(), (camera) => this.go(camera));

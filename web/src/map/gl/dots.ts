@@ -10,18 +10,13 @@ export function pointLayers(drawn: Drawn[], style: Style, zoom: number): Scatter
 
 function pointLayer(id: string, tile: TileData, style: Style, zoom: number, grid: boolean): ScatterplotLayer {
   const cells = tile.kind === "cells";
-  const colours = style.scale.paint(tile, style);
   const stroked = !cells && zoom > 11;
-  const attributes = {
-    getPosition: { value: tile.places, size: 2 },
-    getFillColor: { value: colours, size: 4, normalized: true },
-    ...(stroked && { getLineColor: { value: edges(colours), size: 4, normalized: true } }),
-  };
   return new ScatterplotLayer({
     id: `${id}/${tile.id}`,
-    data: { length: tile.length, attributes } as never,
+    data: given(tile, style.scale.paint(tile, style), stroked) as never,
     radiusUnits: cells ? "common" : "pixels",
-    getRadius: cells ? (0.54 * 512) / 2 ** tile.z / tile.side : style.size * pointRadius(zoom, grid),
+    getRadius: 1,
+    radiusScale: cells ? (0.54 * 512) / 2 ** tile.z / tile.side : style.size * pointRadius(zoom, grid),
     radiusMinPixels: cells ? 1 : 0,
     stroked,
     lineWidthUnits: "pixels",
@@ -33,11 +28,19 @@ function pointLayer(id: string, tile: TileData, style: Style, zoom: number, grid
 }
 
 const EDGE = [25, 40, 50];
-const known = new WeakMap<Uint8Array, Uint8Array>();
+const kept = new WeakMap<Uint8Array, Map<boolean, object>>();
 
-/** Colours of the edges of points, by those of the points; what is not painted has none. */
-function edges(colours: Uint8Array): Uint8Array {
-  const made = known.get(colours) ?? colours.map((value, i) => (i % 4 < 3 ? EDGE[i % 4] : Math.round(0.43 * value)));
-  known.set(colours, made);
-  return made;
+/** Places and colours as deck.gl takes them; the same object as before where nothing has changed, which is not sent to the card again. */
+function given(tile: TileData, colours: Uint8Array, stroked: boolean): object {
+  const known = kept.get(colours) ?? new Map<boolean, object>();
+  kept.set(colours, known);
+  if (!known.has(stroked)) {
+    const edges = stroked && { getLineColor: { value: edgesOf(colours), size: 4, normalized: true } };
+    const attributes = { getPosition: { value: tile.places, size: 2 }, getFillColor: { value: colours, size: 4, normalized: true }, ...edges };
+    known.set(stroked, { length: tile.length, attributes });
+  }
+  return known.get(stroked)!;
 }
+
+/** Colours of the edges of points; what is not painted has none. */
+const edgesOf = (colours: Uint8Array): Uint8Array => colours.map((value, i) => (i % 4 < 3 ? EDGE[i % 4] : Math.round(0.43 * value)));
