@@ -147,6 +147,21 @@ def test_an_island_in_a_large_sea_is_found(tmp_path, monkeypatch):
     assert found.rows.size == 6 * 8
 
 
+def test_a_run_without_a_point_leaves_nothing(tmp_path):
+    folder = licsar(tmp_path / "GEOC")
+    random = np.random.default_rng(2)
+    for path in folder.glob("*/*.unw.tif"):  # no sum around a triplet closes
+        write(path, random.uniform(-90, 90, SHAPE).astype(np.float32))
+    with pytest.raises(InputError, match=r"no pixel is left; lower --min-coherence \(0.3\) or raise --max-open"):
+        invert_interferograms(folder, tmp_path / "out", InvertConfig(max_open=0.0, leave_out_suspects=False))
+    assert not list((tmp_path / "out").glob("*"))
+
+
+def test_a_wavelength_is_in_metres():
+    with pytest.raises(ValueError, match="less than 2"):
+        InvertConfig(wavelength=55.465763)
+
+
 def test_two_dates_tell_no_standard_deviation(tmp_path):
     folder = licsar(tmp_path / "GEOC")
     for path in folder.glob("*/"):

@@ -57,6 +57,8 @@ def test_nobody_is_taken_for_sentinel_1_who_does_not_say_so(copy):
         open_any_stack(stripmap, supplement=Supplement(attributes=NEEDED))
     given = Supplement(attributes=NEEDED | {"wavelength": 0.236})
     assert open_any_stack(stripmap, supplement=given).attrs["wavelength"] == 0.236
+    with pytest.raises(InputError, match=r"wavelength is 236; give it in metres"):
+        open_any_stack(stripmap, supplement=Supplement(attributes=NEEDED | {"wavelength": 236}))
     tiffs = copy("geotiff")
     record = json.loads((tiffs / "stack.json").read_text())
     record["wavelenght"] = record.pop("wavelength")

@@ -159,3 +159,12 @@ def test_places_of_a_stack_across_180_degrees_are_metres_apart():
     np.testing.assert_allclose(last - first, [63e-3 * 106_487, 0], atol=5)  # m a degree of longitude there
     with pytest.raises(InputError, match="does not say where"):
         local_plane(seen * np.nan)
+
+
+@pytest.mark.parametrize("wrong", [np.radians, lambda angle: angle - 4.5])
+def test_incidences_that_are_none_are_refused(wrong):
+    """In radians, or the angle at the satellite, which is some degrees smaller."""
+    given = layers()
+    given["incidence"] = wrong(np.asarray(given["incidence"]))
+    with pytest.raises(ContractError, match="degrees off the incidence"):
+        stack(layers=given)

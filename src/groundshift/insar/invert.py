@@ -77,8 +77,6 @@ def invert_interferograms(
     run = _Run(network, config, [tile.box for tile in tile_plan(tuple(network.grid.shape), side)])
     with reporting("invert", report, done=0, total=len(run.boxes)) as said:
         write_points(out / POINTS_NAME, _tables(run, said))
-    if not run.points:
-        raise InputError(f"{path}: no pixel is left; lower min_coherence ({config.min_coherence}) or raise max_open")
     numbers = run.numbers()
     write_json(out / REPORT_NAME, {"folder": Path(path).name, **numbers})
     save_figure(inversion_figure(run.view()), out / PICTURE_NAME)
@@ -204,6 +202,11 @@ def _tables(run: _Run, said: Report) -> Iterator[pa.Table]:
             run.series += [series[order[0]], series[order[-1]]]
         yield _points(run, rows, columns, solved.look[:, solved.kept], series, fields)
         said(number + 1, len(run.boxes))
+    if not run.points:  # here, so that no file is left
+        raise InputError(
+            f"{run.network.path}: no pixel is left; lower --min-coherence ({run.config.min_coherence}) or raise "
+            f"--max-open ({run.config.max_open})"
+        )
 
 
 def _points(

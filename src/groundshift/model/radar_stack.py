@@ -51,6 +51,7 @@ ATTRIBUTES: Mapping[str, type | tuple[str, ...]] = {
 
 _PROBES = 64  # rows and columns, about, on which values are looked at
 _UNIT = 1e-3  # a look vector may be longer or shorter than 1 by this
+_APART = 1.0  # degrees by which incidence and look vectors may differ in the median
 
 
 def build_stack(
@@ -237,6 +238,12 @@ def _check_geometry(stack: xr.Dataset) -> None:
         values = some[name].values
         if (values < low).any() or (values > high).any():
             raise ContractError(f"{name!r} is not within {low} to {high} degrees; give it in degrees")
+    apart = np.degrees(np.arccos(np.clip(up, -1, 1))) - some["incidence"].values
+    if np.isfinite(apart).any() and abs(np.nanmedian(apart)) > _APART:
+        raise ContractError(
+            f"look vectors are {np.nanmedian(apart):+.1f} degrees off the incidence in the median; expected the angle "
+            "between the line of sight and the vertical, in degrees: no elevation, look or local incidence angle"
+        )
 
 
 def _some(values: np.ndarray) -> str:

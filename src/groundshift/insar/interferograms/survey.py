@@ -46,7 +46,7 @@ class InvertConfig(BaseModel):
         le=360,
         description="flight of the satellite, degrees from north, where there are no look vectors",
     )
-    wavelength: float | None = Field(None, gt=0, description="m; of the files, or of Sentinel-1, if null")
+    wavelength: float | None = Field(None, gt=0, lt=2, description="m; of the files, or of Sentinel-1, if null")
     track: int | None = Field(None, ge=1, description="relative orbit; of the files' names if null")
     crs: str | None = Field(None, description="of eastings and northings; the files' if in metres, or UTM, if null")
 

@@ -34,6 +34,7 @@ _NODES = 15  # lines and pixels, each, at which places are looked at
 _SWATHS = {"IW1": 825e3, "IW2": 877e3, "IW3": 930e3}  # m: slant range to the middle
 _PRODUCT = re.compile(r"(S1[ABC])_\w{2}_\w{4}_\w{4}_\d{8}T\d{6}_\d{8}T\d{6}_(\d{6})_")
 _FIRST_ORBIT = {"S1A": 73, "S1B": 27, "S1C": 172}  # absolute orbits that are relative orbit 1
+_LONGEST = 2.0  # m: no radar in space has such a wavelength
 _WORST_TIME, _WORST_PLACE = 0.15, 1000.0  # s, m by which timing may be off known places: tie points are rough
 _WORST_RANGE = 2e-4  # m by which the model of ranges may be off: 0.05 radians
 
@@ -286,6 +287,8 @@ def _attributes(
             f"{parts.path}, read as {parts.layout}, says nothing of {', '.join(missing)}; "
             f"give a JSON file {{{given}}} with groundshift stack --attributes"
         )
+    if isinstance(metres := attributes["wavelength"], int | float) and metres > _LONGEST:
+        raise InputError(f"{parts.path}: the wavelength is {metres:g}; give it in metres, as 0.055465763")
     return attributes
 
 
