@@ -69,9 +69,8 @@ def linearised(
         _weigh(first[rows], second[rows], weight[rows], spread, robust[rows])
 
     def measure(top: int, bottom: int) -> None:
-        rows = slice(top, bottom)
         sums = means(robust, _CLOSE, close, top, bottom), means(robust, _WIDE, wide, top, bottom)
-        _combine(*sums, information[:, rows], pull[:, rows], correlation[rows])
+        _combine(*sums, top, information, pull, correlation)
 
     for work in (weigh, measure):
         _in_strips(work, shape[0])
@@ -146,17 +145,17 @@ def _weigh(first, second, weight, spread, out):
 
 
 @numba.njit(**QUICK)
-def _combine(close, wide, information, pull, correlation):
+def _combine(close, wide, top, information, pull, correlation):
     """What the sums of windows say; the signal to noise of a window is that of images that share ρ² of their variance.
 
-    One output a loop: the compiler then sees that rows do not overlap.
+    Results begin in row `top`. One output a loop: the compiler then sees that rows do not overlap.
     """
     _, height, width = close.shape
     one, chance = np.float32(1), np.float32(CHANCE)
     ratio = np.empty(width, np.float32)
     for i in range(height):
         total, a, b, aa, bb, ab = wide[0, i], wide[1, i], wide[2, i], wide[3, i], wide[4, i], wide[5, i]
-        row = correlation[i]
+        row = correlation[top + i]
         for j in range(width):
             share = one / (total[j] + _TINY)
             product = (aa[j] - a[j] * a[j] * share + _LEAST) * (bb[j] - b[j] * b[j] * share + _LEAST)
@@ -168,7 +167,7 @@ def _combine(close, wide, information, pull, correlation):
             ratio[j] = shared / ((one - shared) * variance)
         total = close[0, i]
         for k in range(5):
-            out = information[k, i] if k < 3 else pull[k - 3, i]
+            out = information[k, top + i] if k < 3 else pull[k - 3, top + i]
             one_mean = close[1, i] if k in (0, 1, 3) else close[2, i]
             other_mean = close[1, i] if k == 0 else (close[2, i] if k < 3 else close[3, i])
             product = close[4 + k, i]

@@ -81,8 +81,8 @@ def network_inputs(
 
     def in_windows(top: int, bottom: int) -> None:
         for k, each in enumerate(taps):
+            _least_squares(_means(products[:7], each, top, bottom), seen, 4 + 6 * k, top)
             here = seen[4 + 6 * k : 10 + 6 * k, top:bottom]
-            _least_squares(_means(products[:7], each, top, bottom), here)
             np.tanh(here[:2], out=here[:2])
             here[:2] *= np.float32(LONGEST_STEP)
             for logarithms in (here[2:4], here[5]):
@@ -238,19 +238,24 @@ def _means(planes, taps, start, stop):
 
 
 @numba.njit(**QUICK)
-def _least_squares(sums, out):
-    """Of a window's sums: half the correction, mean squares, correlation and mismatch; no logarithms yet."""
+def _least_squares(sums, seen, at, top):
+    """Of a window's sums: half the correction, mean squares, correlation and mismatch; no logarithms yet.
+
+    They are six planes of `seen` from `at` on, from row `top` on: not cut out, for what is contiguous is quicker.
+    """
     _, height, width = sums.shape
-    for i in range(height):
+    out = seen[at : at + 6]
+    for row in range(height):
+        i = row + top
         for j in range(width):
-            share = _ONE / (sums[6, i, j] + _LEAST)
-            xx, yy = sums[0, i, j] * share + _RIDGE, sums[2, i, j] * share + _RIDGE
-            xy, px, py = sums[1, i, j] * share, sums[3, i, j] * share, sums[4, i, j] * share
+            share = _ONE / (sums[6, row, j] + _LEAST)
+            xx, yy = sums[0, row, j] * share + _RIDGE, sums[2, row, j] * share + _RIDGE
+            xy, px, py = sums[1, row, j] * share, sums[3, row, j] * share, sums[4, row, j] * share
             both = xx * yy
             inverse = _SHORTENED / (both - xy * xy)
             out[0, i, j], out[1, i, j] = (yy * px - xy * py) * inverse, (xx * py - xy * px) * inverse
             out[2, i, j], out[3, i, j] = xx, yy
-            out[4, i, j], out[5, i, j] = xy / np.sqrt(both), sums[5, i, j] * share + _LEAST
+            out[4, i, j], out[5, i, j] = xy / np.sqrt(both), sums[5, row, j] * share + _LEAST
 
 
 @numba.njit(**QUICK)

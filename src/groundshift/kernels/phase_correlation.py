@@ -226,9 +226,11 @@ def _whole_shifts(
         return np.nan_to_num(found[..., 1::-1]).astype(np.int64), found[..., 5]
 
     still = np.zeros(shape, np.int64)
-    shifts, _ = peaks(first, still, FIRST_KNEE, FIRST_LEAST_USED, reach)
+    start, _ = peaks(first, still, FIRST_KNEE, FIRST_LEAST_USED, reach)
     own, own_height = peaks(second, still, PEAK_KNEE, LEAST_USED, reach)
-    shifts, height = peaks(second, shifts, PEAK_KNEE, LEAST_USED, _SEARCH)
+    same = (start == 0).all(axis=-1) & (np.abs(own) <= _SEARCH).all(axis=-1)  # the same windows, and the same peak
+    shifts, height = peaks(second, start, PEAK_KNEE, LEAST_USED, _SEARCH, wanted=~same)
+    shifts, height = np.where(same[..., None], own, shifts), np.where(same, own_height, height)
     other = (own != shifts).any(axis=-1) & (own_height > 0)
     own, own_height = peaks(second, own, PEAK_KNEE, LEAST_USED, 1, wanted=other)
     better = other & (own_height > np.maximum(height, CONVINCING))
