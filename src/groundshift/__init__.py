@@ -8,6 +8,8 @@ import importlib
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from groundshift.kernels.cache import find_place
+
 if TYPE_CHECKING:
     from groundshift.explore.ingestion import ingest
     from groundshift.explore.server import create_app
@@ -59,6 +61,9 @@ _HOMES = {
     "create_app": "groundshift.explore.server",
     "model": "groundshift.model",
 }
+
+
+find_place()  # before anything is compiled
 
 
 def __getattr__(name: str) -> Any:
