@@ -4,7 +4,9 @@ import base64
 import hashlib
 import io
 import json
+import os
 import re
+import shutil
 import socket
 import struct
 from pathlib import Path
@@ -14,16 +16,22 @@ import numpy as np
 import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
+import rasterio
 import shapely
 from matplotlib.image import imread
+from odc.geo.geobox import GeoBox
 from reference.explorer import DATES, MIDDLE, SOURCES, village, write_sources
 
 from groundshift.errors import ConfigurationError, InputError
 from groundshift.explore.export import export_page
 from groundshift.explore.mercator import morton, tile_bounds, to_centimetres, to_degrees
+from groundshift.explore.questions import MAX_BODY
 from groundshift.explore.serve import serve
-from groundshift.explore.server import MAX_BODY, PAGE, create_app
+from groundshift.explore.server import PAGE, create_app
 from groundshift.io.points import write_points
+from groundshift.io.store import commit, write_parts
+from groundshift.io.store.manifest import crs_name, set_name, set_record
+from groundshift.io.write import write_image
 from groundshift.kernels.series_fields import seasonal_design
 from groundshift.model.points import series
 
@@ -295,11 +303,163 @@ def test_limits_hold(client, monkeypatch):
     )
     assert client("POST", url, content=b"x" * (MAX_BODY + 1)).status_code == 413
     assert client.post(url, {"polygon": AROUND, "other": 1}).status_code == 422
-    monkeypatch.setattr("groundshift.explore.points.AREA_POINTS", 1000)
+    monkeypatch.setattr("groundshift.explore.areas.AREA_POINTS", 1000)
     assert "about 4000 points around" in client.post(url, {"polygon": AROUND}).json()["detail"]
-    monkeypatch.setattr("groundshift.explore.server.MAX_ROWS", 10)
-    monkeypatch.setattr("groundshift.explore.points.AREA_POINTS", 10_000)
+    monkeypatch.setattr("groundshift.explore.routes.MAX_ROWS", 10)
+    monkeypatch.setattr("groundshift.explore.areas.AREA_POINTS", 10_000)
     assert client.post(f"/api/layers/{LAYER}/selection", {"polygon": AROUND}).status_code == 422
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b'{"polygon": [[NaN, 0], [1, 1], [2, 0]]}', b'{"polygon": [[1e999, 0], [1, 1], [2, 0]]}', b"\xff\xfe",
+     b'{"polygon": [["\\ud800", 0], [1, 1], [2, 0]]}', b'{"polygon": ' + 30_000 * b"[" + 30_000 * b"]" + b"}",
+     b"[" * 60_000, b"null", b""],
+)  # fmt: skip
+def test_what_is_no_question_is_refused_as_json(client, body):
+    headers = {"Content-Type": "application/json"}
+    answer = client("POST", f"/api/layers/{LAYER}/statistics", content=body, headers=headers)
+    assert answer.status_code in (400, 422)
+    assert answer.json()["detail"]
+
+
+@pytest.mark.parametrize("length", ["\u00b2", "-1", "1e3", "9" * 30])
+def test_a_length_that_is_no_number_is_refused(client, length):
+    answer = client("GET", "/api/catalog.json", headers={"Content-Length": length.encode("latin-1")})
+    assert answer.status_code == 413
+
+
+@pytest.mark.parametrize("path", ["/", "/api/catalog.json", "/assets/page.js", f"/api/layers/{LAYER}/tiles/0/0/0.bin"])
+def test_head_says_what_get_would_without_the_content(client, path):
+    full, head = client.get(path), client("HEAD", path)
+    assert head.status_code == 200
+    assert head.content == b""
+    assert head.headers["content-length"] == str(len(full.content))
+    assert client("HEAD", "/api/nothing").status_code == 404
+
+
+def test_only_what_is_asked_for_with_its_version_is_kept_by_browsers(client):
+    x, y = tile_of(12)
+    tile = client.get(f"/api/layers/{LAYER}/tiles/12/{x}/{y}.bin")
+    assert tile.headers["cache-control"] == "private, max-age=3600"
+    for path in ("/", "/api/catalog.json", "/api/layers/faults/features.geojson"):
+        assert client.get(path).headers["cache-control"] == "no-cache"
+    page = client.get("/assets/page.js")
+    again = client.get("/assets/page.js", headers={"If-None-Match": page.headers["etag"]})
+    assert again.status_code == 304
+    part = client.get("/assets/page.js", headers={"Range": "bytes=10-19"})
+    assert (part.status_code, part.content) == (206, page.content[10:20])
+
+
+def replaced(folder, table):
+    """The store of a folder with other points of the same set, as `groundshift ingest` leaves it."""
+    record, parts = write_parts([table], folder / "staged", key="b")
+    commit(folder / "ground", folder / "staged", {set_name(record): set_record(record)}, parts, crs=crs_name(record))
+
+
+def test_a_store_that_changes_is_shown_as_it_is_and_rows_are_never_taken_for_others(tmp_path, table):
+    write_sources(tmp_path, table)
+    client = Client(create_app([tmp_path / "ground"]))
+    x, y = tile_of(12)
+    url = f"/api/layers/{LAYER}/tiles/12/{x}/{y}.bin"
+    version = client.get("/api/catalog.json").json()["layers"][0]["version"]
+    header, arrays = unpacked(client.get(url).content)
+    place = {"part": header["parts"][0], "row": int(arrays["row"][0])}
+    assert client.get(f"/api/layers/{LAYER}/point", params=place).status_code == 200
+    replaced(tmp_path, village(1000, seed=5))
+    area = client.post(f"/api/layers/{LAYER}/statistics", {"polygon": AROUND}).json()  # files of before are gone
+    assert area["points"] == 1000
+    assert unpacked(client.get(url).content)[0]["count"] <= 1000
+    stale = client.get(f"/api/layers/{LAYER}/point", params=place)
+    assert stale.status_code == 422
+    assert "load the page again" in stale.json()["detail"]
+    assert client.get("/api/catalog.json").json()["layers"][0]["version"] != version
+
+
+def test_a_store_that_is_made_anew_is_not_taken_for_the_one_before(tmp_path, table):
+    write_sources(tmp_path, table)
+    client = Client(create_app([tmp_path / "ground"]))
+    before = client.get("/api/catalog.json").json()["layers"][0]
+    shutil.rmtree(tmp_path / "ground")
+    replaced(tmp_path, village(1000, seed=5))  # of generation 1 again
+    after = client.get("/api/catalog.json").json()["layers"][0]
+    assert (before["points"], after["points"]) == (4000, 1000)
+    assert after["version"] != before["version"]
+    x, y = tile_of(5)
+    assert unpacked(client.get(f"/api/layers/{LAYER}/tiles/5/{x}/{y}.bin").content)[0]["count"] <= 1000
+
+
+@pytest.mark.parametrize("harm", ["gone", "cut", "none"])
+def test_a_map_that_is_harmed_while_it_is_shown_is_told(tmp_path, table, harm):
+    write_sources(tmp_path, table)
+    client = Client(create_app([tmp_path / "quake.tif", tmp_path / "before.tif"]))
+    quake = tmp_path / "quake.tif"
+    if harm == "gone":
+        quake.unlink()
+    elif harm == "cut":
+        quake.write_bytes(quake.read_bytes()[:-2000])
+    else:
+        quake.write_bytes((tmp_path / "before.tif").read_bytes())
+    x, y = tile_of(12, 10.465, 51.995)
+    answer = client.get(f"/api/layers/quake/tiles/12/{x}/{y}.png?field=east")
+    assert answer.status_code == 422
+    assert "quake.tif" in answer.json()["detail"]
+    assert client.get(f"/api/layers/before/tiles/12/{x}/{y}.png").status_code == 200
+
+
+def test_files_that_change_are_shown_as_they_are_or_as_they_were(tmp_path, table, caplog):
+    write_sources(tmp_path, table)
+    client = Client(
+        create_app([tmp_path / name for name in ("quake.tif", "before.tif", "faults.geojson", "stations.csv")])
+    )
+
+    def layers():
+        return {each["id"]: each for each in client.get("/api/catalog.json").json()["layers"]}
+
+    def write(name, content):
+        (tmp_path / name).write_bytes(content)
+        os.utime(tmp_path / name, (2e9 + len(content), 2e9 + len(content)))  # not in the same millisecond
+
+    first = layers()
+    assert layers() == first
+    east = (tmp_path / "stations.csv").read_bytes().replace(b",10.0,", b",11.0,")
+    write("stations.csv", east)
+    fault = (tmp_path / "faults.geojson").read_bytes().replace(b"52.1", b"52.5")
+    write("faults.geojson", fault)
+    grid = GeoBox((40, 50), rasterio.Affine(30, 0, 610_000, 0, -30, 5_762_000), "EPSG:32632")
+    write_image(tmp_path / "before.tif", np.ones((40, 50), np.uint16), grid)
+    write("before.tif", (tmp_path / "before.tif").read_bytes())
+    write("quake.tif", (tmp_path / "before.tif").read_bytes())  # no displacement map
+    second = layers()
+    assert second["stations"]["bounds"][0] == 11.0
+    assert second["faults"]["bounds"][3] == 52.5
+    assert second["before"]["bounds"][0] > first["before"]["bounds"][0] + 0.1
+    assert second["quake"]["bounds"] == first["quake"]["bounds"]
+    assert "quake.tif has changed, and is shown as it was" in caplog.text
+    assert all(second[name]["version"] != first[name]["version"] for name in ("before", "faults", "stations"))
+    write("faults.geojson", b"{")
+    assert layers()["faults"]["bounds"] == second["faults"]["bounds"]
+    assert "faults.geojson has changed, and is shown as it was" in caplog.text
+
+
+def test_what_the_machine_refuses_is_told_as_json(client, monkeypatch, caplog):
+    def refuses(*_):
+        raise OSError("disk on fire at /secret")
+
+    monkeypatch.setattr("groundshift.explore.rasters.MapLayer.value", refuses)
+    answer = client.get("/api/layers/quake/value?longitude=10&latitude=52")
+    assert answer.status_code == 503
+    assert "secret" not in answer.text
+    assert "disk on fire" in caplog.text
+
+
+def test_tiles_in_memory_are_bounded(folder, monkeypatch):
+    layer = create_app([folder / "ground"]).state.catalog.layers[LAYER]
+    monkeypatch.setattr("groundshift.explore.points._KEPT", 100_000)
+    for z in range(8, 14):
+        layer.tile(z, *tile_of(z), "mean_velocity")
+        assert sum(map(len, layer._tiles.values())) == layer._bytes <= 100_000
+    assert layer._tiles
 
 
 def test_the_server_is_read_only_and_closed(client):
@@ -328,6 +488,19 @@ def test_sources_must_be_there_and_known(tmp_path):
 def test_a_port_that_is_taken_is_told(folder):
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(ConfigurationError, match="--port"):
         serve([folder / "faults.geojson"], port=taken.getsockname()[1])
+
+
+@pytest.mark.parametrize("port", [70_000, -1])
+def test_a_port_that_is_none_is_told(folder, port):
+    with pytest.raises(ConfigurationError, match="--port"):
+        serve([folder / "faults.geojson"], port=port)
+
+
+@pytest.mark.parametrize(("host", "warned"), [("127.0.0.1", False), ("localhost", False), ("0.0.0.0", True)])
+def test_a_server_that_others_reach_says_so(folder, monkeypatch, caplog, host, warned):
+    monkeypatch.setattr("uvicorn.Server.run", lambda *_, **__: None)
+    serve([folder / "faults.geojson"], host=host, port=0)
+    assert ("no password" in caplog.text) is warned
 
 
 def test_files_of_points_need_no_store(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import tempfile
 from collections import Counter
@@ -14,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from groundshift.errors import InputError
+from groundshift.errors import GroundshiftError, InputError
 from groundshift.explore.assets import assess_tracks
 from groundshift.explore.ingestion import ingest
 from groundshift.explore.points import PointLayer, open_layers
@@ -23,6 +24,8 @@ from groundshift.explore.vectors import FeatureLayer, StationLayer
 from groundshift.io.store.manifest import NAME
 from groundshift.io.web import open_web_raster
 from groundshift.products.assets.assess import MAP_NAME, SPANS_NAME
+
+log = logging.getLogger(__name__)
 
 Layer = PointLayer | MapLayer | ImageLayer | FeatureLayer | StationLayer
 
@@ -39,14 +42,28 @@ class Catalog:
     layers: dict[str, Layer]
     titles: dict[str, str]
     scratch: tempfile.TemporaryDirectory | None = field(default=None, repr=False)  # goes with the catalog
+    said: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)  # of each layer, when it was last read
 
     def describe(self) -> list[dict[str, Any]]:
-        """What the page needs to know of all layers; stores that have changed are looked at again."""
+        """What the page needs to know of all layers; stores and files that have changed are looked at again.
+
+        What cannot be read any more is told as it was, with a warning.
+        """
         for store in {
             id(each.store): each.store for each in self.layers.values() if isinstance(each, PointLayer)
         }.values():
-            store.refresh()
-        return [layer.describe() | {"title": self.titles[name]} for name, layer in self.layers.items()]
+            try:
+                store.refresh()
+            except GroundshiftError as error:
+                log.warning("%s is shown as it was: %s", store.root, error)
+        for name, layer in self.layers.items():
+            try:
+                self.said[name] = layer.describe() | {"title": self.titles[name]}
+            except (GroundshiftError, OSError) as error:
+                if name not in self.said:
+                    raise
+                log.warning("layer %s is told as it was: %s", name, error)
+        return [self.said[name] for name in self.layers]
 
     def close(self) -> None:
         """Remove what was written for it."""
@@ -117,8 +134,10 @@ def open_catalog(
             raise InputError(
                 f"there are no points in {', '.join(path.name for _, path in found)}; nothing can be shown"
             )
+        catalog = Catalog(layers, titles, scratch)
+        catalog.describe()
         undo.pop_all()
-    return Catalog(layers, titles, scratch)
+    return catalog
 
 
 def _sorted_out(path: Path) -> list[tuple[str, Path]]:

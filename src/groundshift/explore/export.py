@@ -130,7 +130,7 @@ def _series(layer: PointLayer, at: str, page: Writer) -> list[str]:
     names = []
     parts = [part for part in layer.store.manifest.parts if part.set in layer.sets]
     for number, part in enumerate(parts):
-        names.append(part.name)
+        names.append(part.writing)
         attributes, record = layer.store.attributes(part.name), layer.store.manifest.sets[part.set]
         for start in range(0, part.points, CHUNK):
             rows = np.arange(start, min(start + CHUNK, part.points))

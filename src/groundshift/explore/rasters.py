@@ -9,9 +9,10 @@ import pyproj
 
 from groundshift.errors import InputError
 from groundshift.explore.colors import paint, png
+from groundshift.explore.files import Watched
 from groundshift.explore.records import listed
 from groundshift.figures.style import nice
-from groundshift.io.web import WebRaster
+from groundshift.io.web import WebRaster, open_web_raster
 
 _SAMPLES = 400  # along a profile
 _ARROWS = 24  # a side of the map
@@ -26,9 +27,11 @@ class MapLayer:
         self.name, self.raster = name, raster
         self.unit = raster.units[raster.bands.index("east")]
         self.components = [each for each in ("east", "north", "up") if each in raster.bands]
+        self._file = Watched(raster.path, self._renew)
 
     def describe(self) -> dict[str, Any]:
-        """What the page needs to know of the layer."""
+        """What the page needs to know of the layer; of a file that has changed, as it is now."""
+        version = self._file.refresh()
         fields = {}
         for component in self.components:
             reach = nice(max(map(abs, self.raster.spread(component))))
@@ -37,7 +40,8 @@ class MapLayer:
         return {
             "id": self.name, "kind": self.kind, "bounds": list(self.raster.bounds), "fields": fields, "unit": self.unit,
             "components": self.components, "first": self.raster.tags.get("date_pre"),
-            "last": self.raster.tags.get("date_post"), "method": self.raster.tags.get("method"), "version": 0,
+            "last": self.raster.tags.get("date_post"), "method": self.raster.tags.get("method"),
+            "version": version,
         }  # fmt: skip
 
     def picture(self, z: int, x: int, y: int, field: str, *, palette: str, limits: tuple[float, float]) -> bytes:
@@ -85,6 +89,9 @@ class MapLayer:
         ]  # fmt: skip
         return {"type": "FeatureCollection", "features": features}
 
+    def _renew(self) -> None:
+        self.raster = _renewed(self.raster)
+
     def _bands(self, field: str) -> tuple[str, ...]:
         return tuple(self.components) if field == "magnitude" else (field,)
 
@@ -101,10 +108,12 @@ class ImageLayer:
         self.name, self.raster = name, raster
         self._bands = raster.bands[:3] if len(raster.bands) >= 3 else raster.bands[:1]
         self._limits = [raster.spread(band, (1, 99)) for band in self._bands]
+        self._file = Watched(raster.path, self._renew)
 
     def describe(self) -> dict[str, Any]:
-        """What the page needs to know of the layer."""
-        return {"id": self.name, "kind": self.kind, "bounds": list(self.raster.bounds), "version": 0}
+        """What the page needs to know of the layer; of a file that has changed, as it is now."""
+        version = self._file.refresh()
+        return {"id": self.name, "kind": self.kind, "bounds": list(self.raster.bounds), "version": version}
 
     def picture(self, z: int, x: int, y: int) -> bytes:
         """A tile as a PNG of 256 pixels, stretched to the middle 98 % of the image."""
@@ -117,3 +126,16 @@ class ImageLayer:
         there = np.isfinite(grey).all(axis=-1)
         pixels = np.concatenate([np.nan_to_num(grey), there[..., None]], axis=-1)
         return png((pixels * 255).astype(np.uint8))
+
+    def _renew(self) -> None:
+        raster = _renewed(self.raster)
+        self._limits = [raster.spread(band, (1, 99)) for band in self._bands]
+        self.raster = raster
+
+
+def _renewed(raster: WebRaster) -> WebRaster:
+    """A raster whose file has changed; InputError if it has other bands than before."""
+    now = open_web_raster(raster.path)
+    if now.bands != raster.bands:
+        raise InputError(f"its bands are {', '.join(now.bands)[:200]} now; start the explorer again to see it")
+    return now

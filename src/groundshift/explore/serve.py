@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+import logging
 import socket
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -11,6 +13,10 @@ import uvicorn
 from groundshift.errors import ConfigurationError
 from groundshift.explore.points import PointLayer
 from groundshift.explore.server import LOCAL, create_app
+
+log = logging.getLogger(__name__)
+
+_LAST_PORT = 65_535
 
 
 def serve(
@@ -47,8 +53,10 @@ def serve(
     InputError
         If a source cannot be opened.
     ConfigurationError
-        If the port is taken.
+        If the port is taken, or none.
     """
+    if not 0 <= port <= _LAST_PORT:
+        raise ConfigurationError(f"port {port} is none; expected 0 to {_LAST_PORT}: choose another with --port")
     app = create_app(
         sources, hosts=[*LOCAL, host, *names], title=title, basemap=basemap, credit=credit, frame=frame, assets=assets,
         vertical=vertical,
@@ -61,5 +69,18 @@ def serve(
         for layer in app.state.catalog.layers.values():
             if isinstance(layer, PointLayer):
                 layer.warm_up()
+        if not _is_local(host):
+            log.warning(
+                "whoever reaches this machine can see all of it, and no password is asked; it answers to %s",
+                ", ".join((host, *names)) + ("" if names else " (--name NAME for more)"),
+            )
         say(f"http://{host}:{listening.getsockname()[1]}/ (Ctrl-C ends it)")
         uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none")).run(sockets=[listening])
+
+
+def _is_local(host: str) -> bool:
+    """Whether this machine alone reaches an address."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

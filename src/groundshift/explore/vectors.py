@@ -11,6 +11,7 @@ import shapely
 from pyproj import CRS
 
 from groundshift.errors import InputError
+from groundshift.explore.files import Watched
 from groundshift.io.features import Features, read_features
 from groundshift.io.gnss.table import read_station_table
 
@@ -23,12 +24,17 @@ class FeatureLayer:
     kind = "features"
 
     def __init__(self, name: str, source: Path | Features) -> None:
-        self.name = name
+        self.name, self._source = name, source
+        self._read()
+        self._file = Watched(source if isinstance(source, Path) else None, self._read)
+
+    def _read(self) -> None:
+        source = self._source
         given = source if isinstance(source, Features) else read_features(source)
         features = given.to_crs(CRS("EPSG:4326"))
         vertices = int(shapely.get_num_coordinates(features.geometry).sum())
         if vertices > MAX_VERTICES:
-            what = source if isinstance(source, Path) else name
+            what = source if isinstance(source, Path) else self.name
             raise InputError(f"{what} has {vertices} vertices; a page draws at most {MAX_VERTICES}: simplify or cut it")
         self._bounds = shapely.total_bounds(features.geometry)
         shapes = shapely.to_geojson(shapely.set_precision(features.geometry, 1e-6, mode="pointwise"))
@@ -46,8 +52,12 @@ class FeatureLayer:
         self._count = len(features)
 
     def describe(self) -> dict[str, Any]:
-        """What the page needs to know of the layer."""
-        return {"id": self.name, "kind": self.kind, "bounds": self._bounds.tolist(), "count": self._count, "version": 0}
+        """What the page needs to know of the layer; of a file that has changed, as it is now."""
+        version = self._file.refresh()
+        return {
+            "id": self.name, "kind": self.kind, "bounds": self._bounds.tolist(), "count": self._count,
+            "version": version,
+        }  # fmt: skip
 
     def geojson(self) -> bytes:
         """All features, degrees."""
@@ -60,16 +70,21 @@ class StationLayer:
     kind = "stations"
 
     def __init__(self, name: str, path: Path, frame: str | None) -> None:
-        self.name = name
-        self._stations = read_station_table(path, frame=frame)
+        self.name, self._path, self._frame = name, path, frame
+        self._read()
+        self._file = Watched(path, self._read)
+
+    def _read(self) -> None:
+        self._stations = read_station_table(self._path, frame=self._frame)
 
     def describe(self) -> dict[str, Any]:
-        """What the page needs to know of the layer."""
+        """What the page needs to know of the layer; of a file that has changed, as it is now."""
+        version = self._file.refresh()
         s = self._stations
         bounds = [s.longitude.min(), s.latitude.min(), s.longitude.max(), s.latitude.max()]
         return {
             "id": self.name, "kind": self.kind, "bounds": [float(v) for v in bounds], "count": len(s),
-            "frame": s.frame, "version": 0,
+            "frame": s.frame, "version": version,
         }  # fmt: skip
 
     def geojson(self) -> bytes:

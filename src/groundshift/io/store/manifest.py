@@ -64,6 +64,11 @@ class Part(BaseModel):
         """LEVEL/TILE/SET, which no other part of the store has."""
         return f"{self.level}/{self.tile}/{self.set}"
 
+    @property
+    def writing(self) -> str:
+        """LEVEL/TILE/SET.KEY, which no other writing of the part has: numbers of rows hold for it alone."""
+        return f"{self.name}.{self.key}"
+
     def file(self, kind: str) -> str:
         """Path of a file of the part below the store; `kind` is one of :data:`KINDS`."""
         return f"{kind}/level={self.level}/tile={self.tile}/{self.set}.{self.key}.parquet"

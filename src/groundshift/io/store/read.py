@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -44,6 +45,10 @@ class Statistics(NamedTuple):
     percentiles: dict[int, float]  # 5, 25, 50, 75, 95
 
 
+class ChangedError(InputError):
+    """What was looked for in a store is gone: the store has changed since it was opened."""
+
+
 class PointStore:
     """A store, opened for reading; it may be used from several threads at once.
 
@@ -56,12 +61,19 @@ class PointStore:
 
     def refresh(self) -> None:
         """Look at what the store holds now."""
-        self._state = (manifest := read_manifest(self.root)), {part.name: part for part in manifest.parts}
+        manifest = read_manifest(self.root)
+        parts = {part.name: part for part in manifest.parts}
+        self._state = manifest, parts, zlib.crc32(manifest.model_dump_json().encode())
 
     @property
     def manifest(self) -> Manifest:
         """What the store holds."""
         return self._state[0]
+
+    @property
+    def version(self) -> int:
+        """Another number for another state of the store, also of one that was made anew in its place."""
+        return self._state[2]
 
     @property
     def crs(self) -> CRS:
@@ -246,7 +258,7 @@ class PointStore:
         try:
             return pq.ParquetFile(path, metadata=_footer(str(path)), memory_map=True)
         except FileNotFoundError:
-            raise InputError(f"{path} is gone; the store has changed: open it again") from None
+            raise ChangedError(f"{path} is gone; the store has changed: open it again") from None
 
 
 def statistics(values: np.ndarray) -> Statistics:
