@@ -73,7 +73,7 @@ def read_features(path: str | Path) -> Features:
         if path.suffix.lower() in (".osm", ".pbf"):
             names = [name for name in names if name in _OSM_LAYERS]
         layers = [pyogrio.read_arrow(path, layer=name) for name in names]
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, pa.ArrowException) as error:
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, pa.ArrowException, OSError) as error:
         raise InputError(f"{path} cannot be read as a vector file ({error}); expected GeoJSON or GeoPackage") from error
     parts = [_layer(path, *each) for each in layers]
     parts = [each for each in parts if len(each)]

@@ -22,7 +22,7 @@ from rasterio.windows import Window
 from groundshift.errors import ContractError, InputError
 from groundshift.grid.tiles import Box, tile_plan
 from groundshift.io.files import jsonable
-from groundshift.io.rasters import GDAL_CACHE, atomic_raster, georeference, open_raster
+from groundshift.io.rasters import GDAL_CACHE, atomic_raster, georeference, open_raster, reading
 from groundshift.model.displacement import COMPONENTS, COVARIANCES, check, layer_attributes, needed_layers
 from groundshift.model.reason import Reason
 
@@ -139,7 +139,8 @@ def read_map(path: str | Path) -> xr.Dataset:
         grid = georeference(dataset)
         tags = {key: text for key, text in dataset.tags().items() if key not in _NOT_OURS}
         lazy = dataset.count * dataset.width * dataset.height >= _LAZY
-        bands = None if lazy else dataset.read()
+        with reading(path):
+            bands = None if lazy else dataset.read()
     if lazy:
         bands = rioxarray.open_rasterio(path, chunks={"band": 1, "y": 4 * _TILE, "x": 4 * _TILE}, lock=False).data
     layers = {name: bands[i] for i, name in enumerate(names)}

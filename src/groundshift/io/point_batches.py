@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from groundshift.errors import InputError
 from groundshift.io.egms import read_batches, read_egms
-from groundshift.io.points import open_points, read_point_batches, read_points
+from groundshift.io.points import open_points, read_point_batches, read_points, reading
 from groundshift.model.points import Header, header
 
 _ROWS = 65_536
@@ -87,7 +87,7 @@ def point_batches(
         for number in touching:
             yield parts.source.select(columns).slice(number * _ROWS, _ROWS)
         return
-    with open_points(parts.source) as file:
+    with reading(parts.source), open_points(parts.source) as file:
         for number in touching:
             for batch in file.iter_batches(_ROWS, row_groups=[number], columns=list(columns), use_threads=False):
                 yield pa.Table.from_batches([batch])

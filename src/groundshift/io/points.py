@@ -55,7 +55,7 @@ def read_points(path: str | Path) -> pa.Table:
     ContractError
         If it holds no point set.
     """
-    with _reading(path):
+    with reading(path):
         table = pq.read_table(path)
     check(table)
     return table
@@ -69,7 +69,7 @@ def read_point_batches(path: str | Path, *, rows: int = _BATCH) -> Iterator[pa.T
     InputError, ContractError
         See :func:`read_points`.
     """
-    with _reading(path), open_points(path) as file:
+    with reading(path), open_points(path) as file:
         empty = file.schema_arrow.empty_table()
         check(empty)
         if not file.metadata.num_rows:
@@ -99,13 +99,13 @@ def _groups(parts: Iterator[pa.Table]) -> Iterator[pa.Table]:
 
 def open_points(path: str | Path) -> pq.ParquetFile:
     """The file of a point set, whose content is not checked; InputError if it is missing or no Parquet."""
-    with _reading(path):
+    with reading(path):
         return pq.ParquetFile(path, pre_buffer=False)  # else all that was read stays in memory
 
 
 @contextlib.contextmanager
-def _reading(path: str | Path) -> Iterator[None]:
-    """What goes wrong with a file that is missing, or no Parquet, as InputError."""
+def reading(path: str | Path) -> Iterator[None]:
+    """What goes wrong with a file that is missing, no Parquet, or corrupt, as InputError that names it."""
     if not Path(path).is_file():
         raise InputError(f"{path} is no file; expected a point set as GeoParquet: check the path")
     try:

@@ -66,7 +66,13 @@ def open_cube(path: str | Path) -> xr.Dataset:
     """Open what :func:`write_cube` or :func:`cube_writer` wrote, lazily."""
     if not (Path(path) / _MARKER).is_file():
         raise InputError(f"{path} is no Zarr folder of version 3; expected one with {_MARKER} in it: check the path")
-    return xr.open_zarr(path, zarr_format=3, consolidated=False)
+    try:
+        return xr.open_zarr(path, zarr_format=3, consolidated=False)
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise InputError(
+            f"{path} cannot be opened as Zarr ({type(error).__name__}: {error}); it is truncated or corrupt: write or "
+            "fetch it again"
+        ) from error
 
 
 @contextmanager

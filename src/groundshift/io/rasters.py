@@ -65,13 +65,19 @@ def read_window(path: str, bands: Sequence[int], box: Box, *, mask: bool = False
     """
     dataset = _handle(path)
     window = Window(box.left, box.top, box.right - box.left, box.bottom - box.top)
+    where = f" at rows {box.top}-{box.bottom}, columns {box.left}-{box.right}"
+    with reading(path, where), rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE):
+        return (dataset.read_masks if mask else dataset.read)(list(bands), window=window)
+
+
+@contextmanager
+def reading(path: str | Path, where: str = "") -> Iterator[None]:
+    """What goes wrong while pixels are read, as InputError that names the file, and the place in it."""
     try:
-        with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE):
-            return (dataset.read_masks if mask else dataset.read)(list(bands), window=window)
+        yield
     except RasterioIOError as error:
         raise InputError(
-            f"{path} cannot be read at rows {box.top}-{box.bottom}, columns {box.left}-{box.right} "
-            f"({_cause(error)}); the file is truncated or corrupt: fetch it again"
+            f"{path} cannot be read{where} ({_cause(error)}); the file is truncated or corrupt: fetch it again"
         ) from error
 
 

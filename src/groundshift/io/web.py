@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform_bounds
 
 from groundshift.errors import InputError
-from groundshift.io.rasters import GDAL_CACHE, georeference, open_raster
+from groundshift.io.rasters import GDAL_CACHE, georeference, open_raster, reading
 
 _HALF_WORLD = 20037508.342789244  # m, half the side of the square world of EPSG:3857
 
@@ -35,11 +37,20 @@ class WebRaster:
         """Whether it is a displacement map of ours."""
         return {"east", "north", "reason"} <= set(self.bands)
 
+    @contextmanager
+    def _open(self) -> Iterator[rasterio.DatasetReader]:
+        with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE), reading(self.path), open_raster(str(self.path)) as dataset:
+            if dataset.count != len(self.bands):
+                raise InputError(
+                    f"{self.path} was replaced by a raster with {dataset.count} bands; start again to see it"
+                )
+            yield dataset
+
     def tile(self, z: int, x: int, y: int, bands: tuple[str, ...], *, size: int = 256) -> np.ndarray:
         """Bands in a web tile: float32 (band, size, size), NaN where there is no data; nearest pixels."""
         side = 2 * _HALF_WORLD / 2**z
         transform = rasterio.Affine(side / size, 0, x * side - _HALF_WORLD, 0, -side / size, _HALF_WORLD - y * side)
-        with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE), open_raster(str(self.path)) as dataset:
+        with self._open() as dataset:
             options = {"crs": "EPSG:3857", "transform": transform, "width": size, "height": size}
             with WarpedVRT(
                 dataset, resampling=Resampling.nearest, add_alpha=dataset.nodata is None, **options
@@ -51,7 +62,7 @@ class WebRaster:
 
     def sample(self, longitude: np.ndarray, latitude: np.ndarray, bands: tuple[str, ...]) -> np.ndarray:
         """Values of the pixels that places lie in: float32 (place, band), NaN outside and where there is no data."""
-        with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE), open_raster(str(self.path)) as dataset:
+        with self._open() as dataset:
             to_map = pyproj.Transformer.from_crs(4326, dataset.crs.to_wkt(), always_xy=True)
             places = np.column_stack(to_map.transform(longitude, latitude))
             places[~np.isfinite(places).all(axis=1)] = dataset.transform @ (-1, -1)  # where the CRS has no places
@@ -61,7 +72,7 @@ class WebRaster:
 
     def spread(self, band: str, percent: tuple[float, float] = (2, 98)) -> tuple[float, float]:
         """Percentiles of a band, of a small copy of it; 0 and 1 if there is no data."""
-        with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE), open_raster(str(self.path)) as dataset:
+        with self._open() as dataset:
             shape = tuple(min(side, 512) for side in dataset.shape)
             values = dataset.read(self.bands.index(band) + 1, out_shape=shape, masked=True)
             values = np.ma.filled(values.astype(np.float32), np.nan)
