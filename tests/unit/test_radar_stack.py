@@ -4,7 +4,8 @@ import pytest
 import xarray as xr
 
 from groundshift.errors import ContractError, InputError
-from groundshift.insar.stack.places import local_plane, local_positions
+from groundshift.insar.config import ReferenceConfig
+from groundshift.insar.stack.places import local_plane, local_positions, stack_geometry
 from groundshift.io.radar_stack import cube_writer, open_stack, write_stack
 from groundshift.model.radar_stack import LAYERS, build_stack, check_stack, reference_index
 
@@ -168,3 +169,13 @@ def test_incidences_that_are_none_are_refused(wrong):
     given["incidence"] = wrong(np.asarray(given["incidence"]))
     with pytest.raises(ContractError, match="degrees off the incidence"):
         stack(layers=given)
+
+
+def test_stacks_of_few_dates_are_refused():
+    """Of five to seven, phases would be linked and points without a place be made."""
+    days = np.arange("2020-01-01", "2020-02-01", 4, dtype="datetime64[D]")
+    few = stack(slc=np.ones((7, *SHAPE), np.complex64), dates=days[:7], perpendicular_baseline=np.zeros(7))
+    with pytest.raises(InputError, match="has 7 dates; give 8 or more"):
+        stack_geometry(few, ReferenceConfig())
+    more = stack(slc=np.ones((8, *SHAPE), np.complex64), dates=days, perpendicular_baseline=np.zeros(8))
+    assert len(stack_geometry(more, ReferenceConfig())[0].days) == 8

@@ -37,7 +37,7 @@ from groundshift.io.egms import write_egms
 from groundshift.io.files import write_json
 from groundshift.io.geoid import Geoid, check_geoid, open_geoid
 from groundshift.io.points import read_point_batches, write_points
-from groundshift.io.stacks import open_any_stack
+from groundshift.io.stacks import files_of, open_any_stack
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -99,7 +99,7 @@ def make_basic(
     out, config = Path(out), config or BasicConfig()
     stack = open_any_stack(path)
     model = _geoid(stack, geoid)
-    key, record = run_key([path], config, _software()), run_record([path], config, _software())
+    key, record = (each(files_of(path), config, _software()) for each in (run_key, run_record))
     stores = {name: FolderStore(out / ".tiles", f"{key}-{name}", record=record) for name in _STEPS}
     measured = _measure(stack, config, {"executor": executor, "workers": workers}, stores.__getitem__, model)
     for half in (*out.glob(f".{POINTS_NAME}.*"), *out.glob(".EGMS_*.zip.*")):
@@ -130,7 +130,7 @@ def measure_points(
     Parameters
     ----------
     stack
-        As of :mod:`groundshift.model.radar_stack`; five images or more, twenty for amplitude dispersion to mean much.
+        As of :mod:`groundshift.model.radar_stack`; eight images or more, twenty for amplitude dispersion to mean much.
     config
         The options.
     executor, workers

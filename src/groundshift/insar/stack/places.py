@@ -12,11 +12,23 @@ from groundshift.insar.stack.geometry import StackGeometry
 from groundshift.insar.stack.reference import choose_reference
 
 _EVERY = 16  # lines and pixels, to find the middle
+_LEAST_DATES = 8  # one more than parameters of a series
 _EARTH = 6_371e3  # m: its radius
 
 
 def stack_geometry(stack: xr.Dataset, config: ReferenceConfig) -> tuple[StackGeometry, int]:
-    """Geometry against the reference image with the highest expected coherence, and the index of that image."""
+    """Geometry against the reference image with the highest expected coherence, and the index of that image.
+
+    Raises
+    ------
+    InputError
+        If there are too few dates to tell a cubic, a season and a height error from a series, with one to spare.
+    """
+    if stack.sizes["time"] < _LEAST_DATES:
+        raise InputError(
+            f"the stack has {stack.sizes['time']} dates; give {_LEAST_DATES} or more, better 20: a series of fewer does "
+            "not tell its velocity, acceleration, season and height error"
+        )
     days = (stack["time"].values - stack["time"].values[0]) / np.timedelta64(1, "D")
     baselines = stack["perpendicular_baseline"].values.astype(np.float64)
     reference = choose_reference(days, baselines, config=config)
