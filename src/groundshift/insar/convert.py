@@ -68,6 +68,7 @@ def convert_stack(
         run(_ReadWindow(stack), windows, store=store, executor="serial", label=f"stack {Path(path).name}",
             units="windows", progress=report)  # fmt: skip
         _say_partial(stack, store.pixels_with_data())
+        open_stack(store.cube)  # what is no stack does not take the place of one
         put_in_place(store.cube, out)
         store.clear()
     return open_stack(out)

@@ -18,9 +18,9 @@ _PACKAGE = Path(__file__).parents[1]
 def find_place() -> None:
     """See that numba finds a place for compiled code: it refuses to work without.
 
-    It takes the folder that `NUMBA_CACHE_DIR` names, that of the source, or the user's. Where none can be written, as in
-    a container whose user has no home, this process and its workers get a folder of their own, which goes with it; it
-    is never shared, because what is in it is run.
+    It takes the folder that `NUMBA_CACHE_DIR` names, that of the source, or the user's. Where none can be written, as
+    in a container whose user has no home, this process and its workers get a folder of their own, which goes with it;
+    it is never shared, because what is in it is run.
     """
     named = os.environ.get("NUMBA_CACHE_DIR")
     places = [Path(named)] if named else []
