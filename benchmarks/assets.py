@@ -52,15 +52,26 @@ def main() -> None:
 def false_alarms(errors: Errors, seeds: range) -> None:
     """Shares of assets at rest that reach each level, and of each quantity against what is stated."""
     levels, chances = [], {name: [] for name in QUANTITIES}
+    segments: dict[str, list[tuple[float, float]]] = {}  # standardised motion and its chance, by kind
     for seed in seeds:
         town = simulate_town(seed=seed, blocks=BLOCKS, faults=False, errors=errors)
-        found = assess_assets(town.table, town.assets, AssetConfig(levels=NO_SIZES)).judgement
+        assessment = assess_assets(town.table, town.assets, AssetConfig(levels=NO_SIZES))
+        found = assessment.judgement
+        for each in assessment.segments.attributes.to_pylist():
+            if np.isfinite(each["motion"]):
+                one = each["motion"] / each["motion_sigma"], each["motion_chance"]
+                segments.setdefault(each["kind"], []).append(one)
         levels.append(found.level)
         for name in QUANTITIES:
             chances[name].append(getattr(found, name).chance)
     every = np.concatenate(levels)
     shares = ", ".join(f"{100 * (every >= k).mean():.3f} % ({(every >= k).sum()})" for k in (1, 2, 3))
     print(f"{len(every)} assets at rest: notice or more, watch or more, alert: {shares}")
+    segments["all"] = [one for rows in segments.values() for one in rows]
+    for kind, rows in segments.items():
+        score, chance = np.array(rows).T
+        below = (chance < 0.01).mean()
+        print(f"  {len(rows)} segments, {kind}: z² {np.mean(score**2):.2f}, chance below 1 %: {below:.4f}")
     for name, each in chances.items():
         values = np.concatenate(each)
         print(f"  {name}: " + ", ".join(f"{(values <= p).mean() / p:.2f} at {p:g}" for p in (0.1, 0.0025, 0.00025)))
