@@ -89,6 +89,16 @@ def test_the_answer_does_not_depend_on_the_number_of_cores(model, monkeypatch):
     np.testing.assert_array_equal(*answers)
 
 
+def test_memory_that_is_given_back_changes_nothing(model, monkeypatch):
+    random = np.random.default_rng(0)
+    given = [random.normal(size=(80, 96)).astype(np.float32) for _ in range(2)]
+    given += [np.ones((80, 96), np.float32), random.normal(size=(2, 80, 96)).astype(np.float32)]
+    refine = runner(export.to_onnx(model), **looks(model))
+    kept = refine(*given)
+    monkeypatch.setattr("groundshift.optical.network._LARGE", 0)
+    np.testing.assert_array_equal([refine(*given), refine(*given)], [kept, kept])
+
+
 def test_the_network_of_the_package_puts_a_fault_in_its_place():
     """A texture cut at column 96: the left moves up, the right down, by 1.3 pixels each."""
     size = 192

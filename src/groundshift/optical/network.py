@@ -40,6 +40,7 @@ MULTIPLE = 16
 """Sides of what the network is given are multiples of this, pixels: it halves them a few times."""
 
 _BLOCK = 768  # pixels
+_LARGE = 2**26  # bytes that the network is given, from which on what it took for a step is given back after it
 _HALO = 128  # pixels that the steps see, beyond what the first field does
 _ITERATIONS = (20, 60, 80, 80), (30, 60, 80, 80)
 """Of the prior, each time that the field is measured by small windows and made piecewise smooth; the network's field is
@@ -111,13 +112,16 @@ def runner(weights: bytes, *, windows: Sequence[float], reaches: Sequence[int]) 
     chosen = [each for each in ("CUDAExecutionProvider", "CPUExecutionProvider") if each in available]
     session = onnxruntime.InferenceSession(weights, options, providers=chosen)
 
+    giving_back = onnxruntime.RunOptions()
+    giving_back.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+
     def refine(first: np.ndarray, second: np.ndarray, weight: np.ndarray, flow: np.ndarray) -> np.ndarray:
         shape = first.shape
         fill = [(0, 0), *((0, -side % MULTIPLE) for side in shape)]
         given = (first[None], "edge"), (second[None], "edge"), (weight[None], "constant"), (flow, "edge")
         *images, field = (np.pad(each, fill, mode=mode).astype(np.float32) for each, mode in given)
         seen = network_inputs(*(each[0] for each in images), field, windows=windows, reaches=reaches)
-        found = session.run(None, {"seen": seen[None]})[0][0]
+        found = session.run(None, {"seen": seen[None]}, giving_back if seen.nbytes > _LARGE else None)[0][0]
         answer = network_answer(seen, found, field, windows=len(windows), reaches=len(reaches))
         return answer[:, : shape[0], : shape[1]]
 
