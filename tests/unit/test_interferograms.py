@@ -162,6 +162,19 @@ def test_a_wavelength_is_in_metres():
         InvertConfig(wavelength=55.465763)
 
 
+def test_longitudes_of_points_are_within_180_degrees(tmp_path):
+    folder = licsar(tmp_path / "GEOC")
+    for path in folder.rglob("*.tif"):
+        with rasterio.open(path, "r+") as file:
+            file.transform = rasterio.Affine(0.001, 0, 179.98, 0, -0.001, 42.0)
+    invert_interferograms(folder, tmp_path / "out")
+    table = read_points(tmp_path / "out" / POINTS_NAME)
+    longitude, easting = (table[name].to_numpy() for name in ("longitude", "easting"))
+    assert longitude.max() == pytest.approx(179.9995, abs=1e-6)
+    assert longitude.min() == pytest.approx(-179.9995, abs=1e-6)
+    assert np.ptp(easting) == pytest.approx(0.039 * 111_320 * np.cos(np.radians(42)), rel=0.05)  # not 40,000 km
+
+
 def test_two_dates_tell_no_standard_deviation(tmp_path):
     folder = licsar(tmp_path / "GEOC")
     for path in folder.glob("*/"):

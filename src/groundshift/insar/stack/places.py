@@ -26,8 +26,8 @@ def stack_geometry(stack: xr.Dataset, config: ReferenceConfig) -> tuple[StackGeo
     """
     if stack.sizes["time"] < _LEAST_DATES:
         raise InputError(
-            f"the stack has {stack.sizes['time']} dates; give {_LEAST_DATES} or more, better 20: a series of fewer does "
-            "not tell its velocity, acceleration, season and height error"
+            f"the stack has {stack.sizes['time']} dates; give {_LEAST_DATES} or more, better 20: a series of fewer "
+            "does not tell its velocity, acceleration, season and height error"
         )
     days = (stack["time"].values - stack["time"].values[0]) / np.timedelta64(1, "D")
     baselines = stack["perpendicular_baseline"].values.astype(np.float64)
