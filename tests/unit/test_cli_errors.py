@@ -1,6 +1,9 @@
 """What the command line says to likely mistakes: one sentence, with what came and what was expected."""
 
+import os
+import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -60,3 +63,30 @@ def test_a_mistake_is_told_in_one_sentence(folder, command, said, monkeypatch, c
     assert said in " ".join(told.split())
     assert "Traceback" not in told
     assert not (folder / "out").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a shell that closes streams")
+@pytest.mark.parametrize("closed", ["2>&-", "<&- >&- 2>&-"])
+def test_a_command_runs_without_standard_streams(folder, tmp_path, closed):
+    words = [
+        sys.executable,
+        "-m",
+        "groundshift",
+        "pair",
+        folder / "near.tif",
+        folder / "near.tif",
+        "-o",
+        tmp_path / "out",
+    ]
+    command = f'exec "$@" --method frequency --workers 1 {closed}'
+    assert subprocess.run(["sh", "-c", command, "sh", *words], check=False).returncode == 0
+    assert (tmp_path / "out" / "displacement.tif").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_log_on_a_full_disk_is_told_once(folder):
+    words = [sys.executable, "-m", "groundshift", "--log", "/dev/full", "info", folder / "near.tif"]
+    done = subprocess.run(words, check=False, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert done.stderr.count("/dev/full cannot be written") == 1
+    assert "Traceback" not in done.stderr

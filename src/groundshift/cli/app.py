@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 import signal
 import sys
 from collections.abc import Mapping
@@ -28,6 +29,7 @@ class _Commands(typer.core.TyperGroup):
 
     def __call__(self, *args: object, **kwargs: object) -> object:
         signal.signal(signal.SIGTERM, _terminated)
+        _open_standard_streams()
         try:
             return super().__call__(*args, **kwargs)
         except GroundshiftError as error:
@@ -38,6 +40,16 @@ class _Commands(typer.core.TyperGroup):
             _fail("there is not enough memory; use fewer workers, or give a part of the data", error)
         except OSError as error:
             _fail(f"{error or type(error).__name__}; mend it, then start the same command again", error)
+
+
+def _open_standard_streams() -> None:
+    """Put nothing in the place of standard streams that whoever started this closed, before a file takes their numbers:
+    what is said would be written into it."""
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is None:
+            nothing = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+            os.set_inheritable(nothing, nothing == number)
+            setattr(sys, name, os.fdopen(nothing, mode))
 
 
 def _terminated(number: int, _: object) -> NoReturn:
@@ -108,13 +120,28 @@ def _console() -> logging.Handler:
     return handler
 
 
+class _LogFile(logging.FileHandler):
+    """A log that says once, on standard error, that it cannot be written; the run goes on without it."""
+
+    told = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  (the name that logging calls)
+        """Say it, the first time."""
+        if not self.told:
+            self.told = True
+            said = (
+                f"warning: {self.baseFilename} cannot be written ({sys.exc_info()[1]}); the run goes on without a log"
+            )
+            typer.echo(said, err=True)
+
+
 def _lines(path: Path | None) -> list[logging.Handler]:
     if path is None:
         return []
     from groundshift.engine.journal import JsonLines
 
     try:
-        handler = logging.FileHandler(path, encoding="utf-8")
+        handler = _LogFile(path, encoding="utf-8")
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be written ({error}); give another file for the log") from error
     handler.setFormatter(JsonLines())

@@ -1,0 +1,92 @@
+"""Files that were cut, or harmed on the disk, are named in one line, whatever reads them."""
+
+import shutil
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import shapely
+from pyproj import CRS
+from reference.explorer import village, write_sources
+
+from groundshift.errors import ContractError, InputError
+from groundshift.insar.convert import convert_stack
+from groundshift.io.features import Features, read_features, write_features
+from groundshift.io.maps import read_map
+from groundshift.io.point_batches import point_batches, point_parts
+from groundshift.io.points import write_points
+from groundshift.io.radar_stack import open_stack, write_stack
+from groundshift.io.web import open_web_raster
+from groundshift.synth.radar.options import StackOptions
+from groundshift.synth.radar.stack import simulate_stack
+
+
+def harm(path):
+    """Other bytes in the middle of a file."""
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    for place in range(middle, middle + max(40, len(content) // 50)):
+        content[place] ^= 0xA5
+    path.write_bytes(content)
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sources")
+    write_sources(folder, village(2000))
+    write_points(folder / "village.parquet", village(2000))
+    rng = np.random.default_rng(0)
+    dots = Features(shapely.points(*rng.normal(size=(2, 3000))), pa.table({"x": range(3000)}), CRS(4326))
+    write_features(folder / "many.gpkg", dots)
+    return folder
+
+
+@pytest.mark.parametrize("how", [harm, lambda path: path.write_bytes(path.read_bytes()[:-3000])], ids=["harmed", "cut"])
+def test_a_map(sources, tmp_path, how):
+    path = shutil.copy(sources / "quake.tif", tmp_path / "quake.tif")
+    raster = open_web_raster(path)
+    how(path)
+    for read in (lambda: read_map(path), lambda: raster.tile(0, 0, 0, ("east",)), lambda: raster.spread("east")):
+        with pytest.raises(InputError, match=r"quake\.tif cannot be (read|opened)"):
+            read()
+
+
+def test_points_that_are_read_in_parts(sources, tmp_path):
+    path = shutil.copy(sources / "village.parquet", tmp_path / "village.parquet")
+    parts = point_parts(path)
+    harm(path)
+    everywhere = (-1e9, -1e9, 1e9, 1e9)
+    with pytest.raises(InputError, match=r"village\.parquet cannot be read"):
+        list(point_batches(parts, everywhere, parts.columns))
+
+
+def test_features(sources, tmp_path):
+    path = shutil.copy(sources / "many.gpkg", tmp_path / "many.gpkg")
+    harm(path)
+    with pytest.raises(InputError, match=r"many\.gpkg cannot be read"):
+        read_features(path)
+
+
+@pytest.fixture(scope="module")
+def stack():
+    return simulate_stack(StackOptions(lines=20, pixels=20, dates=3)).stack
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe"])
+def test_a_stack(stack, tmp_path, content):
+    write_stack(tmp_path / "stack.zarr", stack)
+    (tmp_path / "stack.zarr" / "zarr.json").write_bytes(content)
+    with pytest.raises(InputError, match=r"stack\.zarr cannot be opened as Zarr"):
+        open_stack(tmp_path / "stack.zarr")
+
+
+def test_what_is_no_stack_does_not_take_its_name(stack, tmp_path, monkeypatch):
+    write_stack(tmp_path / "in.zarr", stack)
+
+    def refused(path):
+        raise ContractError(f"{path} is no stack")
+
+    monkeypatch.setattr("groundshift.insar.convert.open_stack", refused)
+    with pytest.raises(ContractError):
+        convert_stack(tmp_path / "in.zarr", tmp_path / "out.zarr")
+    assert not (tmp_path / "out.zarr").exists()
