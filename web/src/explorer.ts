@@ -155,6 +155,7 @@ export class Explorer {
 
   private buttons(): void {
     get("close").addEventListener("click", () => this.picking.clear());
+    get("map").addEventListener("pointerleave", () => (get("tip").hidden = true));
     get("help").addEventListener("click", showHelp);
     get("language").addEventListener("click", () => this.translate(current() === "en" ? "fr" : "en"));
     get("fold").addEventListener("click", () => fold(!document.body.classList.contains("folded")));

@@ -21,7 +21,7 @@ const words = {
   size: ["Size, opacity", "Taille, opacité"],
   "size-long": ["Size of points", "Taille des points"],
   opacity: ["Opacity of points", "Opacité des points"],
-  sought: ["Go to coordinates, or to a name", "Aller à des coordonnées ou à un nom"],
+  sought: ["Coordinates or a name", "Coordonnées ou nom"],
   "not-found": ["Nothing of that name is shown; coordinates are latitude, longitude", "Rien d’affiché ne porte ce nom ; coordonnées : latitude, longitude"],
   reset: ["Show all", "Tout afficher"],
   tools: ["Tools", "Outils"],

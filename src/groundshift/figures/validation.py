@@ -66,7 +66,9 @@ def agreement_figure(found: ComparisonLike, *, unit: str, names: tuple[str, str]
     reference, product = found.reference, found.product
     first.errorbar(reference, product, found.product_sigma, found.reference_sigma, fmt="o", color=FIRST, markersize=4,
                    elinewidth=0.8)  # fmt: skip
-    ends = np.array([min(reference.min(), product.min()), max(reference.max(), product.max())])
+    bars = [np.nan_to_num(each) for each in (found.reference_sigma, found.product_sigma)]
+    ends = np.array([min((a - b).min() for a, b in zip((reference, product), bars, strict=True)),
+                     max((a + b).max() for a, b in zip((reference, product), bars, strict=True))])  # fmt: skip
     ends += np.array([-0.06, 0.06]) * max(np.ptp(ends), 1e-6)
     first.plot(ends, ends, color=TRUTH, linewidth=0.9)
     first.set(xlabel=f"{names[0]} ({unit})", ylabel=f"{names[1]} ({unit})", xlim=ends, ylim=ends)
@@ -273,6 +275,6 @@ def _histogram(axes: Axes, values: np.ndarray, label: str) -> None:
     reach = max(float(spread), 1e-9)
     axes.hist(values, bins=60, range=(middle - reach, middle + reach), color=FIRST)
     axes.axvline(0, color=TRUTH, linewidth=0.9)
-    axes.axvline(middle, color=SECOND, linewidth=1.4, label=f"median {middle:+.2g}")
+    axes.axvline(middle, color=SECOND, linewidth=1.4, label=f"median {middle:+.2g}".replace("-", "−"))
     axes.set(xlabel=label, yticks=[])
     axes.legend(fontsize=8, frameon=False)
