@@ -8,7 +8,7 @@
     python -m benchmarks samples FOLDER [METHOD...]  errors of the methods on training samples, class by class
     python -m benchmarks change FOLDER OUT [METHOD...]  errors as the ground changes, and as quality rises
     python -m benchmarks dates DATA OUT [METHOD...]  errors by the time between the images: tables and plot
-    python -m benchmarks basic OUT [SEED...]         errors of `groundshift basic` on simulated cities
+    python -m benchmarks basic OUT [SEED...]         errors of `groundshift basic` on simulated cities and towns
     python -m benchmarks phase-linking [WORD...]     phase linking against the Cramér–Rao bound, and its speed
     python -m benchmarks invert OUT [SEED...]        air in networks of interferograms, off and on
     python -m benchmarks ortho FOLDER [POINTS]       time and memory of Ortho on a million points

@@ -122,8 +122,8 @@ def test_ministacks_lose_little(reference):
     assert 0.8 < variance.mean() < 1.25
 
 
-@pytest.mark.parametrize("ministack", [None, 10])
-def test_errors_of_dates_are_correlated_as_declared(ministack):
+@pytest.mark.parametrize(("ministack", "most"), [(None, 0.25), (10, 0.4)])  # 400 windows tell them to 0.05
+def test_errors_of_dates_are_correlated_as_declared(ministack, most):
     rng = np.random.default_rng(14)
     slc, phase, config = windows_of(rng, decay(0.8, 0.2), 40)
     config = config.model_copy(update={"ministack": ministack})
@@ -136,7 +136,7 @@ def test_errors_of_dates_are_correlated_as_declared(ministack):
     declared = result.correlation.reshape(len(first), -1).mean(axis=1) / 127
     with_reference = (first == 12) | (second == 12)
     assert (declared[with_reference] == 0).all()
-    assert np.abs(declared - true)[~with_reference].max() < 0.25  # 400 windows: one standard deviation is 0.05
+    assert np.abs(declared - true)[~with_reference].max() < most
     assert np.corrcoef(declared[~with_reference], true[~with_reference])[0, 1] > 0.9
     assert link_phases(slc, DAYS, config=config).correlation.size == 0
 

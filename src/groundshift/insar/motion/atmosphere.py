@@ -19,6 +19,7 @@ from groundshift.kernels.robust import robust_fit
 _ROUNDS = 2
 _CALMEST = 2.0  # variance that is added to each date's, of the median, so that no date rules
 _MOST_CELLS = 1200  # at which atmosphere and height errors are told apart
+_LARGER = 1.1  # times that cells are made larger until there are no more
 _NEAREST = 8  # of them, that values between them are from
 _LEVEL_GROUND = 5.0  # standard deviation of height below which no part is linear in height, m
 
@@ -212,11 +213,11 @@ def _air_in_heights(
     config: AtmosphereConfig,
 ) -> tuple[np.ndarray, HeightAir]:
     """What the atmosphere adds to height errors, and the cells where: larger ones where there would be too many."""
-    side, cells = config.cell, np.empty(0)
-    while len(cells) == 0 or len(cells) > _MOST_CELLS:
-        cells, counts, means = _cell_means(positions, np.vstack([displacement, heights]), noise**-2, side)
-        errors = _lower_halves(positions, height @ displacement, side)
-        side *= 2
+    side = config.cell
+    while _cell_numbers(positions, side).max() >= _MOST_CELLS:
+        side *= _LARGER
+    cells, counts, means = _cell_means(positions, np.vstack([displacement, heights]), noise**-2, side)
+    errors = _lower_halves(positions, height @ displacement, side)
     drift = drift_columns(cells, means[-1], _LEVEL_GROUND)
     shown = rough @ means[:-1]
     shown -= (shown @ drift) @ drift.T
