@@ -3,6 +3,7 @@
 import http.server
 import pickle
 import threading
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -173,6 +174,24 @@ def test_a_file_that_changed_is_read_anew(tmp_path, texture):
     write(path, (texture + 7).astype(np.int32))
     assert image.fingerprint() != before
     np.testing.assert_array_equal(image.read(WHOLE).values, texture + 7)
+
+
+def test_a_source_of_a_virtual_raster_or_a_mask_that_changed_is_noticed(tmp_path, texture):
+    path, virtual = write(tmp_path / "a.tif", texture.astype(np.uint16)), tmp_path / "a.vrt"
+    rasterio.shutil.copy(path, virtual, driver="VRT")
+    before = open_image(virtual).fingerprint()
+    write(path, (texture + 7).astype(np.int32))
+    assert open_image(virtual).fingerprint() != before
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=False), rasterio.open(path, "r+") as dataset:
+        dataset.write_mask(texture > texture.mean())
+    before = open_image(path).fingerprint()
+    (tmp_path / "a.tif.aux.xml").write_text("<PAMDataset></PAMDataset>")
+    assert open_image(path).fingerprint() == before
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+        with rasterio.open(tmp_path / "a.tif.msk", "r+") as mask:
+            mask.write(np.full(texture.shape, 255, np.uint8), 1)
+    assert open_image(path).fingerprint() != before
 
 
 def test_url(tmp_path, texture):

@@ -99,6 +99,40 @@ def test_netcdf_of_autorift(tmp_path):
     assert np.allclose(found["east_sigma"].values[1:], 12.5)
 
 
+def test_pixels_of_degrees_are_no_metres_and_no_data_is_none(tmp_path):
+    names = [f"Px{k}_Num6_DeZoom1_LeChantier.tif" for k in (1, 2)]
+    for name, plane in zip(names, _moved() / 100, strict=True):
+        plane[3, 4] = -9999
+        _raster(tmp_path / name, plane[None], nodata=-9999)
+    found = read_other_map(tmp_path / names[0], "micmac", sigma=1)
+    assert np.isnan(found["east"].values[3, 4])
+    assert not found["valid"].values[3, 4]
+    assert found["valid"].values.sum() == 40 * 50 - 1
+    with pytest.raises(InputError, match="units of degree"):
+        read_other_map(tmp_path / names[0], "micmac", sigma=1, crs="EPSG:4326")
+
+
+def test_rows_from_south_to_north_are_turned_over(tmp_path):
+    values = _moved()
+    for name, affine, planes in (
+        ("up.tif", AFFINE, values),
+        ("down.tif", AFFINE @ Affine(1, 0, 0, 0, -1, 40), values[:, ::-1]),
+    ):
+        profile = {"dtype": "float32", "count": 2, "height": 40, "width": 50, "crs": "EPSG:32607", "transform": affine}
+        with rasterio.open(tmp_path / name, "w", driver="GTiff", **profile) as file:
+            file.write(planes.astype(np.float32))
+    up, down = (read_other_map(tmp_path / name, "cosi-corr", sigma=1) for name in ("up.tif", "down.tif"))
+    assert down.odc.geobox.affine == up.odc.geobox.affine == AFFINE
+    assert np.array_equal(up["east"], down["east"])
+    assert np.array_equal(up["north"], down["north"])
+    with rasterio.open(
+        tmp_path / "turned.tif", "w", driver="GTiff", **profile | {"transform": AFFINE @ Affine.rotation(20)}
+    ) as file:
+        file.write(values.astype(np.float32))
+    with pytest.raises(InputError, match="turned"):
+        read_other_map(tmp_path / "turned.tif", "cosi-corr", sigma=1)
+
+
 def test_same_motion_in_another_zone_and_resolution_agrees(tmp_path):
     """15 m in zone 7 against 60 m in zone 5: axes are turned by more than ten degrees."""
     fine = GeoBox((480, 480), Affine(15, 0, 470_000, 0, -15, 6_680_000), "EPSG:32607")
@@ -136,6 +170,18 @@ def test_a_gradient_is_where_it_is_at_another_resolution(factor):
     for agreement in compare_maps(*maps).agreement.values():
         assert abs(agreement.offset) < 1e-3
         assert agreement.spread < 1e-3
+
+
+def test_a_map_in_degrees_is_compared_in_metres():
+    """The coarser map is the one in degrees, of 33 m to the east; it is tilted by a metre a kilometre."""
+    metres = GeoBox((300, 300), Affine(10, 0, 498_500, 0, -10, 4_984_000), "EPSG:32633")
+    degrees = GeoBox((60, 50), Affine(1 / 2400, 0, 14.99, 0, -1 / 3360, 45.002), "EPSG:4326")
+    rise = np.broadcast_to(np.arange(50) * 111.195 / 2400 * np.cos(np.radians(45)), (60, 50))
+    found = compare_maps(_map(np.zeros((2, 300, 300)), metres), _map(np.stack([rise, rise]), degrees), ramp=True)
+    assert found.grid == degrees
+    assert found.metres == pytest.approx((33.1, 32.8), abs=0.1)
+    assert found.agreement["east"].per_km_east == pytest.approx(1, rel=0.01)
+    assert found.agreement["east"].per_km_north == pytest.approx(0, abs=0.01)
 
 
 def test_comparison_is_written(tmp_path):

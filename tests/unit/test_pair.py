@@ -83,6 +83,22 @@ def test_stable_mask_and_user_mask(tmp_path):
     assert (dataset["reason"][-3:] == Reason.MASKED).all()
 
 
+def test_sigmas_hold_the_error_of_the_misregistration_beside_stable_ground(files, tmp_path):
+    stable = np.zeros(GRID.shape, np.uint8)
+    stable[40:120, :64] = 1
+    write_image(tmp_path / "stable.tif", stable, GRID)
+    given = {"method": "frequency", "stable": tmp_path / "stable.tif"}
+    plain = groundshift.measure_pair(*files, registration="none", **given)
+    found = groundshift.measure_pair(*files, registration="ramp", out=tmp_path / "out", **given)
+    record = json.loads((tmp_path / "out/record.json").read_text())["registration"]["dx_pixels"]
+    share = np.sqrt(found["east_sigma"] ** 2 - plain["east_sigma"] ** 2) / 10  # pixels
+    known = stable[4::8, 4::8] > 0
+    assert np.nanmax(share.values[known]) < 1e-3
+    errors = [record[name]["standard_error"] for name in ("offset", "per_pixel_right")]
+    assert np.nanmax(share[10, 15:18]) == pytest.approx(np.hypot(errors[0], errors[1] * 108), rel=0.3)
+    assert float(share[10, 17]) > 2 * float(share[10, 9]) > 0
+
+
 def test_the_key_of_a_run_tells_a_mask_from_stable_ground(files, tmp_path):
     marked = np.zeros(GRID.shape, np.uint8)
     marked[:, :48] = 1
@@ -144,4 +160,13 @@ def test_what_was_removed_is_said_and_motion_near_the_limit_too(tmp_path, caplog
     assert "try --max-displacement 9" in caplog.text
     caplog.clear()
     groundshift.measure_pair(pre, moved, method="frequency", max_displacement=9, window=16)
+    assert "--max-displacement" not in caplog.text
+
+
+@pytest.mark.parametrize("method", ["frequency", "gauss-newton"])
+def test_wrong_matches_of_images_with_nothing_in_common_are_no_motion_near_the_limit(method, caplog):
+    pre, post = (texture_pair(320, seed=seed)[0] for seed in (5, 6))
+    dataset = groundshift.measure_pair(pre, post, method=method)
+    far = np.hypot(dataset["east"], dataset["north"]) > 8
+    assert (far & dataset["valid"]).mean() > 0.03  # of 10 pixels that are looked at
     assert "--max-displacement" not in caplog.text

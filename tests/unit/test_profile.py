@@ -81,3 +81,18 @@ def test_errors():
         swath_profile(dataset, TRACE[:1], length=100)
     with pytest.raises(InputError, match="independent measurements"):
         swath_profile(dataset, TRACE, length=120, width=30)
+    degrees = dataset.assign_coords(x=dataset["x"] / 1e5, y=dataset["y"] / 1e5).rio.write_crs("EPSG:4326")
+    with pytest.raises(InputError, match="units of degree"):
+        swath_profile(degrees, TRACE / 1e5, length=0.014)
+    with pytest.raises(InputError, match="has no north"):
+        swath_profile(dataset.drop_vars("north"), TRACE, length=1400)
+
+
+def test_a_bin_of_one_measurement_is_not_certain():
+    dataset = stepped()
+    dataset["valid"][1:] &= np.abs(dataset["x"] - 500_300) > 20  # near there, one row is left
+    profile = swath_profile(dataset, TRACE, length=1400, bin_width=10)
+    few = np.abs(profile.distance + 500) < 15
+    assert np.isfinite(profile.parallel[few]).all()
+    assert (profile.parallel_sigma[few] > 0.15).all()
+    assert (profile.perpendicular_sigma[few] > 0.15).all()

@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 from groundshift.figures.style import DIVERGING, SEQUENTIAL, TRUTH, new_figure, nice, scale_bar, signed_label
 
 if TYPE_CHECKING:
-    from odc.geo.geobox import GeoBox
 
     class AgreementLike(Protocol):
         """How a component agrees; see `groundshift.optical.compare.Agreement`."""
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
         first: np.ndarray
         second: np.ndarray
         agreement: dict[str, AgreementLike]
-        grid: GeoBox
+        metres: tuple[float, float]  # height and width of a pixel
         unit: str
         ramp: bool
 
@@ -41,8 +40,7 @@ def difference_figure(found: ComparisonLike, names: tuple[str, str]) -> Figure:
         Of the two maps.
     """
     rows, columns = found.first.shape[1:]
-    side = abs(found.grid.affine.a)
-    extent = (0, columns * side, 0, rows * abs(found.grid.affine.e))
+    extent = (0, columns * found.metres[1], 0, rows * found.metres[0])
     figure = new_figure(15, 1.6 + 7.0 * min(max(extent[3] / extent[1], 0.45), 1.6))
     axes = figure.subplots(2, 4, width_ratios=(1, 1, 1, 0.95))
     for c, (row, (name, agreement)) in enumerate(zip(axes, found.agreement.items(), strict=True)):

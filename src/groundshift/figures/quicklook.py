@@ -111,8 +111,8 @@ def _magnitude(
     e, n = (_block_medians(each, block) for each in (east, north))
     if not np.isfinite(e).any():
         return
-    x = extent[0] + (np.arange(e.shape[1]) + 0.5) * block * (extent[1] - extent[0]) / cols
-    y = extent[3] - (np.arange(e.shape[0]) + 0.5) * block * (extent[3] - extent[2]) / rows
+    x = extent[0] + (np.arange(e.shape[1]) + 0.5) * min(block, cols) * (extent[1] - extent[0]) / cols
+    y = extent[3] - (np.arange(e.shape[0]) + 0.5) * min(block, rows) * (extent[3] - extent[2]) / rows
     spacing = block * (extent[1] - extent[0]) / cols
     scale = max(float(np.nanpercentile(np.hypot(e, n), 90)), 1e-12) / (1.3 * spacing)
     lengthened = np.hypot(e, n) / (3 * spacing * scale)  # arrows of outliers reach no further than three spacings

@@ -71,7 +71,7 @@ def read_other_map(
     read = {"cosi-corr": _cosi_corr, "autorift": _autorift, "micmac": _micmac}.get(program)
     if read is None:
         raise InputError(f"{program!r} is no program whose maps are read; give one of {', '.join(PROGRAMS)}")
-    layers = read(path, crs)
+    layers = _north_up(read(path, crs), path)
     there = np.isfinite(layers.east) & np.isfinite(layers.north) & np.isfinite(layers.quality)
     if not there.any():
         raise InputError(f"{path} has no pixel with a value in both components; check the file")
@@ -93,6 +93,20 @@ def read_other_map(
             "source_post": path.name, "software": f"{program}, read by groundshift {__version__}",
             "configuration_hash": "", "quantity": layers.quantity,
         },
+    )  # fmt: skip
+
+
+def _north_up(layers: _Layers, path: Path) -> _Layers:
+    """The same with row 0 in the north and column 0 in the west; `InputError` if the grid is turned."""
+    a, shape = layers.grid.affine, layers.grid.shape
+    if abs(a.b) + abs(a.d) > 1e-9 * abs(a.a):
+        raise InputError(f"{path} has a grid that is turned; expected rows from west to east: resample it (gdalwarp)")
+    flip = tuple(slice(None, None, -1 if wrong else 1) for wrong in (a.e > 0, a.a < 0))
+    left, top = a @ (shape.x if a.a < 0 else 0, shape.y if a.e > 0 else 0)
+    grid = GeoBox(shape, Affine(abs(a.a), 0, left, 0, -abs(a.e), top), layers.grid.crs)
+    return layers._replace(
+        east=layers.east[flip], north=layers.north[flip], quality=layers.quality[flip],
+        grid=layers.grid if a.a > 0 > a.e else grid,
     )  # fmt: skip
 
 
@@ -126,10 +140,17 @@ def _micmac(path: Path, crs: str | None) -> _Layers:
     for each in (path, path.with_name("Px2" + path.name[3:])):
         with open_raster(str(each)) as dataset:
             grids.append(georeference(dataset, crs=crs))
-            shape = dataset.shape
+            shape, nodata = dataset.shape, dataset.nodata
         planes.append(read_window(str(each), (1,), Box(0, 0, *shape))[0].astype(float))
+        if nodata is not None:
+            planes[-1][planes[-1] == nodata] = np.nan
     if grids[0] != grids[1]:
         raise InputError(f"{path.name} and its Px2 have different grids; expected the two of one run")
+    if not grids[0].crs.projected or grids[0].crs.proj.axis_info[0].unit_conversion_factor != 1:
+        unit = grids[0].crs.proj.axis_info[0].unit_name
+        raise InputError(
+            f"{path} has pixels in units of {unit}; expected metres, in which pixels are told: --crs EPSG:…"
+        )
     affine = grids[0].affine
     return _Layers(planes[0] * affine.a, planes[1] * affine.e, np.ones(shape), None, grids[0], ("", ""), "displacement")
 

@@ -20,6 +20,7 @@ from shapely.errors import GEOSException
 from groundshift.errors import InputError
 from groundshift.grid.tiles import Box
 from groundshift.io.images.aligned import source_positions
+from groundshift.io.images.pixels import files_of
 from groundshift.io.rasters import georeference, open_raster, parse_crs, read_window
 
 _GEOJSON_SUFFIXES = (".geojson", ".json")
@@ -59,7 +60,7 @@ def read_mask(path: str | Path, grid: GeoBox) -> Mask:
     with open_raster(str(path)) as dataset:
         if dataset.count != 1:
             raise InputError(f"{path} has {dataset.count} bands; expected a mask of one band, 0 and not 0")
-        return RasterMask((str(path),), grid, georeference(dataset))
+        return RasterMask(files_of(str(path), dataset), grid, georeference(dataset))
 
 
 @dataclass(frozen=True)

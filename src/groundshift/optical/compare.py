@@ -25,6 +25,7 @@ PICTURE_NAME, REPORT_NAME = "comparison.png", "comparison.json"
 _ENOUGH = 20  # pixels that both maps have, at least
 _OUTLIER = 5.0  # spreads
 _YEAR = 365.25  # days
+_DEGREE = 111_195.0  # metres, of latitude
 _COMPONENTS = ("east", "north")
 
 
@@ -52,6 +53,7 @@ class MapComparison:
     second: np.ndarray  # turned into the axes of the grid, and to the quantity of the first
     agreement: dict[str, Agreement]  # of `east` and `north`
     grid: GeoBox
+    metres: tuple[float, float]  # height and width of a pixel
     unit: str
     ramp: bool
 
@@ -101,7 +103,7 @@ def compare_maps(
         for c, name in enumerate(_COMPONENTS)
     }
     unit = "m" if first.attrs.get("quantity", "displacement") == "displacement" else "m/yr"
-    return MapComparison(one, other, agreement, grid, unit, ramp)
+    return MapComparison(one, other, agreement, grid, _metres(grid), unit, ramp)
 
 
 def _agreement(
@@ -133,7 +135,13 @@ def _agreement(
 
 
 def _metres(grid: GeoBox) -> tuple[float, float]:
-    return abs(grid.affine.e), abs(grid.affine.a)
+    """Height and width of a pixel in the middle of a grid, metres."""
+    high, wide = abs(grid.affine.e), abs(grid.affine.a)
+    if grid.crs.geographic:
+        latitude = (grid.affine @ (grid.shape.x / 2, grid.shape.y / 2))[1]
+        return _DEGREE * high, _DEGREE * wide * float(np.cos(np.radians(latitude)))
+    unit = grid.crs.proj.axis_info[0].unit_conversion_factor
+    return unit * high, unit * wide
 
 
 def _on_grid(dataset: xr.Dataset, own: GeoBox, grid: GeoBox) -> np.ndarray:
@@ -227,4 +235,4 @@ def write_comparison(
         for name, each in found.agreement.items()
     ]
     pixels = found.agreement["east"].pixels
-    return "\n".join([*lines, f"{pixels} pixels of {_metres(found.grid)[1]:g} m in both; picture and numbers in {out}"])
+    return "\n".join([*lines, f"{pixels} pixels of {found.metres[1]:.4g} m in both; picture and numbers in {out}"])

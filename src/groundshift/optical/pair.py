@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 
 _SAMPLES, _LINE_SAMPLES = 100_000, 400_000  # nodes, at the most, that tell misregistration, and stripes
 _NEAR, _CLEAR, _SOME = 0.8, 5.0, 0.002  # of the largest displacement; sigmas; share of the measurements
+_SHARED = 0.2  # of the largest displacement: neighbours that differ by less move together
 MAP_NAME, RECORD_NAME, PICTURE_NAME = "displacement.tif", "record.json", "quicklook.png"
 
 
@@ -110,7 +111,7 @@ def measure_pair(
         sample = _sample(plan, store, _SAMPLES)
         registration = fit_registration(
             sample["row"], sample["col"], sample["dx"], sample["dy"], sample["dx_sigma"], sample["dy_sigma"],
-            kind=config.registration, alike=METHODS[config.method].alike or config.window,
+            kind=config.registration, alike=_alike(config),
         )  # fmt: skip
         log.info("%s", _removed(registration, plan.step.pre.grid))
         if hint := _near_limit(sample, plan):
@@ -152,17 +153,50 @@ def _removed(registration: Registration, grid: GeoBox) -> str:
 
 
 def _near_limit(sample: dict[str, np.ndarray], plan: PairPlan) -> str:
-    """A hint, if clear displacements come so near the largest one looked for that others may lie beyond it."""
+    """A hint, if clear displacements come so near the largest one looked for that others may lie beyond it.
+
+    They count where neighbours whose windows share no pixel have them too: wrong matches are of any size, but alone.
+    """
     limit = plan.config.max_displacement
     size = np.hypot(sample["dx"] - plan.step.shift.dx, sample["dy"] - plan.step.shift.dy)
     clear = size > _CLEAR * np.hypot(sample["dx_sigma"], sample["dy_sigma"])
-    share = float(np.mean(clear & (size > _NEAR * limit))) if size.size else 0.0
+    near = clear & (size > _NEAR * limit)
+    near[near] = _moves_with_others(
+        sample, near, _alike(plan.config), _SHARED * limit, plan.config.step * _stride(plan, _SAMPLES)
+    )
+    share = float(np.mean(near)) if near.size else 0.0
     if share < _SOME:
         return ""
     return (
         f"{100 * share:.1f} % of the measurements are nearly as large as the largest displacement looked for, "
         f"{limit:g} pixels, and more may be lost beyond it: try --max-displacement {2 * limit:g}"
     )
+
+
+def _moves_with_others(
+    sample: dict[str, np.ndarray], chosen: np.ndarray, apart: float, within: float, spacing: int
+) -> np.ndarray:
+    """Whether two or more of the four neighbours of each chosen node, `apart` pixels away, differ by less."""
+    lag = max(1, round(apart / spacing))
+    row, col = (
+        ((each - each.min(initial=np.inf)) // spacing).astype(int) + lag for each in (sample["row"], sample["col"])
+    )
+    planes = np.full((2, row.max(initial=0) + lag + 1, col.max(initial=0) + lag + 1), np.nan)
+    planes[:, row, col] = sample["dx"], sample["dy"]
+    row, col = row[chosen], col[chosen]
+    own = planes[:, row, col]
+    others = (planes[:, row + down, col + right] for down, right in ((lag, 0), (-lag, 0), (0, lag), (0, -lag)))
+    return sum((np.hypot(*(other - own)) < within).astype(int) for other in others) >= 2
+
+
+def _alike(config: PairConfig) -> int:
+    """Side of the squares over which errors count as one, pixels."""
+    return METHODS[config.method].alike or config.window
+
+
+def _stride(plan: PairPlan, most: int) -> int:
+    """Nodes of the map from one that is sampled to the next, if that many are taken at the most."""
+    return max(1, int(np.ceil(np.sqrt(plan.grid.shape.y * plan.grid.shape.x / most))))
 
 
 def _positions(box: Box, step: int, stride: int = 1) -> tuple[np.ndarray, np.ndarray]:
@@ -176,7 +210,7 @@ def _positions(box: Box, step: int, stride: int = 1) -> tuple[np.ndarray, np.nda
 
 def _sample(plan: PairPlan, store: TileStore, most: int) -> dict[str, np.ndarray]:
     """Valid (and stable, if known) nodes on a sublattice of the map, as columns; the same however it is tiled."""
-    stride = max(1, int(np.ceil(np.sqrt(plan.grid.shape.y * plan.grid.shape.x / most))))
+    stride = _stride(plan, most)
     names = ("dx", "dy", "dx_sigma", "dy_sigma")
     parts: dict[str, list[np.ndarray]] = {name: [] for name in ("row", "col", *names)}
     for tile in plan.tiles:
@@ -207,11 +241,20 @@ def _stripes(plan: PairPlan, store: TileStore, registration: Registration) -> St
 def _blocks(
     plan: PairPlan, store: TileStore, registration: Registration, stripes: Stripes | None
 ) -> Iterator[tuple[Box, dict[str, np.ndarray]]]:
-    """Boxes of the map with their layers in metres, corrected."""
+    """Boxes of the map with their layers in metres, corrected.
+
+    The error of the misregistration is part of the sigmas beside the ground known to be stable; that of the ground it
+    was estimated from is taken away with it.
+    """
     size_x, size_y = abs(plan.step.pre.grid.affine.a), abs(plan.step.pre.grid.affine.e)
     for tile in plan.tiles:
         layers = store.read(tile.index)
-        dx, dy = layers["dx"], layers["dy"]
+        dx, dy, dx_sigma, dy_sigma = (layers[name] for name in ("dx", "dy", "dx_sigma", "dy_sigma"))
+        if "stable" in layers:
+            off_x, off_y = (
+                ~layers["stable"] * each for each in registration.sigma(*_positions(tile.box, plan.config.step))
+            )
+            dx_sigma, dy_sigma = np.hypot(dx_sigma, off_x), np.hypot(dy_sigma, off_y)
         for correction in (registration, stripes):
             if correction is not None:
                 off_x, off_y = correction.at(*_positions(tile.box, plan.config.step))
@@ -221,8 +264,8 @@ def _blocks(
             {
                 "east": (size_x * dx).astype(np.float32),
                 "north": (-size_y * dy).astype(np.float32),
-                "east_sigma": (size_x * layers["dx_sigma"]).astype(np.float32),
-                "north_sigma": (size_y * layers["dy_sigma"]).astype(np.float32),
+                "east_sigma": (size_x * dx_sigma).astype(np.float32),
+                "north_sigma": (size_y * dy_sigma).astype(np.float32),
                 "quality": layers["quality"],
                 "reason": layers["reason"],
             },

@@ -145,6 +145,10 @@ def _positions(dataset: xr.Dataset, trace: np.ndarray, length: float) -> _Points
     trace = np.asarray(trace, float)
     if trace.ndim != 2 or len(trace) < 2:
         raise ConfigurationError(f"the trace has shape {trace.shape}; expected two points (x, y) or more")
+    if missing := {"east", "north"} - set(dataset):
+        raise InputError(f"the map has no {' and no '.join(sorted(missing))}; a profile takes east and north")
+    if not (crs := dataset.odc.geobox.crs).projected or crs.proj.axis_info[0].unit_conversion_factor != 1:
+        raise InputError(f"the map is in units of {crs.proj.axis_info[0].unit_name}; expected metres: reproject it")
     margin = length / 2
     x, y = dataset["x"].values, dataset["y"].values
     columns = np.flatnonzero((x >= trace[:, 0].min() - margin) & (x <= trace[:, 0].max() + margin))
@@ -246,7 +250,7 @@ def _profile(
     sigma = np.hypot(sigmas[:, 0], sigmas[:, 1])
     offset = Offset(float(along), -float(difference[0]), float(sigma[0]), float(difference[1]), float(sigma[1]))
     edges = np.arange(-np.ceil(length / 2 / bin_width), np.ceil(length / 2 / bin_width) + 1) * bin_width
-    stacks = [_stack(s, d, values, edges, points.cell) for values in components]
+    stacks = [_stack(s, d, *each, edges, points.cell) for each in zip(components, own_sigmas, strict=True)]
     return Profile((edges[:-1] + edges[1:]) / 2, *stacks[0], *stacks[1], lines, float(gap), offset)
 
 
@@ -261,8 +265,13 @@ def _cell_means(s: np.ndarray, d: np.ndarray, *values: np.ndarray, cell: float) 
     return tuple((np.bincount(index, weights=each) / count)[full] for each in (d, *values))
 
 
-def _stack(s: np.ndarray, d: np.ndarray, values: np.ndarray, edges: np.ndarray, cell: float) -> tuple:
-    """Mean of each bin of distance, and its standard error from one measurement a cell along the trace."""
+def _stack(
+    s: np.ndarray, d: np.ndarray, values: np.ndarray, own: np.ndarray, edges: np.ndarray, cell: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Median of each bin of distance, and its standard error from one measurement a cell along the trace.
+
+    A measurement scatters by what the bin does, or by its own sigma, whichever is larger: a few scatter little.
+    """
     mean, sigma = np.full(len(edges) - 1, np.nan), np.full(len(edges) - 1, np.nan)
     number = np.digitize(d, edges) - 1
     order = np.argsort(number, kind="stable")
@@ -272,7 +281,8 @@ def _stack(s: np.ndarray, d: np.ndarray, values: np.ndarray, edges: np.ndarray, 
         if members.size:
             mean[k] = np.median(values[members])
             independent = max(1.0, np.ptp(s[members]) / cell)
-            sigma[k] = 1.253 * np.std(values[members]) / np.sqrt(independent)  # 1.253: of a median
+            scatter = max(np.std(values[members]), np.sqrt(np.mean(own[members] ** 2)))
+            sigma[k] = 1.253 * scatter / np.sqrt(independent)  # 1.253: of a median
     return mean, sigma
 
 

@@ -21,7 +21,7 @@ from groundshift.grid.tiles import Box, tile_plan
 from groundshift.io.dates import NO_DATE, image_date
 from groundshift.io.files import Archive
 from groundshift.io.images.landsat import find_landsat
-from groundshift.io.images.pixels import ArrayImage, Image, RasterImage
+from groundshift.io.images.pixels import ArrayImage, Image, RasterImage, files_of
 from groundshift.io.images.product import Product
 from groundshift.io.images.sentinel2 import find_sentinel2
 from groundshift.io.rasters import georeference, is_gdal_name, open_raster, parse_crs
@@ -134,6 +134,7 @@ def _from_raster(
         flags = dataset.mask_flag_enums[index - 1]
         file_nodata = dataset.nodatavals[index - 1]
         tags = {**dataset.tags(ns="IMAGERY"), **dataset.tags()}
+        files = files_of(path, dataset)
         if crs is not None and dataset.crs is not None and parse_crs(dataset.crs.to_string()) != grid.crs:
             log.warning("%s says its CRS is %s; %s is used, as asked", path, dataset.crs, crs)
     name = Path(path).name
@@ -146,7 +147,7 @@ def _from_raster(
         path=path,
         band=index,
         grid=grid,
-        inputs=product.inputs if product else (path,),
+        inputs=product.inputs if product else files,
         date=product.date if product else image_date(name, tags),
         nodata=nodata,
         saturated=product.saturated if product else None,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
+import rasterio
 import xarray as xr
 from odc.geo.geobox import GeoBox
 
@@ -160,6 +161,15 @@ def _checked(raw: np.ndarray, nodata: float | None) -> Pixels:
 def _mark(reason: np.ndarray, where: np.ndarray, code: np.ndarray | Reason) -> None:
     """Set the reason of pixels that have none yet."""
     np.copyto(reason, np.asarray(code, np.uint8), where=where & (reason == Reason.VALID))
+
+
+def files_of(path: str, dataset: rasterio.DatasetReader) -> tuple[str, ...]:
+    """What an open raster is read from, its own name first: the sources of a virtual raster, the mask beside an image.
+
+    Statistics and overviews, which change no pixel, are left out.
+    """
+    beside = (name for name in dataset.files if not name.endswith((".aux.xml", ".ovr")) and Path(name).is_file())
+    return tuple(dict.fromkeys([path, *beside]))
 
 
 def _file_state(text: str) -> tuple[int, int] | None:
