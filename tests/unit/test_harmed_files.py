@@ -16,6 +16,9 @@ from groundshift.io.maps import read_map
 from groundshift.io.point_batches import point_batches, point_parts
 from groundshift.io.points import write_points
 from groundshift.io.radar_stack import open_stack, write_stack
+from groundshift.io.stacks import LAYOUTS
+from groundshift.io.stacks.pour import empty_binary
+from groundshift.io.stacks.simulated import geocoded
 from groundshift.io.web import open_web_raster
 from groundshift.synth.radar.options import StackOptions
 from groundshift.synth.radar.stack import simulate_stack
@@ -78,6 +81,31 @@ def test_a_stack(stack, tmp_path, content):
     (tmp_path / "stack.zarr" / "zarr.json").write_bytes(content)
     with pytest.raises(InputError, match=r"stack\.zarr cannot be opened as Zarr"):
         open_stack(tmp_path / "stack.zarr")
+
+
+@pytest.mark.parametrize("layout", ["opera", "nisar", "isce2", "snap"])
+@pytest.mark.parametrize("limit", [300, 3000])
+def test_a_layout_that_does_not_fit_ends_in_an_error_not_in_a_crash(stack, tmp_path, layout, limit):
+    """HDF5 and memory maps end the process when the disk takes no more."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    given = geocoded(stack) if layout in ("opera", "nisar") else stack
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            LAYOUTS[layout].write(tmp_path / "out", given)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_file_that_is_mapped_has_its_place_on_the_disk(tmp_path):
+    values = empty_binary(tmp_path / "a" / "image", (1000, 300), "<f4")
+    assert (tmp_path / "a" / "image").stat().st_blocks * 512 >= values.nbytes == 1_200_000
+    assert not values.any()
+    values[:] = 1
+    values.flush()
+    assert (np.fromfile(tmp_path / "a" / "image", "<f4") == 1).all()
 
 
 def test_what_is_no_stack_does_not_take_its_name(stack, tmp_path, monkeypatch):

@@ -14,6 +14,7 @@ Sources: NISAR L2 GSLC product specification (JPL D-102272) and the Alaska Satel
 from __future__ import annotations
 
 import re
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,7 +34,7 @@ from groundshift.io.stacks.lazy import hdf5, map_places
 from groundshift.io.stacks.mapped import check_alike, check_flattened, check_on_map, on_map, put, spacings
 from groundshift.io.stacks.orbits import Orbit, earth_fixed, look_vectors
 from groundshift.io.stacks.parts import Image, Parts, assemble
-from groundshift.io.stacks.pour import new_folder, pour
+from groundshift.io.stacks.pour import new_folder, new_hdf5, pour
 from groundshift.io.stacks.simulated import simulated_orbits
 from groundshift.io.stacks.supplement import Supplement, heights_at
 
@@ -144,12 +145,12 @@ def write_nisar(path: str | Path, stack: xr.Dataset) -> None:
     attributes = stack.attrs
     days = stack["time"].values.astype("datetime64[D]")
     frame = f"{attributes['track']:03d}_{attributes['orbit'][0].upper()}_{attributes['burst']:03d}"
-    with new_folder(path) as folder:
+    with new_folder(path) as folder, ExitStack() as ends:
         files = []
         for cycle, (day, orbit) in enumerate(zip(days, simulated_orbits(stack), strict=True), start=1):
             stamp = str(day).replace("-", "")
             name = f"NISAR_L2_PR_GSLC_{cycle:03d}_{frame}_2000_SHNA_A_{stamp}T050000_{stamp}T050030_X00000_N_F_J_001.h5"
-            file = h5py.File(folder / name, "w")
+            file = new_hdf5(folder / name, ends)
             file.create_dataset(
                 f"{_ROOT}/grids/frequencyA/{attributes['polarisation']}",
                 stack["slc"].shape[1:],
@@ -160,8 +161,6 @@ def write_nisar(path: str | Path, stack: xr.Dataset) -> None:
             files.append(file)
         images = [file[f"{_ROOT}/grids/frequencyA/{attributes['polarisation']}"] for file in files]
         pour(stack, [partial(put, each) for each in images])
-        for file in files:
-            file.close()
         _write_heights(folder / "height.tif", stack)
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from groundshift.io.stacks.lazy import hdf5, map_places
 from groundshift.io.stacks.mapped import check_alike, check_flattened, check_on_map, on_map, put, spacings
 from groundshift.io.stacks.orbits import Orbit
 from groundshift.io.stacks.parts import Image, Parts, assemble
-from groundshift.io.stacks.pour import new_folder, pour
+from groundshift.io.stacks.pour import new_folder, new_hdf5, pour
 from groundshift.io.stacks.simulated import simulated_orbits
 from groundshift.io.stacks.supplement import Supplement
 
@@ -133,25 +134,23 @@ def write_opera(path: str | Path, stack: xr.Dataset) -> None:
     first = int(np.floor((attributes["track"] - 1) * _ORBIT / _BEAM))
     burst = f"T{attributes['track']:03d}-{first + attributes['burst']:06d}-{attributes['swath']}"
     days = stack["time"].values.astype("datetime64[D]")
-    with new_folder(path) as folder:
+    with new_folder(path) as folder, ExitStack() as ends:
         files = []
         for day, orbit in zip(days, simulated_orbits(stack), strict=True):
             stamp = str(day).replace("-", "")
             name = f"OPERA_L2_CSLC-S1_{burst}_{stamp}T050000Z_{stamp}T120000Z_S1A_{attributes['polarisation']}_v1.0.h5"
-            file = h5py.File(folder / name, "w")
+            file = new_hdf5(folder / name, ends)
             _write_grid(file, stack)
             file.create_dataset(f"data/{attributes['polarisation']}", stack["slc"].shape[1:], np.complex64, chunks=True)
             _write_facts(file, stack, day, burst, orbit)
             files.append(file)
         pixels = [file[f"data/{attributes['polarisation']}"] for file in files]
         pour(stack, [partial(put, each) for each in pixels])
-        for file in files:
-            file.close()
-        with h5py.File(folder / f"OPERA_L2_CSLC-S1-STATIC_{burst}_20140403_S1A_v1.0.h5", "w") as file:
-            _write_grid(file, stack)
-            for name, layer in (("los_east", "los_east"), ("los_north", "los_north"), ("z", "height")):
-                file.create_dataset(f"data/{name}", data=stack[layer].values.astype(np.float32))
-            file["identification/burst_id"] = _normal(burst)
+        file = new_hdf5(folder / f"OPERA_L2_CSLC-S1-STATIC_{burst}_20140403_S1A_v1.0.h5", ends)
+        _write_grid(file, stack)
+        for name, layer in (("los_east", "los_east"), ("los_north", "los_north"), ("z", "height")):
+            file.create_dataset(f"data/{name}", data=stack[layer].values.astype(np.float32))
+        file["identification/burst_id"] = _normal(burst)
 
 
 def _files(path: Path) -> list[Path]:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import h5py
 import numpy as np
 import xarray as xr
 
 from groundshift.errors import InputError
 from groundshift.grid.tiles import tile_plan
-from groundshift.io.files import temporary_folder
+from groundshift.io.files import SteadyFile, temporary_folder
 
 SIDE = 256
 """Lines and pixels of a window: a chunk of our own Zarr."""
@@ -45,6 +46,11 @@ def pour(stack: xr.Dataset, sinks: Sequence[Sink]) -> None:
         block = stack["slc"][:, *tile.box.slices].values
         for sink, values in zip(sinks, block, strict=True):
             sink(*tile.box.slices, values)
+
+
+def new_hdf5(path: Path, ends: ExitStack) -> h5py.File:
+    """A new HDF5 file, closed at the end of `ends`; OSError then, and no crash, if the disk did not take all of it."""
+    return ends.enter_context(h5py.File(ends.enter_context(SteadyFile(path)), "w"))
 
 
 def empty_binary(path: Path, shape: tuple[int, ...], dtype: str) -> np.memmap:
