@@ -106,6 +106,15 @@ def taken(page, what):
     return Path(download.value.path()).read_bytes()
 
 
+def told(page, x, y):
+    """Whether there is a point under the mouse."""
+    page.mouse.move(x, y)
+    page.wait_for_timeout(50)
+    if page.locator("#tip").is_visible():
+        page.wait_for_timeout(500)  # it may have been of a place before
+    return page.locator("#tip").is_visible()
+
+
 def number(text):
     return float(re.sub(r"[^\d.−-]", "", text).replace("−", "-"))
 
@@ -148,10 +157,20 @@ def test_points_are_asked_compared_filtered_and_taken_away(chromium, address):
     assert taken(page, "values").splitlines()[1] == b"date,displacement_mm,model_mm"
     assert taken(page, "picture").startswith(b"\x89PNG")
 
-    page.click("#compare")
     x, y = middle(page)
-    page.mouse.click(x - 150, y - 100)
-    until(page, "document.querySelectorAll('.pins .mark').length > 1 || !document.querySelector('#notice').hidden")
+    near = next((dx, dy) for dy in range(-150, -50, 9) for dx in range(60, 200, 9) if told(page, x + dx, y + dy))
+    with page.expect_response(lambda answer: "/point?" in answer.url):
+        page.keyboard.down("Shift")
+        page.mouse.click(x + near[0], y + near[1])
+        page.keyboard.up("Shift")
+    until(page, "document.querySelectorAll('.pins .mark').length === 2")
+    page.click("#difference")
+    assert page.locator("#drawer-title").inner_text().startswith("A − B: ")
+    lines = taken(page, "values").decode().splitlines()
+    assert [line.split(":")[0] for line in lines[1:3]] == ["# A", "# B"]
+    assert lines[3] == "date,displacement_mm"
+    page.click("#difference")
+    page.click("#compare")
     page.locator(".maplibregl-canvas").focus()
     page.keyboard.press("ArrowRight")
     page.wait_for_timeout(600)
@@ -173,6 +192,14 @@ def test_points_are_asked_compared_filtered_and_taken_away(chromium, address):
     kept, total = (number(part) for part in page.locator("#shown").inner_text().split("/"))
     assert 0 < kept < total <= POINTS
 
+    page.select_option("#by", "temporal_coherence")
+    until(page, "!document.getElementById('shown').textContent.includes('/')")
+    page.locator("#least").focus()
+    for _ in range(6):
+        page.keyboard.press("PageUp")
+    until(page, "document.getElementById('shown').textContent.includes('/')")
+    assert "b=temporal_coherence" in page.evaluate("new Promise((go) => setTimeout(() => go(location.hash), 600))")
+
     page.click("#area")
     draw(page, (-160, -160), (160, -160), (160, 160), (-160, 160))
     page.wait_for_selector("#take-csv")
@@ -188,11 +215,16 @@ def test_points_are_asked_compared_filtered_and_taken_away(chromium, address):
     assert b"geo" in pq.read_schema(io.BytesIO(taken(page, "parquet"))).metadata
 
     page.keyboard.press("p")
-    draw(page, (-200, 0), (200, 0))
+    draw(page, (-200, -148), (200, -148))  # in the middle of what the drawer of the area left
     until(page, "document.getElementById('drawer-title').textContent.startsWith('Profile')")
     assert number(page.locator("#drawer-actions").inner_text().split("m")[0]) > 300
     assert page.locator("#drawer-body canvas").count() == 1
     page.keyboard.press("Escape")
+
+    page.fill("#sought", "52°00'36\"N 10.01 E")
+    page.keyboard.press("Enter")
+    until(page, "location.hash.includes('/52.01000/10.01000')")
+    assert marks(page).count() == 1
 
     zoom = number(re.search(r"m=([^/]*)", page.url).group(1))
     page.locator(".maplibregl-canvas").focus()

@@ -173,10 +173,11 @@ def _limit(velocity: np.ndarray) -> float:
 def _map(axes: Axes, content: SheetContent, limit: float) -> None:
     left, bottom, right, top = shapely.bounds(content.geometry)
     shape = _MAP[3] * _A4[1] / (_MAP[2] * _A4[0])
-    half = 0.62 * max(right - left, (top - bottom) / shape, 60.0)
+    half = 0.72 * max(right - left, (top - bottom) / shape, 60.0)
     tall = half * shape
     x, y = (left + right) / 2, (bottom + top) / 2
-    axes.set(xlim=(x - half, x + half), ylim=(y - tall, y + tall), xticks=[], yticks=[], facecolor="0.965")
+    low = 1.17 * tall  # room below for the scale and the colours
+    axes.set(xlim=(x - half, x + half), ylim=(y - low, y - low + 2 * tall), xticks=[], yticks=[], facecolor="0.965")
     axes.set_aspect("equal")
     _draw(axes, np.array([content.geometry], object), "0.25", 1.0)
     for segment in content.segments:

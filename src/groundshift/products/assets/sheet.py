@@ -182,7 +182,7 @@ def _note(assessment: Assessment, row: dict[str, Any]) -> list[str]:
     return [
         f"Levels: notice, watch and alert are reached by assets without motion in no more than {chances} cases; watch "
         "and alert also need a size. Share of false alarms among assets at least as unlikely: "
-        f"{row['false_share']:.2g}.",
+        f"{max(row['false_share'], 1e-6):.2g}{' or less' * (row['false_share'] < 1e-6)}.",
         "Angular distortion is the difference of velocity of neighbouring segments over their distance, times the time "
         f"of the series; 1 mrad is 1 mm in 1 m. Sigmas hold {noise.scatter:.2f} mm/yr of scatter between points and "
         f"{noise.slow:.2f} mm/yr common to places.",
