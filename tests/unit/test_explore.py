@@ -24,6 +24,7 @@ from reference.explorer import DATES, MIDDLE, SOURCES, village, write_sources
 
 from groundshift.errors import ConfigurationError, InputError
 from groundshift.explore.export import export_page
+from groundshift.explore.ingestion import ingest
 from groundshift.explore.mercator import morton, tile_bounds, to_centimetres, to_degrees
 from groundshift.explore.questions import MAX_BODY
 from groundshift.explore.serve import serve
@@ -542,6 +543,23 @@ def test_an_export_is_what_the_server_says(folder, tmp_path, client):
     assert handed(tmp_path / "page/assets/land-10m.bin.js") == (PAGE / "assets/land-10m.bin").read_bytes()
     with pytest.raises(InputError, match="is there already"):
         export_page([folder / "ground"], tmp_path / "page")
+
+
+def test_the_same_points_are_the_same_bytes_in_any_store_and_export(tmp_path):
+    write_points(tmp_path / "points.parquet", village(300))
+    for name in ("first", "second"):
+        ingest([tmp_path / "points.parquet"], tmp_path / name / "store", executor="serial")
+        export_page([tmp_path / "points.parquet"], tmp_path / name / "page")
+    first, second = (
+        {
+            each.relative_to(tmp_path / name): each.read_bytes()
+            for each in (tmp_path / name).rglob("*")
+            if each.is_file()
+        }
+        for name in ("first", "second")
+    )
+    assert first == second
+    assert len(first) > 20
 
 
 def test_a_store_without_points_is_refused(tmp_path):

@@ -58,7 +58,7 @@ def ingest(
         If a worker fails; see :func:`groundshift.engine.run.run`.
     """
     sources, out = open_sources(paths), Path(out).resolve()
-    key = run_key([each.path for each in sources], {"encoding": encoding, "out": str(out)}, groundshift.__version__)
+    key = run_key([each.path for each in sources], {"encoding": encoding}, groundshift.__version__)
     finished = FolderStore(out / ".ingest", key)
     staged = finished.path / "parts"
     with finished.lock():
