@@ -238,7 +238,7 @@ def test_the_sample_is_the_same_in_any_order(found):
             summary.seen(
                 PointPart(
                     table.take(part),
-                    DisplacementSeries(np.ones((30, len(part))), np.ones((30, len(part))), *[nothing] * 5),
+                    DisplacementSeries(np.ones((30, len(part))), np.ones((30, len(part))), *[nothing] * 6),
                     rows[part],
                     columns[part],
                 )
