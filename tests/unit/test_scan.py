@@ -5,6 +5,7 @@ import pytest
 from reference.radar_points import stack_geometry
 from scipy import ndimage
 
+from groundshift.insar.motion.atmosphere import _lower_halves
 from groundshift.insar.motion.heights import atmosphere_in_heights, drift_columns
 from groundshift.insar.motion.kriging import Variogram
 from groundshift.insar.network.season import fit_season
@@ -74,3 +75,9 @@ def test_atmosphere_and_height_errors_are_told_apart():
         before.append(np.mean(rough**2))
     assert 0.5 < np.mean(squares) / np.mean(declared) < 2.5  # it knows nothing of errors of variograms
     assert np.mean(squares) < 0.85 * np.mean(before)  # than if all were taken for atmosphere
+
+
+def test_the_ground_of_a_cell_is_the_mean_of_its_lower_half():
+    positions = np.array([[0.0, 0], [10, 0], [20, 0], [250, 0], [260, 0], [0, 390]])
+    values = np.array([9.0, 1.0, 3.0, 5.0, 8.0, -2.0])
+    assert _lower_halves(positions, values, 200.0).tolist() == [2.0, -2.0, 5.0]
