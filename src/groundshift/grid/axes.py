@@ -39,8 +39,8 @@ class Turn(NamedTuple):
         return np.stack([*self.vector(look[0], look[1]), np.broadcast_to(look[2], self.cosine.shape)])
 
     def looks(self) -> np.ndarray:
-        """Unit vectors (east, north in the grid) of east and of north of the other projection, (2, 2, y, x)."""
-        return np.array([[self.cosine, -self.sine], [self.sine, self.cosine]])
+        """Those of east, north and up of the other projection, (3, 3, y, x)."""
+        return np.stack([self.look(axis) for axis in np.eye(3)])
 
 
 def true_axes(crs: Any, x: np.ndarray, y: np.ndarray) -> Turn:

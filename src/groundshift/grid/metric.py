@@ -11,6 +11,11 @@ _TRUE = 0.02  # by which a metre of the CRS may differ from one on the ground
 _POLES = -80.0, 84.0  # degrees of latitude, beyond which there are no UTM zones
 
 
+def in_metres(crs: CRS) -> bool:
+    """Whether its coordinates are metres, not degrees or feet."""
+    return crs.is_projected and crs.axis_info[0].unit_conversion_factor == 1
+
+
 def metric_crs(crs: CRS, x: float, y: float) -> CRS:
     """The CRS itself if its lengths are metres on the ground around a place, to 2 %; else the UTM zone of the place.
 
@@ -22,7 +27,7 @@ def metric_crs(crs: CRS, x: float, y: float) -> CRS:
         Of the place, in `crs`: easting and northing, or longitude and latitude.
     """
     longitude, latitude = Transformer.from_crs(crs, "EPSG:4326", always_xy=True).transform(x, y)
-    if crs.is_projected and crs.axis_info[0].unit_conversion_factor == 1:
+    if in_metres(crs):
         factors = pyproj.Proj(crs).get_factors(longitude, latitude)
         if abs(math.sqrt(factors.areal_scale) - 1) <= _TRUE:
             return crs

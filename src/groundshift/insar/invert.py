@@ -30,6 +30,7 @@ from groundshift.io.files import write_json
 from groundshift.io.interferograms import Interferograms, open_interferograms
 from groundshift.io.points import write_points
 from groundshift.kernels.point_codes import base62
+from groundshift.model.longitude import within_180
 from groundshift.model.points import point_set
 
 log = logging.getLogger(__name__)
@@ -220,7 +221,7 @@ def _points(
     grid = run.network.grid
     x, y = (np.asarray(each) for each in grid.affine @ np.stack([columns + 0.5, rows + 0.5]))
     longitude, latitude = Transformer.from_crs(grid.crs.proj, "EPSG:4326", always_xy=True).transform(x, y)
-    longitude = np.where(np.abs(longitude) > 180, (longitude + 180) % 360 - 180, longitude)  # grids may go on to 360
+    longitude = within_180(longitude)  # grids may go on to 360
     easting, northing = Transformer.from_crs(grid.crs.proj, run.crs, always_xy=True).transform(x, y)
     track = run.config.track or run.network.track
     return point_set(

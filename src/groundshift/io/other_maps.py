@@ -12,6 +12,7 @@ from odc.geo.geobox import GeoBox
 
 from groundshift import __version__
 from groundshift.errors import InputError
+from groundshift.grid.metric import in_metres
 from groundshift.grid.tiles import Box
 from groundshift.io.dates import date_in, given_dates
 from groundshift.io.rasters import georeference, open_raster, parse_crs, read_window
@@ -146,7 +147,7 @@ def _micmac(path: Path, crs: str | None) -> _Layers:
             planes[-1][planes[-1] == nodata] = np.nan
     if grids[0] != grids[1]:
         raise InputError(f"{path.name} and its Px2 have different grids; expected the two of one run")
-    if not grids[0].crs.projected or grids[0].crs.proj.axis_info[0].unit_conversion_factor != 1:
+    if not in_metres(grids[0].crs.proj):
         unit = grids[0].crs.proj.axis_info[0].unit_name
         raise InputError(
             f"{path} has pixels in units of {unit}; expected metres, in which pixels are told: --crs EPSG:…"

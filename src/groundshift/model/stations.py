@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from groundshift.errors import ContractError
+from groundshift.model.longitude import within_180
 
 COMPONENTS = ("east", "north", "up")
 
@@ -116,7 +117,7 @@ def build_velocities(
     record = StationVelocities(
         name=names,
         latitude=np.asarray(latitude, float),
-        longitude=_wrapped(longitude),
+        longitude=within_180(longitude),
         height=np.full(names.shape, np.nan) if height is None else np.asarray(height, float),
         velocity=np.asarray(velocity, float),
         covariance=_blanked(np.asarray(velocity, float), np.array(covariance, float)),
@@ -158,7 +159,7 @@ def build_series(
     record = StationSeries(
         name=str(name),
         latitude=float(latitude),
-        longitude=float(_wrapped(longitude)),
+        longitude=float(within_180(longitude)),
         height=float(height),
         days=np.asarray(days, "datetime64[D]"),
         displacement=np.asarray(displacement, float),
@@ -249,11 +250,6 @@ def describe(record: StationVelocities | StationSeries) -> str:
 
 def _epoch(epoch: np.datetime64 | None) -> str:
     return "" if epoch is None else f", places of {epoch}"
-
-
-def _wrapped(longitude: Any) -> np.ndarray:
-    degrees = np.asarray(longitude, float)
-    return np.where(np.abs(degrees) > 180, (degrees + 180) % 360 - 180, degrees)
 
 
 def _blanked(velocity: np.ndarray, covariance: np.ndarray) -> np.ndarray:

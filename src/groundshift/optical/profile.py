@@ -20,6 +20,7 @@ from scipy import ndimage
 from groundshift.errors import ConfigurationError, InputError
 from groundshift.figures.profile import profile_figure
 from groundshift.figures.style import save_figure
+from groundshift.grid.metric import in_metres
 from groundshift.io import read_line, read_map, write_text
 from groundshift.kernels.robust import robust_fit
 
@@ -147,8 +148,8 @@ def _positions(dataset: xr.Dataset, trace: np.ndarray, length: float) -> _Points
         raise ConfigurationError(f"the trace has shape {trace.shape}; expected two points (x, y) or more")
     if missing := {"east", "north"} - set(dataset):
         raise InputError(f"the map has no {' and no '.join(sorted(missing))}; a profile takes east and north")
-    if not (crs := dataset.odc.geobox.crs).projected or crs.proj.axis_info[0].unit_conversion_factor != 1:
-        raise InputError(f"the map is in units of {crs.proj.axis_info[0].unit_name}; expected metres: reproject it")
+    if not in_metres(crs := dataset.odc.geobox.crs.proj):
+        raise InputError(f"the map is in units of {crs.axis_info[0].unit_name}; expected metres: reproject it")
     margin = length / 2
     x, y = dataset["x"].values, dataset["y"].values
     columns = np.flatnonzero((x >= trace[:, 0].min() - margin) & (x <= trace[:, 0].max() + margin))

@@ -25,6 +25,7 @@ from shapely.affinity import translate
 from groundshift.errors import ConfigurationError, InputError
 from groundshift.io import Image, open_image
 from groundshift.io.dates import date_in
+from groundshift.model.longitude import beside
 
 log = logging.getLogger(__name__)
 
@@ -238,7 +239,7 @@ def split_sites(
 def footprint_of(grid: GeoBox) -> shapely.Geometry:
     """Outline of a grid in longitude and latitude, degrees; in two parts where it crosses the 180th meridian."""
     lon, lat = grid.crs.transformer_to_crs(CRS("EPSG:4326"))(*grid.affine @ tuple(grid.boundary(_EDGE).T))
-    lon = lon[0] + (np.asarray(lon) - lon[0] + 180) % 360 - 180
+    lon = beside(lon, lon[0])
     outline, world = shapely.Polygon(np.column_stack([lon, lat])), shapely.box(-180, -90, 180, 90)
     parts = [translate(outline, turn) & world for turn in (-360, 0, 360)]
     return shapely.union_all([part for part in parts if part.area > 0])

@@ -10,6 +10,7 @@ from groundshift.errors import InputError
 from groundshift.insar.config import ReferenceConfig
 from groundshift.insar.stack.geometry import StackGeometry
 from groundshift.insar.stack.reference import choose_reference
+from groundshift.model.longitude import beside
 
 _EVERY = 16  # lines and pixels, to find the middle
 _LEAST_DATES = 8  # one more than parameters of a series
@@ -60,7 +61,7 @@ def local_plane(stack: xr.Dataset) -> Transformer:
     known = longitude[np.isfinite(longitude)]
     if not known.size:
         raise InputError("the stack does not say where its pixels are; give it latitudes and longitudes")
-    middle = known[0] + np.median((known - known[0] + 180) % 360 - 180)  # a stack may cross 180 degrees
+    middle = np.median(beside(known, known[0]))  # a stack may cross 180 degrees
     plane = f"+proj=aeqd +lat_0={np.nanmedian(latitude):.6f} +lon_0={middle:.6f} +ellps=WGS84"
     return Transformer.from_crs("EPSG:4326", plane, always_xy=True)
 

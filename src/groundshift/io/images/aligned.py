@@ -13,6 +13,7 @@ from groundshift.grid.common import LatticeShift, lattice_shift
 from groundshift.grid.tiles import Box
 from groundshift.io.images.pixels import Image, Pixels
 from groundshift.kernels import sinc
+from groundshift.model.longitude import beside
 from groundshift.model.reason import Reason
 
 _NODE = 16  # pixels between positions that go through the projection; linear between them
@@ -136,7 +137,7 @@ def _project(source: GeoBox, grid: GeoBox, rows: np.ndarray, cols: np.ndarray) -
     bad = ~(np.isfinite(x) & np.isfinite(y))
     if source.crs.geographic:  # an image may cross 180 degrees, or count from 0 to 360
         middle = (source.affine @ (source.shape.x / 2, source.shape.y / 2))[0]
-        x = middle + (x - middle + 180) % 360 - 180
+        x = beside(x, middle)
     cols, rows = ~(source.affine @ centre) @ (np.where(bad, np.nan, x), np.where(bad, np.nan, y))
     return rows, cols
 

@@ -19,6 +19,7 @@ from scipy import ndimage
 from groundshift.errors import InputError
 from groundshift.grid.tiles import Box
 from groundshift.io.rasters import open_raster, read_window
+from groundshift.model.longitude import beside, within_180
 
 CHUNK = 512
 """Lines and pixels that are read at once."""
@@ -145,13 +146,7 @@ def _continuous(longitude: np.ndarray) -> np.ndarray:
     """Longitudes without the jump at 180 degrees; the same ones where there is none."""
     if np.ptp(longitude) <= 180:
         return longitude
-    first = longitude.flat[0]
-    return first + (longitude - first + 180) % 360 - 180
-
-
-def _within(longitude: np.ndarray) -> np.ndarray:
-    """Longitudes of a continuous field from -180 to 180 degrees."""
-    return longitude if np.abs(longitude).max(initial=0) <= 180 else (longitude + 180) % 360 - 180
+    return beside(longitude, longitude.flat[0])
 
 
 def _forward(key: Any, size: int) -> tuple[slice, Any]:
@@ -212,7 +207,7 @@ def _read_place(x: np.ndarray, y: np.ndarray, crs: str, part: int, rows: slice, 
     """Exact at every sixteenth column and row, and linear between: to a tenth of a millimetre with pixels of 5 m."""
     (down, some_y), (across, some_x) = (_between(each) for each in (y[rows], x[columns]))
     nodes = Transformer.from_crs(crs, "EPSG:4326", always_xy=True).transform(*np.meshgrid(some_x, some_y))[part]
-    return _within(down @ _continuous(nodes) @ across.T) if part == 0 else down @ nodes @ across.T
+    return within_180(down @ _continuous(nodes) @ across.T) if part == 0 else down @ nodes @ across.T
 
 
 def _between(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -235,4 +230,4 @@ def _read_nodes(
 def _read_longitudes(
     grid: np.ndarray, offset: tuple[float, float], step: tuple[float, float], rows: slice, columns: slice
 ) -> np.ndarray:
-    return _within(_read_nodes(grid, offset, step, rows, columns))
+    return within_180(_read_nodes(grid, offset, step, rows, columns))

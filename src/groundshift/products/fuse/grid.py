@@ -10,6 +10,7 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 
 from groundshift.errors import InputError
+from groundshift.grid.metric import in_metres
 from groundshift.io.point_batches import known_bounds
 from groundshift.products.fuse.channels import Fusible
 from groundshift.products.fuse.sources import OpticalMap, RadarPoints
@@ -47,9 +48,8 @@ def fuse_grid(sources: Sequence[Fusible], *, cell: float | None = None) -> GeoBo
 
 def metric_grid(grid: GeoBox) -> GeoBox:
     """The same grid; InputError if its CRS is not in metres, as the lengths of errors and motion are."""
-    axis = grid.crs.proj.axis_info[0]
-    if axis.unit_conversion_factor != 1:
-        raise InputError(f"the grid of the fusion is in units of {axis.unit_name}; pass one in metres")
+    if not in_metres(crs := grid.crs.proj):
+        raise InputError(f"the grid of the fusion is in units of {crs.axis_info[0].unit_name}; pass one in metres")
     return grid
 
 

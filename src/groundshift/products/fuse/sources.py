@@ -14,7 +14,7 @@ from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 
 from groundshift.errors import InputError
-from groundshift.grid.axes import axes_turn
+from groundshift.grid.axes import Turn, axes_turn
 from groundshift.grid.tiles import Box
 from groundshift.io.maps import read_map
 from groundshift.io.point_batches import PointParts, point_batches, point_parts
@@ -69,8 +69,7 @@ class OpticalMap:
         data = self.dataset()
         factor = _factor(data, interval, self.name)
         part, cells = _window(data, grid, box)
-        looks = np.zeros((3, 3, *box.shape))
-        looks[:2, :2], looks[2, 2] = axes_turn(data.rio.crs, grid, box).looks(), 1
+        looks = axes_turn(data.rio.crs, grid, box).looks()
         out = []
         for number, component in enumerate(COMPONENTS):
             if component not in data:
@@ -97,7 +96,8 @@ class OpticalMap:
                 f"{self.name} is in {crs} and has not both east and north, which are turned together; give it in "
                 f"{grid.crs}, the projection of the fusion"
             )
-        turn, pair = axes_turn(crs, grid, box), (by_name["east"], by_name["north"])
+        pair = by_name["east"], by_name["north"]
+        turn = Turn(*(each.look[0] for each in pair))
         values, variances = (
             turn.vector(*(each.value for each in pair)),
             turn.variance(*(each.variance for each in pair)),

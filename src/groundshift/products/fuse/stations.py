@@ -175,8 +175,7 @@ class ModelField:
         x, y = grid.affine @ (columns.ravel(), rows.ravel())
         longitude, latitude = Transformer.from_crs(str(grid.crs), "EPSG:4326", always_xy=True).transform(x, y)
         velocity = self.model.at(latitude, longitude).velocity.T.reshape(3, *box.shape) / 1000
-        turn = true_turn(grid, box)
-        looks = [turn.look(np.broadcast_to(axis[:, None, None], (3, *box.shape))) for axis in np.eye(3)]
+        looks = true_turn(grid, box).looks()
         return [
             Channel(each, np.zeros(box.shape), look, name)
             for each, look, name in zip(velocity, looks, COMPONENTS, strict=True)
