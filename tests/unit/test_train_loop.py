@@ -255,8 +255,22 @@ def test_a_network_that_looks_around_begins_with_one_that_does_not():
     second.body.head.bias.data[2] = -30  # never chosen
     with torch.no_grad():
         torch.testing.assert_close(second(*given), first(*given), rtol=1e-4, atol=1e-5)
-    with pytest.raises(ConfigurationError, match="only `reaches` may be new"):
-        Refiner(ModelOptions(widths=(4, 8, 8))).adopt(first)
+    with pytest.raises(ConfigurationError, match="only `reaches` and widths after the last may be new"):
+        Refiner(ModelOptions(widths=(4, 6, 8))).adopt(first)
+
+
+def test_new_levels_add_nothing_at_first_but_learn():
+    torch.manual_seed(0)
+    first = Refiner(SMALL)
+    torch.nn.init.normal_(first.body.head.weight, std=0.05)
+    second = Refiner(SMALL.model_copy(update={"widths": (*SMALL.widths, 6, 5)}))
+    second.adopt(first)
+    images, weight, flow = torch.randn(2, 1, 1, 32, 32), torch.ones(1, 1, 32, 32), torch.randn(1, 2, 32, 32)
+    torch.testing.assert_close(second(*images, weight, flow), first(*images, weight, flow))
+    second(*images, weight, flow).square().sum().backward()
+    assert float(second.body.finer[len(SMALL.widths) - 1].weight.grad.abs().max()) > 0
+    with pytest.raises(ConfigurationError, match="widths after the last"):
+        first.adopt(second)
 
 
 def test_recipes_have_profiles(tmp_path):

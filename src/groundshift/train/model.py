@@ -99,24 +99,37 @@ class Refiner(nn.Module):
 
     @torch.no_grad()
     def adopt(self, other: Refiner) -> None:
-        """Take the weights of a network that is like this one, or does not look around; what is new begins small.
+        """Take the weights of a network that is like this one, or lacks coarse levels or does not look around.
+
+        New levels add nothing at first, so the answer stays what it was; a new choice begins small.
 
         Raises
         ------
         ConfigurationError
             If the two are otherwise unlike.
         """
-        if self.options == other.options:
-            self.load_state_dict(other.state_dict())
-            return
-        if self.options.model_copy(update={"reaches": ()}) != other.options:
+        mine, theirs = self.options, other.options
+        levels, looks = len(theirs.widths), theirs.reaches == mine.reaches
+        lacks = {"widths": mine.widths[:levels], "reaches": mine.reaches if looks else ()}
+        if mine.model_copy(update=lacks) != theirs:
             raise ConfigurationError(
-                f"a network of {self.options} cannot begin with the weights of one of {other.options}; "
-                "only `reaches` may be new"
+                f"a network of {mine} cannot begin with the weights of one of {theirs}; "
+                "only `reaches` and widths after the last may be new"
             )
+        kept = other.body.state_dict()
+        if not looks:
+            kept = {name: each for name, each in kept.items() if not name.startswith(("enter.w", "head."))}
+        self.body.load_state_dict(kept, strict=False)
+        for level in range(levels - 1, len(mine.widths) - 1):
+            for layer in (self.body.finer[level], self.body.up[level][-1]):
+                for each in layer.parameters():
+                    each.zero_()
+        if not looks:
+            self._look_around(other)
+
+    def _look_around(self, other: Refiner) -> None:
+        """First and last layer of a network that does not; the new choice is rare at first."""
         mine, theirs, windows = self.body, other.body, len(self.options.windows)
-        kept = {name: each for name, each in theirs.state_dict().items() if not name.startswith(("enter.w", "head."))}
-        mine.load_state_dict(kept, strict=False)
         inputs = 4 + 6 * windows  # before those of the places around; two more come after
         mine.enter.weight.zero_()
         mine.enter.weight[:, :inputs] = theirs.enter.weight[:, :inputs]

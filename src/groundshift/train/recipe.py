@@ -43,7 +43,7 @@ class Recipe(BaseModel):
     start: str | None = Field(
         None,
         description="what to start with: the state of another run, a folder with weights and their card, or `shipped`, "
-        "the network of the package; it may lack `reaches`",
+        "the network of the package; it may lack `reaches` and the last widths",
     )
     validation_samples: int = Field(48, ge=1, description="of each of these folders, spread over it")
     crop: int = Field(192, ge=64, multiple_of=32, description="side of the squares that are trained on, pixels")
