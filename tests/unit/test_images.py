@@ -291,10 +291,20 @@ class TestErrors:
     @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
     def test_no_geotransform(self, tmp_path, texture):
         path = write(tmp_path / "a.tif", texture.astype(np.uint8), transform=None)
-        with pytest.raises(InputError, match="no CRS"):
+        with pytest.raises(InputError, match=r"has no geotransform and no CRS; .*gdalwarp.*--resolution"):
             open_image(path)
         with pytest.raises(InputError, match=r"has no geotransform; .*gdalwarp"):
             open_image(path, crs="EPSG:32611")
+
+    @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+    def test_a_plain_picture_has_the_pixels_that_are_asked_for(self, tmp_path, texture):
+        path = write(tmp_path / "a.png", texture.astype(np.uint8), driver="PNG", crs=None, transform=None, nodata=None)
+        image, array = open_image(path, resolution=0.05), open_array(texture.astype(np.uint8), resolution=0.05)
+        assert image.grid == array.grid
+        box = Box(0, 0, *texture.shape)
+        np.testing.assert_array_equal(image.read(box).values, array.read(box).values)
+        on_a_grid = write(tmp_path / "a.tif", texture.astype(np.uint8))
+        assert open_image(on_a_grid, resolution=0.05).grid == GRID
 
     def test_complex(self, tmp_path, texture):
         path = write(tmp_path / "a.tif", texture.astype(np.complex64))

@@ -1,6 +1,7 @@
 """The road from two images to a map."""
 
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -10,11 +11,13 @@ from odc.geo.geobox import GeoBox
 
 import groundshift
 from groundshift.errors import ConfigurationError, InputError, NoOverlapError
-from groundshift.io import read_map, write_image
+from groundshift.io import open_array, read_map, write_image
 from groundshift.model.displacement import check
 from groundshift.model.reason import Reason
 from groundshift.optical.config import PairConfig
+from groundshift.optical.coregister import Shift
 from groundshift.optical.registry import METHODS, resolved
+from groundshift.optical.related import related
 from groundshift.synth.textures import shifted_pair
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use .@. matmul:PendingDeprecationWarning")
@@ -170,3 +173,46 @@ def test_wrong_matches_of_images_with_nothing_in_common_are_no_motion_near_the_l
     far = np.hypot(dataset["east"], dataset["north"]) > 8
     assert (far & dataset["valid"]).mean() > 0.03  # of 10 pixels that are looked at
     assert "--max-displacement" not in caplog.text
+    assert "what is measured means nothing" in caplog.text
+
+
+def test_images_with_something_in_common_are_told_from_others():
+    chance = []
+    for seed in range(12):
+        (pre, post), other = texture_pair(400, seed=seed, noise=0.5), texture_pair(400, seed=100 + seed)[0]
+        images = [open_array(each) for each in (pre, post, other, pre + 1e4)]
+        found = [related(images[0], each, Shift(0, 0), max_displacement=10) for each in images[1:]]
+        assert [each.unrelated for each in found[::2]] == [False, False]
+        assert found[0].fitting > 0.9 * found[0].windows
+        assert found[2].fitting == found[2].windows >= 25
+        chance.append(found[1])
+    share = sum(each.fitting for each in chance) / sum(each.windows for each in chance)
+    assert 0.4 < share < 0.6
+    assert sum(each.unrelated for each in chance) >= 10
+
+
+def test_too_few_windows_do_not_tell():
+    pre, other = (open_array(texture_pair(80, seed=seed)[0]) for seed in (0, 1))
+    assert not related(pre, other, Shift(0, 0), max_displacement=4).unrelated
+    assert related(pre, other, Shift(0, 0), max_displacement=40).windows == 0
+
+
+def test_how_well_windows_fit_is_recorded(files, tmp_path):
+    groundshift.measure_pair(*files, method="frequency", out=tmp_path / "out")
+    fit = json.loads((tmp_path / "out" / "record.json").read_text())["windows_that_fit"]
+    assert fit["fitting"] == fit["windows"] > 0
+    assert fit["unrelated"] is False
+
+
+def test_plain_pictures_are_measured_in_metres(tmp_path):
+    pre, post = (each.clip(0, 2000) / 8 for each in texture_pair())
+    paths = [tmp_path / name for name in ("vor der Messung.png", "nach der Messung.png")]
+    for path, values in zip(paths, (pre, post), strict=True):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+            with rasterio.open(path, "w", driver="PNG", dtype="uint8", count=1, height=160, width=160) as dataset:
+                dataset.write(values.round().astype(np.uint8), 1)
+    dataset = groundshift.measure_pair(*paths, resolution=0.002, method="frequency", registration="none")
+    assert float(dataset["east"].median()) == pytest.approx(0.0012, abs=0.0001)
+    with pytest.raises(InputError, match="--resolution"):
+        groundshift.measure_pair(*paths)

@@ -59,6 +59,9 @@ def pair(
     band: Annotated[str | None, typer.Option(help="Band, by number or name.", show_default=False)] = None,
     crs: Annotated[str | None, typer.Option(help="CRS of images without one: EPSG:...", show_default=False)] = None,
     nodata: Annotated[float | None, typer.Option(help="Value of pixels without data.", show_default=False)] = None,
+    resolution: Annotated[
+        float | None, typer.Option(help="Pixel size of pictures on no map grid, metres.", show_default=False)
+    ] = None,
     scheduler: Executor = None,
     workers: Workers = None,
 ) -> None:
@@ -80,8 +83,8 @@ def pair(
         clean=clean,
     )
     dataset = measure_pair(
-        pre, post, config=config, out=out, band=band, crs=crs, nodata=nodata, area=area, mask=mask, stable=stable,
-        dates=dates, executor=scheduler, workers=workers,
+        pre, post, config=config, out=out, band=band, crs=crs, nodata=nodata, resolution=resolution, area=area,
+        mask=mask, stable=stable, dates=dates, executor=scheduler, workers=workers,
     )  # fmt: skip
     typer.echo(describe(dataset))
     typer.echo(f"map, picture and record are in {out}")

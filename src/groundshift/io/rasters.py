@@ -90,6 +90,11 @@ def georeference(dataset: rasterio.DatasetReader, *, crs: str | None = None) -> 
         If there is no CRS, none that places the image on the ground, or no geotransform.
     """
     path = dataset.name
+    if dataset.crs is None and dataset.transform.is_identity and not (dataset.gcps[0] or dataset.rpcs):
+        raise InputError(
+            f"{path} has no geotransform{' and no CRS' * (crs is None)}; expected an image on a map grid: orthorectify "
+            "it (gdalwarp), or if it is a plain picture give `pair` the size of its pixels, --resolution in metres"
+        )
     if crs is None and dataset.crs is None:
         raise InputError(
             f"{path} has no CRS; pass --crs EPSG:32611 (the code of your zone) or write one with rio edit-info"

@@ -47,7 +47,7 @@ def measure_pair(
     band: int | str | None = None,
     crs: str | None = None,
     nodata: float | None = None,
-    resolution: float = 1.0,
+    resolution: float | None = None,
     area: str | Path | None = None,
     mask: str | Path | None = None,
     stable: str | Path | None = None,
@@ -71,7 +71,8 @@ def measure_pair(
     band, crs, nodata
         Which band, the CRS of images that have none, and the value without data.
     resolution
-        Pixel size of plain arrays, metres.
+        Pixel size of plain arrays, and of pictures that lie on no map grid (photographs, scans), metres. Arrays have
+        1 m if it is not given; such pictures need it.
     area
         Part of the scene: `west,south,east,north` in the CRS of the first image, or a vector file.
     mask, stable
@@ -307,6 +308,7 @@ def _written(
             "made_from": plan.record,
             "log": list(plan.log),
             "shift_pixels": plan.step.shift._asdict(),
+            "windows_that_fit": plan.related.record(),
             "registration": registration.record(),
             "stripes": stripes.record() if stripes is not None else None,
             "coverage_percent": round(100 * reasons[Reason.VALID] / total, 3),

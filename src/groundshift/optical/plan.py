@@ -25,6 +25,7 @@ from groundshift.optical.coregister import Shift, coarse_shift
 from groundshift.optical.measure import MeasureTile
 from groundshift.optical.network import CARD, WEIGHTS
 from groundshift.optical.registry import METHODS
+from groundshift.optical.related import Related, related
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ class PairPlan:
     record: dict[str, Any]
     attributes: dict[str, Any]  # of the map
     log: tuple[str, ...]
+    related: Related
 
     @property
     def config(self) -> PairConfig:
@@ -47,14 +49,14 @@ class PairPlan:
         return self.step.config
 
 
-def opened(source: Source | np.ndarray, resolution: float, **opening: Any) -> Image:
-    """An image from what names it, or from a plain array with pixels of `resolution` metres.
+def opened(source: Source | np.ndarray, resolution: float | None, **opening: Any) -> Image:
+    """An image from what names it, or from a plain array with pixels of `resolution` metres, 1 if not given.
 
     `opening` are `band`, `crs` and `nodata` of :func:`groundshift.io.open_image`, which also says what is raised.
     """
     if isinstance(source, np.ndarray):
-        return open_array(source, resolution=resolution, nodata=opening["nodata"])
-    return open_image(source, **opening)
+        return open_array(source, resolution=1.0 if resolution is None else resolution, nodata=opening["nodata"])
+    return open_image(source, resolution=resolution, **opening)
 
 
 def planned(
@@ -78,6 +80,13 @@ def planned(
         log.warning("%s is later than %s; to measure what happened between them, swap the two", pre.name, post.name)
     masks = [read_mask(path, common.grid) if path is not None else None for path in (mask, stable)]
     shift = coarse_shift(first, second)
+    fit = related(first, second, shift, max_displacement=config.max_displacement)
+    if fit.unrelated:
+        log.warning(
+            "within %g pixels, only %d of %d windows of %s fit %s better in their own place than elsewhere, as by "
+            "chance: what is measured means nothing; give images of the same ground, in the same place, without clouds",
+            config.max_displacement, fit.fitting, fit.windows, pre.name, post.name,
+        )  # fmt: skip
     step = MeasureTile(first, second, shift, _extent(pre.grid, post.grid, common.grid, shift), config, *masks)
     grid = _map_grid(common.grid, config.step)
     inputs = [path for each in masks if each is not None for path in each.inputs]
@@ -99,7 +108,7 @@ def planned(
     if alike := METHODS[config.method].alike:
         attributes["errors_alike_m"] = alike * common.grid.resolution.x
     tiles = tile_plan(tuple(grid.shape), max(1, config.tile // config.step))
-    return PairPlan(step, grid, tiles, key, run_record(inputs, decided, __version__), attributes, lines)
+    return PairPlan(step, grid, tiles, key, run_record(inputs, decided, __version__), attributes, lines, fit)
 
 
 def _extent(pre: GeoBox, post: GeoBox, grid: GeoBox, shift: Shift) -> Box:

@@ -16,7 +16,7 @@ from odc.geo.geobox import GeoBox
 from rasterio.enums import ColorInterp, MaskFlags
 
 from groundshift.errors import InputError
-from groundshift.grid.common import local_grid
+from groundshift.grid.common import LOCAL_CRS, local_grid
 from groundshift.grid.tiles import Box, tile_plan
 from groundshift.io.dates import NO_DATE, image_date
 from groundshift.io.files import Archive
@@ -44,6 +44,7 @@ def open_image(
     crs: str | None = None,
     nodata: float | None = None,
     cloud_mask: bool = True,
+    resolution: float | None = None,
 ) -> Image:
     """Open one band of an image.
 
@@ -62,6 +63,8 @@ def open_image(
         The value of pixels without data; it overrides the one in the file.
     cloud_mask
         Whether clouds and their shadows in the product's own masks make pixels unusable.
+    resolution
+        Pixel size, metres, of a file that lies on no map grid (a photograph, a scan); of others it is in the file.
 
     Raises
     ------
@@ -77,7 +80,7 @@ def open_image(
     elif isinstance(source, np.ndarray):
         raise InputError("an array has no grid; give (array, GeoBox), or use open_array(array, resolution=...)")
     else:
-        image = _from_path(str(source), band, crs, nodata, cloud_mask)
+        image = _from_path(str(source), band, crs, nodata, cloud_mask, resolution)
     _check_usable(image)
     return image
 
@@ -99,9 +102,11 @@ def open_array(
     return image
 
 
-def _from_path(text: str, band: int | str | None, crs: str | None, nodata: float | None, cloud_mask: bool) -> Image:
+def _from_path(
+    text: str, band: int | str | None, crs: str | None, nodata: float | None, cloud_mask: bool, resolution: float | None
+) -> Image:
     if is_gdal_name(text):
-        return _from_raster(text, band, crs, nodata)
+        return _from_raster(text, band, crs, nodata, resolution=resolution)
     path = Path(text).expanduser()
     if re.fullmatch(r"MTD_MSIL\w+\.xml", path.name):
         path = path.parent
@@ -113,7 +118,7 @@ def _from_path(text: str, band: int | str | None, crs: str | None, nodata: float
         raise InputError(
             f"{archive.title} holds no Sentinel-2 or Landsat product; name the image in it: {archive.gdal('IMAGE.tif')}"
         )
-    return _from_raster(str(path), band, crs, nodata)
+    return _from_raster(str(path), band, crs, nodata, resolution=resolution)
 
 
 def _from_raster(
@@ -124,18 +129,24 @@ def _from_raster(
     *,
     product: Product | None = None,
     cloud_mask: bool = True,
+    resolution: float | None = None,
 ) -> RasterImage:
     with open_raster(path) as dataset:
         index = _choose_band(dataset, band)
         kind = dataset.dtypes[index - 1]
         if kind.startswith("complex"):
             raise InputError(f"{path} is complex ({kind}); expected real values: give an amplitude image")
-        grid = georeference(dataset, crs=crs)
+        grid = _picture_grid(dataset, resolution) or georeference(dataset, crs=crs)
         flags = dataset.mask_flag_enums[index - 1]
         file_nodata = dataset.nodatavals[index - 1]
         tags = {**dataset.tags(ns="IMAGERY"), **dataset.tags()}
         files = files_of(path, dataset)
-        if crs is not None and dataset.crs is not None and parse_crs(dataset.crs.to_string()) != grid.crs:
+        if (
+            crs is not None
+            and dataset.crs is not None
+            and grid.crs != LOCAL_CRS
+            and parse_crs(dataset.crs.to_string()) != grid.crs
+        ):
             log.warning("%s says its CRS is %s; %s is used, as asked", path, dataset.crs, crs)
     name = Path(path).name
     if nodata is None and product is not None:
@@ -155,6 +166,13 @@ def _from_raster(
         quality=product.quality if product else (),
         cloud_mask=cloud_mask,
     )
+
+
+def _picture_grid(dataset: rasterio.DatasetReader, resolution: float | None) -> GeoBox | None:
+    """The grid of a file that lies on no map grid, if `resolution` says how large its pixels are."""
+    if resolution is None or dataset.crs is not None or not dataset.transform.is_identity:
+        return None
+    return local_grid(dataset.shape, resolution=resolution)
 
 
 def _choose_band(dataset: rasterio.DatasetReader, band: int | str | None) -> int:
