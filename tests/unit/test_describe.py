@@ -3,10 +3,18 @@
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
+import shapely
+from affine import Affine
+from odc.geo.geobox import GeoBox
+from pyproj import CRS
 
 from groundshift.errors import InputError
+from groundshift.io import write_image
+from groundshift.io.convert import write_parts
 from groundshift.io.describe import describe_file
+from groundshift.io.features import Features, write_features
 from groundshift.io.gnss.table import write_station_table
 from groundshift.io.points import write_points
 from groundshift.io.radar_stack import write_stack
@@ -52,3 +60,19 @@ def test_a_table_of_stations_without_frame_asks_for_one(tmp_path):
     with pytest.raises(InputError, match="--frame"):
         describe_file(tmp_path / "s.csv")
     assert "frame ITRF2014" in describe_file(tmp_path / "s.csv", frame="ITRF2014")
+
+
+def test_vector_files_are_points_or_other_features(tmp_path):
+    columns = {"pid": ["a", "b"], "easting": [4e6, 4e6 + 50], "northing": [3e6, 3e6], "displacement": np.zeros((2, 3))}
+    dates = ["2020-01-01", "2020-01-07", "2020-01-13"]
+    write_parts(tmp_path / "points.gpkg", [point_set(columns, level="L3", component="U", dates=dates, crs="EPSG:3035")])
+    assert "point set L3 (Ortho), U, 2 points, 3 dates" in describe_file(tmp_path / "points.gpkg")
+    lines = np.array([shapely.LineString([(10, 45), (11, 46)]), shapely.LineString([(10, 46), (11, 47)])])
+    write_features(tmp_path / "Bahn.gpkg", Features(lines, pa.table({"railway": ["rail"] * 2}), CRS("EPSG:4326")))
+    assert describe_file(tmp_path / "Bahn.gpkg") == "features: 2 LineString, WGS 84\nattributes: railway"
+
+
+def test_an_image_in_degrees_has_pixels_of_degrees(tmp_path):
+    grid = GeoBox((40, 50), Affine(0.001, 0, 10, 0, -0.001, 45), "EPSG:4326")
+    write_image(tmp_path / "a.tif", np.arange(2000.0).reshape(40, 50), grid)
+    assert "40 x 50 pixels of 0.001 degrees, EPSG:4326" in describe_file(tmp_path / "a.tif")

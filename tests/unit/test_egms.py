@@ -8,7 +8,8 @@ import pyarrow as pa
 import pytest
 
 from groundshift.errors import InputError
-from groundshift.io.egms import name_of, parse_name, read_batches, read_egms, tile_of, write_egms
+from groundshift.io.describe import describe_file
+from groundshift.io.egms import holds_table, name_of, parse_name, read_batches, read_egms, tile_of, write_egms
 from groundshift.io.egms.header import parse_header, write_header
 from groundshift.model.points import header, point_set, series
 
@@ -272,6 +273,40 @@ def test_a_byte_order_mark_and_line_ends_of_windows_are_understood(tmp_path):
     assert (tmp_path / "again.csv").read_bytes() == path.read_bytes()
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().rstrip())
     same(read_egms(path), points(count=3))
+
+
+def quoted(text):
+    return b"\r\n".join(b",".join(b'"' + each + b'"' for each in line.split(b",")) for line in text.splitlines())
+
+
+@pytest.mark.parametrize(
+    "saved",
+    [
+        lambda t: t.replace(b",", b";"),
+        lambda t: t.translate(bytes.maketrans(b",.", b";,")),
+        lambda t: t.translate(bytes.maketrans(b",.", b"\t,")),
+        lambda t: b"\xef\xbb\xbf" + t.translate(bytes.maketrans(b",.", b";,")).replace(b"\n", b"\r\n"),
+        quoted,
+    ],
+    ids=["semicolons", "decimal commas", "tabs", "a spreadsheet in Europe", "quotes"],
+)
+def test_what_a_spreadsheet_saved_is_read_as_it_was_delivered(tmp_path, saved):
+    path = broken(tmp_path, saved)
+    assert holds_table(path)
+    same(read_egms(path), points(count=3))
+
+
+def test_a_table_is_known_whatever_its_file_is_called(tmp_path):
+    table = broken(tmp_path, lambda t: t, name="Strecke Süd.csv")
+    named = tmp_path / f"{STEM} (1).zip"
+    with zipfile.ZipFile(named, "w") as archive:
+        archive.write(table, f"{STEM}.csv")
+    for path in (table, named):
+        assert holds_table(path)
+        assert "point set L2a" in describe_file(path)
+    (tmp_path / "stations.csv").write_text("name,latitude,longitude\n")
+    (tmp_path / "broken.zip").write_bytes(b"PK")
+    assert not any(holds_table(tmp_path / name) for name in ("stations.csv", "broken.zip", "none.csv"))
 
 
 def test_a_missing_file_is_said(tmp_path):

@@ -21,6 +21,7 @@ from groundshift.explore.ingestion import ingest
 from groundshift.explore.points import PointLayer, open_layers
 from groundshift.explore.rasters import ImageLayer, MapLayer
 from groundshift.explore.vectors import FeatureLayer, StationLayer
+from groundshift.io.egms import holds_table
 from groundshift.io.store.manifest import NAME
 from groundshift.io.web import open_web_raster
 from groundshift.products.assets.assess import MAP_NAME, SPANS_NAME
@@ -171,7 +172,7 @@ def _kind(path: Path) -> str | None:
             return "points" if b"groundshift" in (pq.read_schema(path).metadata or {}) else "features"
         except (OSError, pa.ArrowInvalid) as error:
             raise InputError(f"{path} cannot be read as Parquet ({error}): write it again") from error
-    if suffix == ".zip" or (suffix == ".csv" and path.name.upper().startswith("EGMS")):
+    if suffix == ".zip" or (suffix == ".csv" and (path.name.upper().startswith("EGMS") or holds_table(path))):
         return "points"
     return "stations" if suffix in _TABLES and ".csv" in path.name.lower() else None
 

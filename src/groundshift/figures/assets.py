@@ -28,6 +28,8 @@ _INK, _QUIET = "0.15", "0.42"
 _A4 = (11.69, 8.27)
 _MAP = (0.04, 0.545, 0.36, 0.325)
 _LISTED = 5  # segments
+_IN_LIST = ("unclear", "does not move", "too few points")
+_TEXT, _CHARACTERS = 8.5, 50  # points, and how many characters of them fit a line of the list
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,10 +144,10 @@ def overview_figure(table: Features, report: dict[str, Any]) -> Figure:
     figure.legend(handles=handles, loc="outside lower center", ncols=5, frameon=False, fontsize=9)
     scale_bar(axes, max(float(np.ptp(axes.get_xlim())), 1.0))
     expected = report["false_alarms_expected"]["notice"]
-    axes.set_title(
+    figure.suptitle(
         f"{report['assets_seen']} of {report['assets']} assets seen, {report['first_date']} to {report['last_date']}; "
         f"noise alone would raise at most {expected:.2g} of them",
-        fontsize=10, loc="left",
+        fontsize=10,
     )  # fmt: skip
     return figure
 
@@ -212,20 +214,26 @@ def _color(segment: Segment) -> str:
 
 
 def _list(axes: Axes, content: SheetContent) -> None:
-    """What segments do, those that move first."""
+    """What segments do: those that move first, then those that may, and last those that nothing is known of."""
     axes.set_axis_off()
     axes.set(xlim=(0, 1), ylim=(0, 1))
-    order = sorted(content.segments, key=lambda each: -abs(each.direction * each.motion) if each.direction else 0)
+    order = sorted(content.segments, key=_rank)
     more = len(order) - _LISTED
     step = 1 / (_LISTED + (more > 0))
     for row, segment in enumerate(order[:_LISTED]):
         y = 1 - (row + 0.5) * step
         axes.plot([0.0, 0.03], [y, y], color=_color(segment), linewidth=5, solid_capstyle="butt")
-        axes.text(0.05, y, segment.name, fontsize=8.5, color=_INK, va="center")
-        axes.text(1, y, segment.said, fontsize=8.5, color=_INK, va="center", ha="right",
+        size = min(_TEXT, _TEXT * _CHARACTERS / (len(segment.name) + len(segment.said)))
+        axes.text(0.05, y, segment.name, fontsize=size, color=_INK, va="center")
+        axes.text(1, y, segment.said, fontsize=size, color=_INK, va="center", ha="right",
                   fontweight="bold" if segment.direction else "normal")  # fmt: skip
     if more > 0:
         axes.text(0.05, 0.5 * step, f"{more} more in segments.geojson", fontsize=7.5, color=_QUIET, va="center")
+
+
+def _rank(segment: Segment) -> tuple[int, float]:
+    order = 0 if segment.direction else 1 + list(_IN_LIST).index(segment.verdict)
+    return order, -abs(segment.motion) if np.isfinite(segment.motion) else 0.0
 
 
 def _facts(axes: Axes, content: SheetContent) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
-from groundshift.errors import InputError
+from groundshift.errors import ContractError, InputError
 from groundshift.grid.tiles import tile_plan
-from groundshift.io.egms import parse_name, read_egms
+from groundshift.io.convert import read_parts
+from groundshift.io.egms import holds_table, read_egms
+from groundshift.io.features import read_features
 from groundshift.io.gnss.files import read_gnss
 from groundshift.io.images.open import open_image
 from groundshift.io.images.pixels import Image
@@ -24,13 +28,16 @@ from groundshift.model.velocity_grid import VelocityGrid, describe_grid
 
 _STATIONS = (".csv", ".tenv3", ".pos", ".snx", ".txt", ".xz", ".gz")
 
+_VECTORS = (".gpkg", ".geojson", ".json", ".shp", ".fgb", ".osm", ".pbf", ".kml")
+
 _BLOCK = 2048  # pixels
 
 
 def describe_file(
     path: str | Path, *, band: int | str | None = None, crs: str | None = None, frame: str | None = None
 ) -> str:
-    """Points, a radar stack, stations, a displacement map that groundshift wrote, or one band of an image, described.
+    """Points, a radar stack, stations, a displacement map that groundshift wrote, features, or one band of an image,
+    described.
 
     Raises
     ------
@@ -40,8 +47,10 @@ def describe_file(
     suffix = Path(path).suffix.lower()
     if suffix == ".parquet":
         return points.describe(read_points(path))
-    if parse_name(Path(path).name) is not None and suffix in (".zip", ".csv"):
+    if holds_table(Path(path)):
         return points.describe(read_egms(path))
+    if suffix in _VECTORS and Path(path).is_file():
+        return _describe_vectors(Path(path))
     if suffix in _STATIONS:
         found = read_gnss(path, frame=frame)
         return describe_grid(found) if isinstance(found, VelocityGrid) else stations.describe(found)
@@ -60,10 +69,26 @@ def describe_file(
         raise InputError(f"{path} is a folder of no known kind; give one of its files, a stack or a product") from error
 
 
+def _describe_vectors(path: Path) -> str:
+    """Points that `convert` wrote, or other features."""
+    try:
+        return points.describe(pa.concat_tables(read_parts(path)))
+    except (InputError, ContractError):
+        found = read_features(path)
+    kinds = Counter(each.geom_type for each in found.geometry)
+    return "\n".join(
+        [
+            f"features: {', '.join(f'{count} {kind}' for kind, count in kinds.most_common())}, {found.crs.name}",
+            f"attributes: {', '.join(found.attributes.column_names) or 'none'}",
+        ]
+    )
+
+
 def _describe_image(image: Image) -> str:
     rows, cols = image.grid.shape
     counts = np.zeros(256, np.int64)
     low, high = np.inf, -np.inf
+    side = "degrees" if image.grid.crs.geographic else "m"
     for tile in tile_plan((rows, cols), _BLOCK):
         values, reason = image.read(tile.box)
         counts += np.bincount(reason.ravel(), minlength=256)
@@ -72,7 +97,7 @@ def _describe_image(image: Image) -> str:
     shares = [f"{100 * counts[code] / (rows * cols):.1f} % {Reason(code).meaning}" for code in np.flatnonzero(counts)]
     return "\n".join(
         [
-            f"image {image.name}, {rows} x {cols} pixels of {abs(image.grid.affine.a):g} m, {image.grid.crs}",
+            f"image {image.name}, {rows} x {cols} pixels of {abs(image.grid.affine.a):g} {side}, {image.grid.crs}",
             f"date: {'unknown' if np.isnat(image.date) else image.date}",
             f"values from {low:g} to {high:g}",
             f"pixels: {', '.join(shares)}",

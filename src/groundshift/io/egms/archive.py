@@ -18,6 +18,7 @@ _MAX_RATIO = 150  # of the size of a member to its compressed size: tables have 
 _MAX_MEMBERS = 64
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _OUTSIDE = re.compile(r"(^|/)\.\.(/|$)|^/|^[A-Za-z]:|\\|\x00")
+_PID = re.compile(rb'(\xef\xbb\xbf)?"?pid"?[,;\t]')  # the first column, and no other table's
 _BROKEN = (*ERRORS, NotImplementedError, RuntimeError, OSError, ValueError)
 
 
@@ -28,6 +29,18 @@ class Opened(NamedTuple):
     member: str  # name of the table in the zip, or of the file
     table: BinaryIO
     header: bytes | None
+
+
+def holds_table(path: Path) -> bool:
+    """Whether a .zip holds a table, or a .csv is one, whatever its name; false for what cannot be opened."""
+    try:
+        if path.suffix.lower() == ".zip":
+            with zipfile.ZipFile(path) as archive:
+                return any(name.lower().endswith(".csv") for name in archive.namelist())
+        with path.open("rb") as text:
+            return path.suffix.lower() == ".csv" and _PID.match(text.read(16)) is not None
+    except _BROKEN:
+        return False
 
 
 @contextmanager

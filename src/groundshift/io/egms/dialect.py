@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -138,6 +138,22 @@ def parse_columns(line: str, title: str) -> Layout:
     if names[0] != "pid":
         raise InputError(f"{title}: line 1 starts with {names[0]!r}; expected the column 'pid'")
     return Layout(level, columns, _parse_dates(fields[split:], title))
+
+
+def resaved(line: bytes) -> Callable[[bytes | memoryview], bytes] | None:
+    """What turns the text of a table that another program saved into that of EGMS; None if it is as delivered.
+
+    Parameters
+    ----------
+    line
+        The first line. If there are semicolons or tabs in it, and no commas, they separate fields, and commas below it
+        are decimal points. Quotes are left out.
+    """
+    separator = next((each for each in (b";", b"\t") if each in line and b"," not in line), None)
+    if separator is None and b'"' not in line:
+        return None
+    table = bytes.maketrans(b"", b"") if separator is None else bytes.maketrans(separator + b",", b",.")
+    return lambda text: bytes(text).translate(table, b'"')
 
 
 def _parse_dates(fields: list[str], title: str) -> np.ndarray:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from groundshift.errors import ContractError, InputError
 from groundshift.io.ahead import mapped
 from groundshift.io.egms.archive import MAX_BYTES, Opened, lines, open_product
-from groundshift.io.egms.dialect import Layout, Style, parse_columns, style_of
+from groundshift.io.egms.dialect import Layout, Style, parse_columns, resaved, style_of
 from groundshift.io.egms.header import parse_header
 from groundshift.io.egms.names import parse_name
 from groundshift.kernels.decimal_text import BAD_NAME, FINE, NO_NUMBER, TOO_FEW, Fault, Rows, read_rows
@@ -30,7 +30,8 @@ def read_batches(
 ) -> Iterator[pa.Table]:
     """Read a product of EGMS (L2a, L2b, L3), a part at a time: memory does not grow with the file.
 
-    Both dialects of columns are understood. What the name of the file and the XML header say is kept in the
+    Both dialects of columns are understood, and tables that a spreadsheet saved with semicolons or tabs between fields,
+    decimal commas or quotes. What the name of the file and the XML header say is kept in the
     metadata, with what is needed to write the same text again: `provenance["egms"]`.
 
     Parameters
@@ -57,7 +58,13 @@ def read_batches(
     path = Path(path)
     with open_product(path, max_bytes=max_bytes) as product:
         parts = lines(product.table, product.title, batch_bytes)
-        layout = parse_columns(_first_line(next(parts, b""), product.title), product.title)
+        first = next(parts, b"")
+        if (as_delivered := resaved(first)) is not None:
+            log.info(
+                "%s was saved by another program; its separators, decimals and quotes are understood", product.title
+            )
+            first, parts = as_delivered(first), map(as_delivered, parts)
+        layout = parse_columns(_first_line(first, product.title), product.title)
         numbers = len(layout.columns) - 1, len(layout.dates)
         read = mapped(lambda text: (text, *read_rows(np.frombuffer(text, np.uint8), *numbers)), parts)
         text, *found = next(read, None) or (b"", *read_rows(np.empty(0, np.uint8), *numbers))
