@@ -79,6 +79,24 @@ def test_series_become_rates(tmp_path):
         stations = read_gnss(tmp_path / "stations.csv")
         np.testing.assert_allclose(stations.velocity[0], [20, 16, -2], atol=0.5)
         assert stations.frame == "IGS14"
+    moved = np.where(days >= np.datetime64("2012-03-01"), 0.006, 0.0)
+    jumped = [line.replace(f" {u:.6f} 0.0 ", f" {u + more:.6f} 0.0 ")
+              for line, u, more in zip(lines, place[:, 2], moved, strict=True)]  # fmt: skip
+    (tmp_path / "ABCD.tenv3").write_text("\n".join(jumped).upper())
+    (tmp_path / "steps.txt").write_text("ABCD 12MAR01 1 Antenna_Type_Changed\nWXYZ 11MAR11 2 300.5 212.1 9.1 usp0\n")
+    up = []
+    for more in ([], ["--step-file", str(tmp_path / "steps.txt")], ["--relaxation", "2012-03-01:exp"]):
+        done = RUN.invoke(
+            app, ["-q", "gnss", str(tmp_path / "ABCD.tenv3"), "--frame", "IGS14", "-o", str(tmp_path), *more]
+        )
+        assert done.exit_code == 0, done.output
+        up.append(read_gnss(tmp_path / "stations.csv").velocity[0, 2])
+    assert abs(up[0] + 2) > 0.7
+    np.testing.assert_allclose(up[1:], -2, atol=0.6)
+    wrong = RUN.invoke(
+        app, ["gnss", str(tmp_path / "ABCD.tenv3"), "--relaxation", "2012-03-01:sin", "-o", str(tmp_path)]
+    )
+    assert wrong.exit_code != 0
 
 
 def test_errors_say_why(strip, tmp_path):

@@ -19,6 +19,7 @@ from groundshift.geodesy.own_motion import (
     normal_score,
     own_variance,
 )
+from groundshift.geodesy.smooth_field import Field3, centre_of, smooth_covariance
 from groundshift.geodesy.trajectory import (
     YEAR,
     Relaxation,
@@ -130,9 +131,8 @@ def test_midas_does_not_see_seasons_steps_and_outliers():
 
 def daily(values, sigma=1.0):
     days = np.datetime64("2010-01-01") + np.arange(len(values))
-    return build_series(
-        "A", 46, 8, days, np.stack([values] * 3, 1), np.full((len(values), 3), sigma), frame="IGS14", source="x"
-    )
+    three = np.stack([values] * 3, 1)
+    return build_series("A", 46, 8, days, three, np.where(np.isfinite(three), sigma, np.nan), frame="IGS14", source="x")
 
 
 def test_a_trajectory_finds_steps_and_relaxation():
@@ -176,6 +176,64 @@ def test_steps_and_relaxations_that_a_series_does_not_show_are_left_out():
         TrajectoryConfig(steps=["2019-02-31"])
 
 
+def test_three_jumps_of_ten_millimetres_are_found_and_none_where_there_is_none():
+    """Jumps widen the scatter of everything that is told from medians before and after."""
+    random, count = np.random.default_rng(8), 2500
+    days = np.arange(count)
+    for _ in range(2):
+        quiet = noisy(count, random) + 3 * np.cos(2 * np.pi * days / YEAR) + 2 * days / YEAR
+        quiet[random.integers(0, count, 25)] += random.normal(0, 60, 25)
+        quiet[random.random(count) < 0.1] = np.nan
+        config = TrajectoryConfig(detect=5, index=-1.0)
+        assert fit_trajectory(daily(quiet), "up", config).steps == ()
+        jumps = 10 * ((days >= 600) * 1 - (days >= 1300) * 1 + (days >= 1900) * 1)
+        found = fit_trajectory(daily(quiet + jumps), "up", config)
+        when = [(each - np.datetime64("2010-01-01")).astype(int) for each in found.steps]
+        np.testing.assert_allclose(when, [600, 1300, 1900], atol=4)
+        assert found.rate == pytest.approx(2, abs=3.5 * found.sigma)
+
+
+def test_days_of_larger_sigma_count_for_less():
+    """A receiver that was bad for two years: as many more days of it must not narrow the rate."""
+    random, count, errors = np.random.default_rng(6), 1825, {"stated": [], "alike": []}
+    sigma = np.where(np.arange(count) < 700, 4.0, 1.0)
+    design = trajectory_design(np.arange(count, dtype=float), count / 2, [], [], TrajectoryConfig())[1]
+    for _ in range(50):
+        slow = 0.3 * fftconvolve(random.standard_normal(count), power_law(count, -1.0))[:count]
+        values = slow + sigma * random.standard_normal(count)
+        for name, given in (("stated", sigma), ("alike", None)):
+            found = coloured_fit(np.arange(count, dtype=float), design, values, sigma=given)
+            errors[name].append(found.coefficients[1] ** 2 / found.covariance[1, 1])
+    assert 0.7 < np.mean(errors["stated"]) < 1.4  # fifty series: ±0.2
+    assert np.mean(errors["alike"]) > 1.5
+    alike = coloured_fit(np.arange(count, dtype=float), design, values, index=-1.0)
+    same = coloured_fit(np.arange(count, dtype=float), design, values, sigma=np.full(count, 7.0), index=-1.0)
+    np.testing.assert_allclose(alike.covariance, same.covariance)
+
+
+def test_each_station_has_its_own_steps():
+    random = np.random.default_rng(12)
+    days = np.arange(1500)
+    jumps = {"A": 6.0 * (days >= 700), "B": -6.0 * (days >= 900)}
+    series = [replace(daily(2 * days / YEAR + jump + random.standard_normal(1500)), name=name)
+              for name, jump in jumps.items()]  # fmt: skip
+    steps = {"A": [series[0].days[700]], "B": [series[1].days[900]], "C": [series[1].days[400]]}
+    config = TrajectoryConfig(index=-1.0)
+    for method in ("trajectory", "midas"):
+        found = velocities_of(series, method=method, config=config, steps=steps)
+        np.testing.assert_allclose(found.velocity, 2, atol=0.3)
+    assert (np.abs(velocities_of(series, config=config).velocity - 2) > 0.5).all()
+
+
+def test_displacements_have_no_frame_to_go_to():
+    moved = replace(stations_of(*WHERE, np.ones((3, 3))), quantity="displacement")
+    assert to_frame(moved, "ITRF2014") is moved
+    with pytest.raises(ConfigurationError, match="holds displacements in ITRF2014; only velocities can go to ETRF2000"):
+        to_frame(moved, "ETRF2000")
+    with pytest.raises(InputError, match="needs velocities in mm/yr"):
+        fit_velocity_model(moved)
+
+
 def test_velocities_of_series():
     random = np.random.default_rng(2)
     series = daily(3 * np.arange(1200) / YEAR + random.standard_normal(1200))
@@ -216,6 +274,34 @@ def test_a_velocity_model_predicts_places_and_how_well():
     assert 0.75 < np.mean(np.square(left)) < 1.3
     some = model.joint_covariance(latitude[80:85], longitude[80:85])
     np.testing.assert_allclose(some[3:6, 3:6], found.covariance[1], atol=1e-6)
+
+
+def test_what_moves_one_way_across_the_pole_is_one_motion():
+    """East of a place is west of the place beyond the pole: a field around it is as smooth as anywhere."""
+    beside = smooth_covariance(
+        (Field3(2, 300, 0), Field3(1, 200, 0), Field3(3, 100, 0)), (0.0, 10.0),
+        np.array([90 - 1e-6, 45]), np.array([10.0, 10]), np.array([90 - 1e-6, 45]), np.array([-170.0, 10]),
+    )  # fmt: skip
+    np.testing.assert_allclose(beside[:3, :3], np.diag([-4, -1, 9]), atol=1e-4)
+    np.testing.assert_allclose(beside[3:, 3:], np.diag([4, 1, 9]), atol=1e-9)
+    errors = []
+    for south in (-46.0, -90.0):
+        random = np.random.default_rng(3)
+        x, y = random.uniform(-4, 4, (2, 240))
+        latitude, longitude = (south + np.hypot(x, y), np.degrees(np.arctan2(y, x))) if south == -90 else (
+            south + y, 10 + x / np.cos(np.radians(south)))  # fmt: skip
+        place = geocentric(latitude, longitude) / 1000
+        axes = local_axes(latitude, longitude)
+        one, two = local_axes(*(np.array([each]) for each in centre_of(latitude, longitude)))[0, :2]
+        along, across = place @ one, place @ two
+        truth = np.outer(1.5 * np.sin(along / 150) + np.cos(across / 170), one) + np.outer(np.cos(along / 160), two)
+        truth = np.einsum("nij,nj->ni", axes, truth)
+        velocity = truth + 0.1 * random.standard_normal(truth.shape)
+        model = fit_velocity_model(stations_of(latitude[:40], longitude[:40], velocity[:40], 0.1))
+        found = model.at(latitude[40:], longitude[40:])
+        errors.append(found.velocity[:, :2] - truth[40:, :2])
+    least = [np.sqrt(np.median(np.square(each))) for each in errors]  # the corners have no station beyond them
+    assert least[1] < 1.3 * least[0] < 0.13
 
 
 def test_leave_one_out_is_what_leaving_one_out_gives():

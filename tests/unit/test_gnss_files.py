@@ -9,6 +9,7 @@ from pyproj import Transformer
 from groundshift.errors import InputError
 from groundshift.io.gnss.files import read_gnss
 from groundshift.io.gnss.grid import read_egms_grid, write_egms_grid, write_grid_table
+from groundshift.io.gnss.steps import read_steps
 from groundshift.io.gnss.table import read_station_table, write_station_table
 from groundshift.kernels.rotation import local_axes
 from groundshift.model.stations import StationSeries, StationVelocities, build_velocities
@@ -174,6 +175,46 @@ def test_the_grid_of_the_service(tmp_path):
     np.testing.assert_allclose(read_egms_grid(path).sigma[1], sigma[1])
     write_grid_table(tmp_path / "nodes.csv", grid)
     assert len(read_station_table(tmp_path / "nodes.csv")) == 11
+
+
+JUMPS = """%=SNX 2.02 IGS 20:001:00000 IGS 10:001:00000 20:001:00000 P 00000 2
++SOLUTION/DISCONTINUITY
+*CODE PT SOLN T _DATA_START_ __DATA_END__ M
+ ABCD  A    1 P 00:000:00000 10:209:43200 P - antenna
+ ABCD  A    2 P 10:209:43200 00:000:00000 P - antenna
+ ABCD  A    1 P 00:000:00000 11:070:20783 V - earthquake
+ ABCD  A    2 P 11:070:20783 00:000:00000 V - earthquake
+ EFGH  A    1 P 00:000:00000 00:000:00000 P -
+-SOLUTION/DISCONTINUITY
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ABCD  10JUL28  1  Antenna_Type_Changed\nABCD  11MAR11  2  300.5  212.1  9.1  usp000hvnu\n",
+        "station,day\nABCD,2011-03-11\nABCD,2010-07-28\nABCD,2010-07-28\n",
+        JUMPS,
+    ],
+)
+def test_steps_of_stations(tmp_path, text):
+    found = read_steps(written(tmp_path, "steps.txt", text))
+    assert found == {"ABCD": (np.datetime64("2010-07-28"), np.datetime64("2011-03-11"))}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("ABCD 10XYZ28 1\n", "line 1: 'ABCD 10XYZ28 1' is no step"),
+        ("station,day\nABCD,2010-02-31\n", "line 2"),
+        ("ABCD\n", "line 1"),
+        ("", "has no step"),
+        ("%=SNX 2.02\n+SOLUTION/DISCONTINUITY\n ABCD A\n", "line 3 has 2 columns"),
+    ],
+)
+def test_broken_steps_are_named(tmp_path, text, said):
+    with pytest.raises(InputError, match=said):
+        read_steps(written(tmp_path, "steps.txt", text))
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,26 @@ def gnss(
     rates: Annotated[RateName, typer.Option(help="How series become rates.")] = RateName.TRAJECTORY,
     step: Annotated[
         list[str] | None,
-        typer.Option("--step", "--steps", help="Day of a step in series, as 2009-04-06; may be given often."),
+        typer.Option(
+            "--step",
+            "--steps",
+            help="Day of a step in all series, as 2009-04-06; may be given often.",
+            show_default=False,
+        ),
+    ] = None,
+    step_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="Steps of each station: steps.txt of NGL, SINEX discontinuities, or CSV 'station,day'.",
+            show_default=False,
+        ),
+    ] = None,
+    relaxation: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Day of an earthquake after which series relax, as 2009-04-06 (logarithm) or 2009-04-06:exp.",
+            show_default=False,
+        ),
     ] = None,
     detect: Annotated[
         float | None, typer.Option(help="Find steps this many sigmas large in series.", show_default=False)
@@ -45,11 +64,16 @@ def gnss(
 ) -> None:
     """Make a velocity model of stations, and check it: leave-one-out errors, a grid, a map."""
     from groundshift.geodesy.report import make_velocity_model
-    from groundshift.geodesy.trajectory import TrajectoryConfig
+    from groundshift.geodesy.trajectory import Relaxation, TrajectoryConfig
     from groundshift.io.gnss.files import read_gnss
+    from groundshift.io.gnss.steps import read_steps
 
-    config = TrajectoryConfig(steps=tuple(step or ()), detect=detect)
+    relaxing = [Relaxation.of(each) for each in relaxation or ()]
+    config = TrajectoryConfig(steps=tuple(step or ()), detect=detect, relaxation=tuple(relaxing))
+    steps = None if step_file is None else read_steps(step_file)
     read = [read_gnss(path, frame=frame) for path in files]
     typer.echo(
-        make_velocity_model(read, out, frame=to_frame, method=rates.value, trajectory=config, spacing=spacing, crs=crs)
+        make_velocity_model(
+            read, out, frame=to_frame, method=rates.value, trajectory=config, steps=steps, spacing=spacing, crs=crs
+        )
     )

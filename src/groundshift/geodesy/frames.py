@@ -105,16 +105,23 @@ def estimate_pole(stations: StationVelocities) -> Pole:
 def to_frame(stations: StationVelocities, frame: str) -> StationVelocities:
     """The same stations with velocities in another frame; covariances stay as they are.
 
+    Displacements are refused: how far a frame moves against another depends on how long they took, which is not known.
+
     Velocities between realisations differ by rotation, translation and scale that change with time, which PROJ takes
     from the EPSG registry: places are moved for a hundred years in one frame and looked at in the other.
 
     Raises
     ------
     ConfigurationError
-        If one of the frames is not known.
+        If one of the frames is not known, or displacements are to change theirs.
     """
     if frame == stations.frame:
         return stations
+    if stations.quantity != "velocity":
+        raise ConfigurationError(
+            f"{stations.source} holds displacements in {stations.frame}; only velocities can go to {frame}: give "
+            "displacements in the frame that is wanted"
+        )
     measured = np.isfinite(stations.velocity)
     velocity = np.where(measured, stations.velocity, 0.0)
     start, removed = _resolved(stations.frame, stations.latitude, stations.longitude)

@@ -41,7 +41,12 @@ def power_law(count: int, index: float) -> np.ndarray:
 
 
 def coloured_fit(
-    days: np.ndarray, design: np.ndarray, values: np.ndarray, *, index: float | None = None
+    days: np.ndarray,
+    design: np.ndarray,
+    values: np.ndarray,
+    *,
+    sigma: np.ndarray | None = None,
+    index: float | None = None,
 ) -> ColouredFit:
     """Fit a linear model to a series with white and power-law noise.
 
@@ -53,42 +58,63 @@ def coloured_fit(
         float (n, p), full rank.
     values
         float (n,), without outliers.
+    sigma
+        Standard deviation of each value, up to a factor, float (n,): of the white noise only. Nothing counts as better
+        than half the median.
     index
         Spectral index; estimated if None. Flicker noise, -1, is usual for positions (Williams et al. 2004,
         doi:10.1029/2003JB002741).
     """
-    step = max(1.0, np.ceil((days[-1] - days[0] + 1) / _EPOCHS))
-    epoch = ((days - days[0]) // step).astype(int)
-    kept, starts, count = np.unique(epoch, return_index=True, return_counts=True)
-    root = np.sqrt(np.median(count) / count)  # of the variance of white noise against a usual epoch
-    model = np.add.reduceat(design, starts) / count[:, None] / root[:, None]
-    mean = np.add.reduceat(values, starts) / count / root
+    averaged = Averaged.of(days, design, values, sigma)
     tried = _INDICES if index is None else (index,)
-    likely = [_Likelihood(kept, root, model, mean, each) for each in tried]
+    likely = [Likelihood(averaged, each) for each in tried]
     best = min(likely, key=lambda each: each.badness)
     if index is None:
         middle = tried.index(best.index)
         if 0 < middle < len(tried) - 1:
             below, at, above = (likely[middle + k].badness for k in (-1, 0, 1))
             shift = 0.5 * (below - above) / max(below - 2 * at + above, 1e-9) * (tried[middle + 1] - tried[middle])
-            refined = _Likelihood(kept, root, model, mean, best.index + float(shift))
+            refined = Likelihood(averaged, best.index + float(shift))
             best = min(best, refined, key=lambda each: each.badness)
     coefficients, covariance, scale = best.solution()
-    return ColouredFit(coefficients, covariance, Noise(best.index, best.share, scale, float(step)))
+    return ColouredFit(coefficients, covariance, Noise(best.index, best.share, scale, averaged.step))
 
 
-class _Likelihood:
+class Averaged(NamedTuple):
+    """A series and its model in epochs, of which each is divided by the square root of its white variance."""
+
+    step: float  # days of an epoch
+    number: np.ndarray  # int64 (m,): of each epoch that has a value, from 0
+    first: np.ndarray  # int64 (m,): row of its first value
+    root: np.ndarray  # float64 (m,): of its white variance, 1 for a usual epoch
+    model: np.ndarray  # float64 (m, p)
+    mean: np.ndarray  # float64 (m,)
+
+    @classmethod
+    def of(cls, days: np.ndarray, design: np.ndarray, values: np.ndarray, sigma: np.ndarray | None) -> Averaged:
+        """Average a series; see :func:`coloured_fit`."""
+        step = max(1.0, np.ceil((days[-1] - days[0] + 1) / _EPOCHS))
+        number, first = np.unique(((days - days[0]) // step).astype(int), return_index=True)
+        usual = 1.0 if sigma is None else float(np.median(sigma))
+        weight = np.ones(len(days)) if sigma is None else (usual / np.maximum(sigma, usual / 2)) ** 2
+        total = np.add.reduceat(weight, first)
+        root = np.sqrt(np.median(total) / total)
+        model = np.add.reduceat(design * weight[:, None], first) / (total * root)[:, None]
+        return cls(float(step), number, first, root, model, np.add.reduceat(values * weight, first) / (total * root))
+
+
+class Likelihood:
     """Restricted likelihood for one spectral index; noise is made independent once, for all shares."""
 
-    def __init__(self, kept: np.ndarray, root: np.ndarray, model: np.ndarray, mean: np.ndarray, index: float) -> None:
+    def __init__(self, averaged: Averaged, index: float) -> None:
         self.index = index
-        column = power_law(kept[-1] + 1, index)
-        lower = np.zeros((len(kept), len(column)))
-        for row, number in enumerate(kept):
-            lower[row, : number + 1] = column[number::-1] / root[row]
-        self._power, axes = np.linalg.eigh(lower @ lower.T)
-        self._model, self._mean = axes.T @ model, axes.T @ mean
-        self._free = len(kept) - model.shape[1]
+        column = power_law(averaged.number[-1] + 1, index)
+        lower = np.zeros((len(averaged.number), len(column)))
+        for row, number in enumerate(averaged.number):
+            lower[row, : number + 1] = column[number::-1] / averaged.root[row]
+        self._power, self._axes = np.linalg.eigh(lower @ lower.T)
+        self._model, self._mean = self._axes.T @ averaged.model, self._axes.T @ averaged.mean
+        self._free = len(averaged.number) - averaged.model.shape[1]
         found = minimize_scalar(self._badness, bounds=(-8, 8), method="bounded", options={"xatol": 0.02})
         self.badness, self.share = float(found.fun), float(1 / (1 + np.exp(-found.x)))
 
@@ -98,8 +124,20 @@ class _Likelihood:
         inverse, variance = np.linalg.inv(r), squares / self._free
         return inverse @ projected, variance * inverse @ inverse.T, float(np.sqrt(variance))
 
+    def significance(self, columns: np.ndarray) -> np.ndarray:
+        """What each of some more columns (m, k) would be over its sigma, were it the only one added; float64 (k,)."""
+        root = np.sqrt(self._variance(self.share))[:, None]
+        q = np.linalg.qr(self._model / root)[0]
+        rest, more = self._mean / root[:, 0], self._axes.T @ columns / root
+        rest, more = rest - q @ (q.T @ rest), more - q @ (q.T @ more)
+        part = np.einsum("mk,m->k", more, rest) / np.sqrt(np.maximum((more**2).sum(axis=0), 1e-12))
+        return part / np.sqrt(np.maximum(rest @ rest - part**2, 1e-12) / max(self._free - 1, 1))
+
+    def _variance(self, share: float) -> np.ndarray:
+        return share * np.maximum(self._power, 0) + (1 - share) + 1e-12
+
     def _pieces(self, share: float) -> tuple[np.ndarray, np.ndarray, float, float]:
-        variance = share * np.maximum(self._power, 0) + (1 - share) + 1e-12
+        variance = self._variance(share)
         a, b = self._model / np.sqrt(variance)[:, None], self._mean / np.sqrt(variance)
         q, r = np.linalg.qr(a)
         rest = b - q @ (q.T @ b)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -40,6 +40,7 @@ def make_velocity_model(
     frame: str | None = None,
     method: Literal["trajectory", "midas"] = "trajectory",
     trajectory: TrajectoryConfig | None = None,
+    steps: Mapping[str, Sequence[np.datetime64]] | None = None,
     spacing: float = 50.0,
     crs: str = "EPSG:3035",
 ) -> str:
@@ -55,7 +56,7 @@ def make_velocity_model(
         One table of velocities, or one grid, or series of stations.
     frame
         Of the model; that of the stations if not given.
-    method, trajectory
+    method, trajectory, steps
         How series become velocities, see :func:`~groundshift.geodesy.trajectory.velocities_of`.
     spacing
         Of the grid, km.
@@ -70,7 +71,7 @@ def make_velocity_model(
     out = Path(out)
     if len(read) == 1 and isinstance(read[0], VelocityGrid):
         return describe_grid(read[0])
-    stations = _stations(read, method, trajectory)
+    stations = _stations(read, method, trajectory, steps)
     if len(stations) < LEAST_STATIONS:
         write_station_table(out / STATIONS, stations if frame is None else to_frame(stations, frame))
         return f"{describe(stations)}\n{STATIONS} is in {out}; a model needs {LEAST_STATIONS} stations or more"
@@ -112,13 +113,16 @@ def _moving(model: VelocityModel, left: LeaveOneOut, component: int) -> list[str
 
 
 def _stations(
-    read: Sequence, method: Literal["trajectory", "midas"], config: TrajectoryConfig | None
+    read: Sequence,
+    method: Literal["trajectory", "midas"],
+    config: TrajectoryConfig | None,
+    steps: Mapping[str, Sequence[np.datetime64]] | None,
 ) -> StationVelocities:
     if len(read) == 1 and isinstance(read[0], StationVelocities):
         return read[0]
     if not read or not all(isinstance(each, StationSeries) for each in read):
         raise InputError(f"{len(read)} files of several kinds; expected one table of velocities, or series of stations")
-    return velocities_of(read, method=method, config=config)
+    return velocities_of(read, method=method, config=config, steps=steps)
 
 
 def _grid(model: VelocityModel, spacing: float, crs: str) -> VelocityGrid:

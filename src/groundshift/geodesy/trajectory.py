@@ -6,7 +6,7 @@ Sources: Bevis & Brown (2014), trajectory models, doi:10.1007/s00190-013-0685-5;
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, Literal, NamedTuple
 
@@ -16,13 +16,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from groundshift.errors import InputError
 from groundshift.geodesy.midas import midas_rate
 from groundshift.geodesy.noise import Noise, coloured_fit
+from groundshift.geodesy.steps import find_step
 from groundshift.kernels.robust import nmad, robust_fit
 from groundshift.model.stations import COMPONENTS, StationSeries, StationVelocities, build_velocities
 from groundshift.model.units import YEAR
 
 _DECAYS = np.geomspace(5, 1000, 12)  # days that are tried
-_SPAN = 180  # days to each side of a possible step
-_LEAST_SPAN = 40  # days with data on each side
 _MOST_STEPS = 10
 
 
@@ -34,6 +33,12 @@ class Relaxation(BaseModel):
     day: date = Field(description="of the earthquake, as 2009-04-06")
     kind: Literal["log", "exp"] = Field("log", description="its course")
     decay: float | None = Field(None, gt=0, description="τ in days; estimated if null")
+
+    @classmethod
+    def of(cls, text: str) -> Relaxation:
+        """Of a day, or a day and a kind: 2009-04-06, 2009-04-06:exp."""
+        day, _, kind = text.partition(":")
+        return cls.model_validate({"day": day, "kind": kind or "log"})
 
 
 class TrajectoryConfig(BaseModel):
@@ -68,8 +73,8 @@ class Trajectory(NamedTuple):
 def fit_trajectory(series: StationSeries, component: str, config: TrajectoryConfig | None = None) -> Trajectory:
     """Fit a trajectory to one component of a series.
 
-    Outliers are found by a robust fit and left out. Steps are looked for where medians of half a year before and after
-    differ most; each that stands out is added, and all is fitted again. Decays of relaxations that are not given are
+    Outliers are found by a robust fit and left out. Of the steps that might be (:mod:`~groundshift.geodesy.steps`) the
+    most significant is added, and all is fitted again, until none is left. Decays of relaxations that are not given are
     those of twelve that fit best. Steps and relaxations outside the series are left out; of steps without a day between
     them, the first stands for all.
 
@@ -101,7 +106,9 @@ def fit_trajectory(series: StationSeries, component: str, config: TrajectoryConf
         fit = robust_fit(design[there], values[there], weights)
         more = None
         if config.detect and len(steps) - len(given) < _MOST_STEPS:
-            more = _find_step(days[there], values[there] - design[there] @ fit.coefficients, steps, config.detect)
+            more = find_step(
+                days[there], design[there], values[there], sigma[there], steps, config.detect, config.index
+            )
         if more is None:
             break
         steps = sorted([*steps, more])
@@ -112,7 +119,7 @@ def fit_trajectory(series: StationSeries, component: str, config: TrajectoryConf
             f"series of station {series.name} cannot tell {', '.join(names)} apart in {component}; leave out steps or "
             "relaxations without days before and after"
         )
-    found = coloured_fit(days[rows], design[rows], values[rows], index=config.index)
+    found = coloured_fit(days[rows], design[rows], values[rows], sigma=sigma[rows], index=config.index)
     weight = np.zeros(len(days))
     weight[there] = fit.weights
     rate = names.index("rate")
@@ -147,6 +154,7 @@ def velocities_of(
     *,
     method: Literal["trajectory", "midas"] = "trajectory",
     config: TrajectoryConfig | None = None,
+    steps: Mapping[str, Sequence[np.datetime64]] | None = None,
 ) -> StationVelocities:
     """Velocities of stations from their series, all in one frame.
 
@@ -155,6 +163,11 @@ def velocities_of(
     method
         `trajectory`, or `midas` (see :mod:`groundshift.geodesy.midas`), which needs no steps; with those given, no pair
         spans them.
+    config
+        What all trajectories have.
+    steps
+        Days of steps of single stations, by name, beside those of `config`; see
+        :func:`~groundshift.io.gnss.steps.read_steps`.
 
     Raises
     ------
@@ -166,12 +179,13 @@ def velocities_of(
         raise InputError(f"{len(series)} series in the frames {sorted({e.frame for e in series})}; expected one frame")
     rates = np.empty((len(series), 3, 2))
     for number, each in enumerate(series):
+        own = config.model_copy(update={"steps": (*config.steps, *((steps or {}).get(each.name) or ()))})
         for k, component in enumerate(COMPONENTS):
             if method == "midas":
                 years = (each.days - np.datetime64(0, "D")).astype(float) / YEAR
-                found = midas_rate(years, each.displacement[:, k], [_day(day) / YEAR for day in config.steps])
+                found = midas_rate(years, each.displacement[:, k], [_day(day) / YEAR for day in own.steps])
             else:
-                found = fit_trajectory(each, component, config)
+                found = fit_trajectory(each, component, own)
             rates[number, k] = found.rate, found.sigma
     if not np.isfinite(rates).all():
         short = [each.name for each, rate in zip(series, rates, strict=True) if not np.isfinite(rate).all()]
@@ -183,7 +197,7 @@ def velocities_of(
     )  # fmt: skip
 
 
-def _day(day: date) -> float:
+def _day(day: date | np.datetime64) -> float:
     """Days since 1970."""
     return float(np.datetime64(day, "D").astype(int))
 
@@ -205,28 +219,3 @@ def _decays(
             misfit.append(nmad(rest * root))
         out[number] = float(_DECAYS[int(np.argmin(misfit))])
     return out
-
-
-def _find_step(days: np.ndarray, residual: np.ndarray, steps: Sequence[float], sigmas: float) -> float | None:
-    """The day before which medians differ most from those after it, if by enough sigmas of such differences."""
-    best, found, every = 0.0, None, []
-    for row in range(_LEAST_SPAN, len(days) - _LEAST_SPAN, 3):
-        before = residual[np.searchsorted(days, days[row] - _SPAN) : row]
-        after = residual[row : np.searchsorted(days, days[row] + _SPAN)]
-        if min(len(before), len(after)) < _LEAST_SPAN or any(abs(days[row] - each) < _LEAST_SPAN for each in steps):
-            continue
-        apart = float(np.median(after) - np.median(before))
-        every.append(apart)
-        if abs(apart) > best:
-            best, found = abs(apart), row
-    if found is None or best < sigmas * max(nmad(np.array(every)), 1e-9):
-        return None
-    around = range(max(_LEAST_SPAN, found - 30), min(len(days) - _LEAST_SPAN, found + 31))
-    near = slice(max(0, found - _SPAN), found + _SPAN)
-    misfit = [
-        np.abs(
-            np.concatenate([part - np.median(part) for part in (residual[near.start : k], residual[k : near.stop])])
-        ).sum()
-        for k in around
-    ]
-    return float(days[around[int(np.argmin(misfit))]])

@@ -32,7 +32,14 @@ from groundshift.geodesy.own_motion import (
     normal_score,
     own_variance,
 )
-from groundshift.geodesy.smooth_field import Field3, estimate_fields, smooth_covariance
+from groundshift.geodesy.smooth_field import (
+    Centre,
+    Field3,
+    carried_axes,
+    centre_of,
+    estimate_fields,
+    smooth_covariance,
+)
 from groundshift.kernels.rotation import rotation_design
 from groundshift.model.stations import COMPONENTS, StationVelocities
 
@@ -95,6 +102,7 @@ class VelocityModel:
 
     stations: StationVelocities
     fields: tuple[Field3, Field3, Field3]
+    centre: Centre  # where the components of the fields are east and north
     pole: Pole  # that removed the rotation while lengths were estimated
     inflation: np.ndarray  # float64 (n, 3), (mm/yr)²: added to the variance of stations that move by themselves
     own: tuple[OwnMotion, OwnMotion, OwnMotion]  # of such stations, in each component
@@ -119,7 +127,7 @@ class VelocityModel:
     def joint_covariance(self, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
         """See :class:`VelocityField`."""
         near = self._towards(latitude, longitude)
-        prior = smooth_covariance(self.fields, latitude, longitude, latitude, longitude)
+        prior = smooth_covariance(self.fields, self.centre, latitude, longitude, latitude, longitude)
         basis = _basis(latitude, longitude)
         cases = near @ self._cases
         out = prior + _VAGUE**2 * basis @ basis.T - near @ cho_solve(self._factor, near.T) + cases @ cases.T
@@ -170,11 +178,13 @@ class VelocityModel:
         there = np.isfinite(self.stations.velocity).ravel()
         latitude, longitude = self.stations.latitude, self.stations.longitude
         basis = _basis(latitude, longitude)
-        total = smooth_covariance(self.fields, latitude, longitude, latitude, longitude) + _VAGUE**2 * basis @ basis.T
-        local = np.array([each.local**2 for each in self.fields])
-        for row, (covariance, more) in enumerate(zip(self.stations.covariance, self.inflation, strict=True)):
+        total = smooth_covariance(self.fields, self.centre, latitude, longitude, latitude, longitude)
+        total += _VAGUE**2 * basis @ basis.T
+        own = np.nan_to_num(self.stations.covariance) * np.outer(self.scale, self.scale)
+        own += self._of_fields("local", latitude, longitude) + self.inflation[:, :, None] * np.eye(3)
+        for row, covariance in enumerate(own):
             part = slice(3 * row, 3 * row + 3)
-            total[part, part] += np.nan_to_num(covariance) * np.outer(self.scale, self.scale) + np.diag(local + more)
+            total[part, part] += covariance
         factor = cho_factor(total[np.ix_(there, there)], lower=True)
         object.__setattr__(self, "_there", there)
         object.__setattr__(self, "_factor", factor)
@@ -183,14 +193,24 @@ class VelocityModel:
     def _towards(self, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
         """Covariance of places with what stations measured, float64 (3m, k)."""
         stations = self.stations
-        out = smooth_covariance(self.fields, latitude, longitude, stations.latitude, stations.longitude)
+        out = smooth_covariance(self.fields, self.centre, latitude, longitude, stations.latitude, stations.longitude)
         out += _VAGUE**2 * _basis(latitude, longitude) @ _basis(stations.latitude, stations.longitude).T
         return out[:, self._there]
 
     def _prior(self, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
         basis = _basis(latitude, longitude).reshape(-1, 3, 4)
-        sizes = np.diag([each.size**2 for each in self.fields])
-        return sizes + _VAGUE**2 * basis @ basis.transpose(0, 2, 1)
+        return self._of_fields("size", latitude, longitude) + _VAGUE**2 * basis @ basis.transpose(0, 2, 1)
+
+    def _of_fields(self, what: str, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
+        """Size or local motion of the fields as a covariance east, north, up at places, float64 (n, 3, 3)."""
+        turn = carried_axes(self.centre, latitude, longitude)
+        return (turn * [getattr(each, what) ** 2 for each in self.fields]) @ turn.transpose(0, 2, 1)
+
+    @property
+    def local_variance(self) -> np.ndarray:
+        """Of what each station has for itself, float64 (n, 3), (mm/yr)²: east, north, up."""
+        stations = self.stations
+        return np.diagonal(self._of_fields("local", stations.latitude, stations.longitude), axis1=1, axis2=2)
 
 
 def fit_velocity_model(
@@ -213,11 +233,13 @@ def fit_velocity_model(
     Raises
     ------
     InputError
-        If there are too few stations.
+        If there are too few stations, or they hold displacements.
     ConfigurationError
         If the frame is not known.
     """
     config = config or VelocityModelConfig()
+    if stations.quantity != "velocity":
+        raise InputError(f"{stations.source} holds displacements in mm; a velocity model needs velocities in mm/yr")
     if len(stations) < LEAST_STATIONS:
         raise InputError(f"{len(stations)} stations; a velocity model needs {LEAST_STATIONS} or more")
     stations = to_frame(stations, frame or stations.frame)
@@ -227,13 +249,13 @@ def fit_velocity_model(
                 f"fewer than {LEAST_STATIONS} stations have a velocity {each}; a model needs that many of each"
             )
     inflation, own, scale = np.zeros(stations.velocity.shape), (_NONE, _NONE, _NONE), np.ones(3)
-    pole = estimate_pole(stations)
+    pole, centre = estimate_pole(stations), centre_of(stations.latitude, stations.longitude)
     fields = None
     for number in range(_ROUNDS):
         fields = estimate_fields(
-            stations, pole, scale * stations.sigma, inflation, (config.shortest, config.longest), fields
+            stations, pole, centre, scale * stations.sigma, inflation, (config.shortest, config.longest), fields
         )
-        model = VelocityModel(stations, fields, pole, inflation, own, scale, stations.frame, stations.source)
+        model = VelocityModel(stations, fields, centre, pole, inflation, own, scale, stations.frame, stations.source)
         if number < _ROUNDS - 1:
             own, inflation, scale = _moving(model, config)
     log.debug(
@@ -255,7 +277,7 @@ def _moving(
         sigma, before = expected[:, number], float(model.scale[number])
         found, factor = estimate_own_motion(error, sigma, share=config.outliers, scale=before)
         scale[number] *= factor
-        noise = (scale[number] * model.stations.sigma[:, number]) ** 2 + (factor * model.fields[number].local) ** 2
+        noise = (scale[number] * model.stations.sigma[:, number]) ** 2 + factor**2 * model.local_variance[:, number]
         chance = chance_of_own_motion(error, factor * sigma, found)
         more[:, number] = np.nan_to_num(own_variance(chance, noise, found))
         own.append(found)

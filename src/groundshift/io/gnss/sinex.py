@@ -77,12 +77,12 @@ def read_sinex(path: str | Path, *, frame: str) -> StationVelocities:
     return build_velocities(
         names, latitude, longitude, 1000 * np.einsum("nij,nj->ni", axes, speed),
         covariance=1e6 * axes @ covariance @ axes.transpose(0, 2, 1), height=height, frame=frame,
-        epoch=_day(next(iter(whole.values()))["STAX"].epoch), source=Path(path).name,
+        epoch=day_of(next(iter(whole.values()))["STAX"].epoch), source=Path(path).name,
     )  # fmt: skip
 
 
-def _block(lines: list[str], name: str) -> Iterator[tuple[int, str]]:
-    """Numbers and lines of a block, without comments."""
+def block(lines: list[str], name: str) -> Iterator[tuple[int, str]]:
+    """Numbers and lines of a block such as SOLUTION/ESTIMATE, without comments."""
     inside = False
     for number, line in enumerate(lines, start=1):
         if line.startswith(("+", "-")):
@@ -92,7 +92,7 @@ def _block(lines: list[str], name: str) -> Iterator[tuple[int, str]]:
 
 
 def _estimates(path: str | Path, lines: list[str]) -> Iterator[_Parameter]:
-    for number, line in _block(lines, "SOLUTION/ESTIMATE"):
+    for number, line in block(lines, "SOLUTION/ESTIMATE"):
         words = line.split()
         if len(words) < 9 or words[1] not in (*_PLACE, *_SPEED):
             continue
@@ -107,7 +107,7 @@ def _fill(
     title = next((line for line in lines if line.startswith("+SOLUTION/MATRIX_ESTIMATE")), "")
     if "INFO" in title:
         raise InputError(f"{path} holds a normal matrix (INFO); expected covariances (COVA) or correlations (CORR)")
-    for number, line in _block(lines, "SOLUTION/MATRIX_ESTIMATE"):
+    for number, line in block(lines, "SOLUTION/MATRIX_ESTIMATE"):
         words = line.split()
         if len(words) < 2:
             raise InputError(f"{path}, line {number} has {len(words)} numbers; expected two and up to three values")
@@ -127,10 +127,10 @@ def _rank(solution: str) -> tuple[int, str]:
     return (int(solution), "") if solution.isdecimal() else (0, solution)
 
 
-def _day(epoch: str) -> np.datetime64 | None:
-    """Of YY:DDD:SSSSS or YYYY:DDD:SSSSS; years below 50 are after 2000."""
+def day_of(epoch: str) -> np.datetime64 | None:
+    """Of YY:DDD:SSSSS or YYYY:DDD:SSSSS; years to 50 are after 2000. None for 00:000:00000, which is open."""
     parts = re.fullmatch(r"(\d\d|\d{4}):(\d{3}):\d{5}", epoch, re.ASCII)
     if parts is None or not 1 <= int(parts[2]) <= 366:
         return None
-    year = int(parts[1]) + (0 if len(parts[1]) == 4 else 2000 if int(parts[1]) < 50 else 1900)
+    year = int(parts[1]) + (0 if len(parts[1]) == 4 else 2000 if int(parts[1]) <= 50 else 1900)
     return np.datetime64(f"{year:04d}-01-01") + np.timedelta64(int(parts[2]) - 1, "D")
