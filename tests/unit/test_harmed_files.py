@@ -1,24 +1,29 @@
 """Files that were cut, or harmed on the disk, are named in one line, whatever reads them."""
 
+import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 import shapely
+import zarr
 from pyproj import CRS
 from reference.explorer import village, write_sources
 
-from groundshift.errors import ContractError, InputError
+from groundshift.errors import ContractError, GroundshiftError, InputError
 from groundshift.insar.convert import convert_stack
 from groundshift.io.features import Features, read_features, write_features
 from groundshift.io.maps import read_map
 from groundshift.io.point_batches import point_batches, point_parts
 from groundshift.io.points import write_points
 from groundshift.io.radar_stack import open_stack, write_stack
-from groundshift.io.stacks import LAYOUTS
+from groundshift.io.stacks import LAYOUTS, open_any_stack, read_attributes, write_any_stack
+from groundshift.io.stacks.lazy import zarr_array
 from groundshift.io.stacks.pour import empty_binary
 from groundshift.io.stacks.simulated import geocoded
+from groundshift.io.stacks.supplement import read_baselines
 from groundshift.io.web import open_web_raster
 from groundshift.synth.radar.options import StackOptions
 from groundshift.synth.radar.stack import simulate_stack
@@ -83,6 +88,88 @@ def test_a_stack(stack, tmp_path, content):
         open_stack(tmp_path / "stack.zarr")
 
 
+def test_a_chunk_of_a_stack_is_named_also_for_a_single_bit(stack, tmp_path):
+    write_stack(tmp_path / "stack.zarr", stack)
+    opened = open_stack(tmp_path / "stack.zarr")
+    chunk = tmp_path / "stack.zarr" / "slc" / "c" / "0" / "0" / "0"
+    content = bytearray(chunk.read_bytes())
+    content[len(content) // 2] ^= 1
+    chunk.write_bytes(content)
+    with pytest.raises(InputError, match=r"stack\.zarr/slc/c/0/0/0 cannot be unpacked.*corrupt"):
+        opened["slc"][1, 3:5, 7].compute()
+    with pytest.raises(InputError, match=r"stack\.zarr/slc/c/0/0/0 cannot be unpacked"):
+        convert_stack(tmp_path / "stack.zarr", tmp_path / "other.zarr")
+    assert not (tmp_path / "other.zarr").exists()
+
+
+def test_of_several_chunks_the_harmed_one_is_named(tmp_path):
+    array = zarr.create_array(
+        tmp_path / "a", shape=(4, 6), chunks=(2, 2), dtype="f4", compressors="auto", zarr_format=2
+    )
+    array[:] = np.random.default_rng(0).normal(size=(40, 60))
+    harm(tmp_path / "a" / "1.2")
+    image = zarr_array(tmp_path / "a")
+    assert image[0:40, 0:40].shape == (40, 40)
+    for key in ((slice(0, 40), slice(0, 60)), (slice(30, 31), slice(50, 51)), (30, 50)):
+        with pytest.raises(InputError, match=r"a/1\.2 cannot be unpacked"):
+            image[key]
+
+
+def test_a_stack_is_on_the_disk_before_it_has_its_name(stack, tmp_path, monkeypatch):
+    """A power failure after the renaming must not leave chunks without their bytes."""
+    flushed, missing, fsync, replace = set(), [], os.fsync, Path.replace
+
+    def flushing(number):
+        flushed.add(os.fstat(number).st_ino)
+        fsync(number)
+
+    def renaming(self, target):
+        if self.is_dir():
+            missing.extend(each for each in self.rglob("*") if each.is_file() and each.stat().st_ino not in flushed)
+            renamed.append(Path(target).name)
+        return replace(self, target)
+
+    renamed = []
+    monkeypatch.setattr(os, "fsync", flushing)
+    monkeypatch.setattr(Path, "replace", renaming)
+    monkeypatch.setattr(Path, "rename", renaming)
+    write_stack(tmp_path / "stack.zarr", stack)
+    write_any_stack(tmp_path / "snap", stack, "snap")
+    assert renamed == ["stack.zarr", "snap"]
+    assert missing == []
+
+
+@pytest.mark.filterwarnings("ignore:.*encountered:RuntimeWarning")  # of numbers that harmed files hold
+@pytest.mark.parametrize("layout", [name for name in LAYOUTS if name != "zarr"])
+def test_a_layout_with_any_harmed_file_is_read_or_refused_in_a_line(stack, tmp_path, layout):
+    folder, random = tmp_path / "stack", np.random.default_rng(3)
+    write_any_stack(folder, stack, layout)
+    files, refused = [each for each in sorted(folder.rglob("*")) if each.stat().st_size and each.is_file()], 0
+    for _ in range(25):
+        path = files[random.integers(len(files))]
+        content = path.read_bytes()
+        at = int(random.integers(min(len(content), 4000)))
+        worse = [content[:at], content[:at] + bytes(300) + content[at + 300 :],
+                 content[:at] + bytes(each ^ 0xA5 for each in content[at : at + 40]) + content[at + 40 :]]  # fmt: skip
+        path.write_bytes(worse[random.integers(3)])
+        try:
+            open_any_stack(folder).compute(scheduler="synchronous")
+        except GroundshiftError as error:
+            refused += 1
+            assert "\n" not in str(error)  # noqa: PT017
+        path.write_bytes(content)
+    assert refused > 5
+    open_any_stack(folder)
+
+
+@pytest.mark.parametrize("name", ["baselines.csv", "attributes.json"])
+def test_what_is_given_beside_a_stack_is_no_text(tmp_path, name):
+    (tmp_path / name).write_bytes(b"\xff\xfe20200101 \x95")
+    read = {"baselines.csv": read_baselines, "attributes.json": read_attributes}[name]
+    with pytest.raises(InputError, match=name):
+        read(tmp_path / name)
+
+
 @pytest.mark.parametrize("layout", ["opera", "nisar", "isce2", "snap"])
 @pytest.mark.parametrize("limit", [300, 3000])
 def test_a_layout_that_does_not_fit_ends_in_an_error_not_in_a_crash(stack, tmp_path, layout, limit):
@@ -92,7 +179,7 @@ def test_a_layout_that_does_not_fit_ends_in_an_error_not_in_a_crash(stack, tmp_p
     given = geocoded(stack) if layout in ("opera", "nisar") else stack
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
     try:
-        with pytest.raises(OSError, match="too large"):
+        with pytest.raises(OSError, match=r"too large: .*out"):
             LAYOUTS[layout].write(tmp_path / "out", given)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)

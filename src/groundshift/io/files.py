@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import errno
 import glob
 import io
 import json
@@ -28,6 +29,7 @@ except ImportError:  # no such locks on Windows, where leftovers stay
     fcntl = None
 
 _LOCK = ".lock"
+_FULL = errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EIO
 
 
 @contextmanager
@@ -38,7 +40,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     path (side-car files of GDAL) is removed, and so is what killed runs left of the same file.
     """
     path = Path(path)
-    with temporary_folder(path) as folder:
+    with _naming(path), temporary_folder(path) as folder:
         temporary = folder / path.name
         yield temporary
         if temporary.is_file():
@@ -56,13 +58,11 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
         If there is something at `path`, before the block or after it.
     """
     check_new(path := Path(path))
-    with temporary_folder(path) as folder:
+    with _naming(path), temporary_folder(path) as folder:
         temporary = folder / path.name
         temporary.mkdir()
         yield temporary
-        for file in temporary.rglob("*"):
-            if file.is_file():
-                _flush(file)
+        flush_folder(temporary)
         check_new(path)
         temporary.rename(path)
 
@@ -95,6 +95,24 @@ def _lock(file: BinaryIO) -> None:
     if fcntl is None:
         raise OSError("no locks on this system")
     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Say in errors of a disk that takes no more which file was written, where they do not say it."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL and error.filename is None:
+            error.filename = str(path)
+        raise
+
+
+def flush_folder(folder: Path) -> None:
+    """See that all files in a folder are on the disk before it gets its final name."""
+    for file in folder.rglob("*"):
+        if file.is_file():
+            _flush(file)
 
 
 def _flush(path: Path) -> None:

@@ -10,16 +10,17 @@ from typing import Any
 
 import xarray as xr
 import zarr
-from zarr.codecs import BloscCodec
+from zarr.codecs import BloscCodec, Crc32cCodec
 
 from groundshift.errors import InputError
-from groundshift.io.files import temporary_folder
+from groundshift.io.chunks import lazy_cube
+from groundshift.io.files import flush_folder, temporary_folder
 from groundshift.model.radar_stack import check_stack
 
 CHUNK = 256
 """Lines and pixels of a chunk."""
 
-_COMPRESSOR = BloscCodec(cname="zstd", clevel=1, shuffle="bitshuffle")
+_COMPRESSORS = BloscCodec(cname="zstd", clevel=1, shuffle="bitshuffle"), Crc32cCodec()
 _MARKER = "zarr.json"  # what makes a folder a Zarr group
 
 
@@ -63,16 +64,17 @@ def write_cube(path: str | Path, cube: xr.Dataset) -> None:
 
 
 def open_cube(path: str | Path) -> xr.Dataset:
-    """Open what :func:`write_cube` or :func:`cube_writer` wrote, lazily."""
+    """Open what :func:`write_cube` or :func:`cube_writer` wrote, as :func:`~groundshift.io.chunks.lazy_cube` does."""
     if not (Path(path) / _MARKER).is_file():
         raise InputError(f"{path} is no Zarr folder of version 3; expected one with {_MARKER} in it: check the path")
     try:
-        return xr.open_zarr(path, zarr_format=3, consolidated=False)
+        cube = xr.open_dataset(path, engine="zarr", cache=False, zarr_format=3, consolidated=False)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise InputError(
             f"{path} cannot be opened as Zarr ({type(error).__name__}: {error}); it is truncated or corrupt: write or "
             "fetch it again"
         ) from error
+    return lazy_cube(path, cube)
 
 
 @contextmanager
@@ -111,7 +113,9 @@ def write_window(folder: Path, arrays: Mapping[str, Any], rows: slice, columns: 
 
 
 def put_in_place(folder: Path, path: Path) -> None:
-    """Give a Zarr folder that is whole its name; a Zarr folder that had it is left beside, as `before`."""
+    """Give a Zarr folder that is whole its name, when all of it is on the disk; a Zarr folder that had the name is left
+    beside, as `before`."""
+    flush_folder(folder)
     if path.exists():
         path.replace(folder.with_name("before"))
     folder.replace(path)
@@ -129,7 +133,7 @@ def _encoding(cube: xr.Dataset) -> dict[str, dict[str, Any]]:
     for name, each in cube.data_vars.items():
         if _is_image(each):
             chunks = tuple(min(CHUNK, size) if dim in ("y", "x") else size for dim, size in each.sizes.items())
-            encoding[name] = {"chunks": chunks, "compressors": [_COMPRESSOR]}
+            encoding[name] = {"chunks": chunks, "compressors": _COMPRESSORS}
     return encoding
 
 

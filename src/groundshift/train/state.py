@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import io
 import pickle
+import zipfile
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +26,7 @@ from groundshift.train.optimise import Optimiser
 from groundshift.train.recipe import SHIPPED, Recipe
 
 STATE, CURVES, TABLE = "state.pt", "curves.png", "log.csv"
+_PARTS = {"recipe", "step", "model", "average", "optimiser", "table"}
 
 
 def load_state(path: str | Path) -> tuple[Refiner, Recipe, dict[str, Any]]:
@@ -31,16 +37,44 @@ def load_state(path: str | Path) -> tuple[Refiner, Recipe, dict[str, Any]]:
     InputError
         If the file is no state of a training run.
     """
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        recipe = Recipe(**state["recipe"])
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
-        why = str(error).partition("\n")[0]
-        raise InputError(f"{path} is no state of a training run ({why}); give the state.pt that one left") from error
+    state, recipe = _read(path)
     model = Refiner(recipe.model)
     weights = {name.removeprefix("module."): each for name, each in state["average"].items() if name != "n_averaged"}
-    model.load_state_dict(weights)
+    with _fitting(path):
+        model.load_state_dict(weights)
     return model.eval(), recipe, state
+
+
+def _read(path: str | Path) -> tuple[dict[str, Any], Recipe]:
+    """A state, all of whose parts are there, and its recipe."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if (harmed := archive.testzip()) is not None:  # torch does not look at checksums
+                raise ValueError(f"{harmed} has another checksum")
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        if missing := _PARTS - state.keys():
+            raise KeyError(*sorted(missing))
+        return state, Recipe(**state["recipe"])
+    except (OSError, RuntimeError, LookupError, TypeError, ValueError, AttributeError, EOFError,
+            pickle.UnpicklingError, zipfile.BadZipFile, zlib.error) as error:  # fmt: skip
+        raise InputError(_refused(path, error)) from error
+
+
+@contextlib.contextmanager
+def _fitting(path: str | Path) -> Iterator[None]:
+    """What does not fit a network or an optimiser, as InputError that names the state."""
+    try:
+        yield
+    except (RuntimeError, LookupError, TypeError, ValueError) as error:
+        raise InputError(_refused(path, error)) from error
+
+
+def _refused(path: str | Path, error: Exception) -> str:
+    why = str(error).partition("\n")[0].rstrip(". ")
+    return (
+        f"{path} is no state of a training run, or harmed ({why}); give the state.pt that one left, or remove it to "
+        "begin anew"
+    )
 
 
 def load_weights(start: str) -> Refiner:
@@ -75,8 +109,10 @@ def save(
         "recipe": recipe.model_dump(mode="json"), "step": step, "model": model.state_dict(),
         "average": average.state_dict(), "optimiser": optimiser.state_dict(), "table": table,
     }  # fmt: skip
+    content = io.BytesIO()
+    torch.save(state, content)  # in memory: on a full disk it raises no OSError, and not the same error each time
     with atomic_path(out / STATE) as temporary:
-        torch.save(state, temporary)
+        temporary.write_bytes(content.getbuffer())
     with atomic_path(out / TABLE) as temporary, temporary.open("w", newline="") as stream:
         writer = csv.DictWriter(stream, list(table[0]))
         writer.writeheader()
@@ -96,14 +132,15 @@ def restored(
     Raises
     ------
     InputError
-        If it is of another recipe.
+        If it is of another recipe, or cannot be read.
     """
     if not path.exists():
         return 0, []
-    state = torch.load(path, map_location="cpu", weights_only=True)
+    state, _ = _read(path)
     if state["recipe"] != recipe.model_dump(mode="json"):
         raise InputError(f"{path} is of another recipe; give the recipe it began with, or another folder")
-    model.load_state_dict(state["model"])
-    average.load_state_dict(state["average"])
-    optimiser.load_state_dict(state["optimiser"])
+    with _fitting(path):
+        model.load_state_dict(state["model"])
+        average.load_state_dict(state["average"])
+        optimiser.load_state_dict(state["optimiser"])
     return state["step"], state["table"]

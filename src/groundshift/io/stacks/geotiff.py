@@ -27,11 +27,11 @@ from rasterio.windows import Window
 
 from groundshift.errors import InputError
 from groundshift.io.dates import date_in
-from groundshift.io.files import write_json, write_text
+from groundshift.io.files import atomic_folder, write_json, write_text
 from groundshift.io.rasters import atomic_raster, open_raster
 from groundshift.io.stacks.lazy import map_places, raster
 from groundshift.io.stacks.parts import Image, Parts, assemble
-from groundshift.io.stacks.pour import new_folder, pour
+from groundshift.io.stacks.pour import pour
 from groundshift.io.stacks.supplement import Supplement, geometry_rasters, read_attributes, read_baselines
 from groundshift.model.radar_stack import LAYERS
 
@@ -85,7 +85,7 @@ def write_geotiff(path: str | Path, stack: xr.Dataset) -> None:
         If `path` exists.
     """
     days = stack["time"].values.astype("datetime64[D]")
-    with new_folder(path) as folder, ExitStack() as open_files, warnings.catch_warnings():
+    with atomic_folder(path) as folder, ExitStack() as open_files, warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         names = [folder / f"{str(day).replace('-', '')}.tif" for day in days]
         files = [open_files.enter_context(_new(each, stack, "complex64")) for each in names]

@@ -27,9 +27,10 @@ import xarray as xr
 
 from groundshift.errors import InputError
 from groundshift.io.dates import date_in
+from groundshift.io.files import atomic_folder
 from groundshift.io.stacks.lazy import Windows, binary, raster
 from groundshift.io.stacks.parts import Image, Parts, assemble
-from groundshift.io.stacks.pour import empty_binary, new_folder, pour
+from groundshift.io.stacks.pour import empty_binary, pour
 from groundshift.io.stacks.supplement import Supplement
 from groundshift.model.radar_stack import reference_index
 
@@ -84,7 +85,7 @@ def write_isce2(path: str | Path, stack: xr.Dataset) -> None:
         If `path` exists.
     """
     shape = stack.sizes["y"], stack.sizes["x"]
-    with new_folder(path) as folder:
+    with atomic_folder(path) as folder:
         merged = folder / "merged"
         sinks = []
         for day, baseline in zip(stack["time"].values, stack["perpendicular_baseline"].values, strict=True):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,8 +17,9 @@ import zarr
 from pyproj import Transformer
 from scipy import ndimage
 
-from groundshift.errors import InputError
+from groundshift.errors import GroundshiftError, InputError
 from groundshift.grid.tiles import Box
+from groundshift.io.chunks import naming_chunk
 from groundshift.io.rasters import open_raster, read_window
 from groundshift.model.longitude import beside, within_180
 
@@ -94,9 +96,23 @@ def without(image: Windows, nodata: float | None) -> Windows:
     return image if nodata is None else Windows(partial(_read_known, image, nodata), image.shape, image.dtype)
 
 
+@contextmanager
+def open_hdf5(path: str | Path, where: str = "") -> Iterator[h5py.File]:
+    """Open an HDF5 file to read from; what goes wrong until the block ends is an InputError that names the file."""
+    try:
+        with h5py.File(path) as file:
+            yield file
+    except GroundshiftError:
+        raise
+    except (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"{path} cannot be read as HDF5{where} ({error}); it is truncated or corrupt: fetch it again"
+        ) from error
+
+
 def hdf5(path: str | Path, name: str) -> Windows:
     """A data set (y, x) of an HDF5 file; pairs of real numbers, as images of half precision have, are complex."""
-    with h5py.File(path) as file:
+    with open_hdf5(path) as file:
         shape, dtype = file[name].shape, file[name].dtype
     if dtype.names == ("r", "i"):
         return Windows(partial(_read_pairs, str(path), name), shape, np.dtype(np.complex64))
@@ -179,11 +195,8 @@ def _read_binary(
 
 
 def _read_hdf5(path: str, name: str, rows: slice, columns: slice) -> np.ndarray:
-    try:
-        with h5py.File(path) as file:
-            return file[name][rows, columns]
-    except OSError as error:
-        raise InputError(f"{path} cannot be read in {name} ({error}); it is truncated: fetch it again") from error
+    with open_hdf5(path, f" in {name}") as file:
+        return file[name][rows, columns]
 
 
 def _read_pairs(path: str, name: str, rows: slice, columns: slice) -> np.ndarray:
@@ -196,7 +209,8 @@ def _zarr(path: str) -> zarr.Array:
 
 
 def _read_zarr(path: str, rows: slice, columns: slice) -> np.ndarray:
-    return np.asarray(_zarr(path)[rows, columns])
+    with naming_chunk(Path(path), (rows, columns)):
+        return np.asarray(_zarr(path)[rows, columns])
 
 
 def _read_complex(real: Windows, imaginary: Windows, rows: slice, columns: slice) -> np.ndarray:

@@ -29,12 +29,13 @@ from scipy import ndimage
 
 from groundshift.errors import InputError
 from groundshift.io.dates import date_in
+from groundshift.io.files import atomic_folder
 from groundshift.io.rasters import atomic_raster
-from groundshift.io.stacks.lazy import hdf5, map_places
+from groundshift.io.stacks.lazy import hdf5, map_places, open_hdf5
 from groundshift.io.stacks.mapped import check_alike, check_flattened, check_on_map, on_map, put, spacings
 from groundshift.io.stacks.orbits import Orbit, earth_fixed, look_vectors
 from groundshift.io.stacks.parts import Image, Parts, assemble
-from groundshift.io.stacks.pour import new_folder, new_hdf5, pour
+from groundshift.io.stacks.pour import new_hdf5, pour
 from groundshift.io.stacks.simulated import simulated_orbits
 from groundshift.io.stacks.supplement import Supplement, heights_at
 
@@ -145,7 +146,7 @@ def write_nisar(path: str | Path, stack: xr.Dataset) -> None:
     attributes = stack.attrs
     days = stack["time"].values.astype("datetime64[D]")
     frame = f"{attributes['track']:03d}_{attributes['orbit'][0].upper()}_{attributes['burst']:03d}"
-    with new_folder(path) as folder, ExitStack() as ends:
+    with atomic_folder(path) as folder, ExitStack() as ends:
         files = []
         for cycle, (day, orbit) in enumerate(zip(days, simulated_orbits(stack), strict=True), start=1):
             stamp = str(day).replace("-", "")
@@ -170,32 +171,29 @@ def _files(path: Path) -> list[Path]:
 
 
 def _facts(path: Path, polarisation: str | None) -> _Facts:
-    try:
-        with h5py.File(path) as file:
-            images = [
-                f"{_ROOT}/grids/{frequency}/{each}" for frequency in _FREQUENCIES for each in _POLARISATIONS
-                if f"{_ROOT}/grids/{frequency}/{each}" in file
-            ]  # fmt: skip
-            wanted = [each for each in images if polarisation in (None, each.rsplit("/", 1)[-1])]
-            if not wanted:
-                has = ", ".join(each.split("grids/")[1] for each in images) or "none"
-                raise InputError(f"{path} has no image {polarisation or 'in ' + _ROOT}; it has {has}")
-            grid = wanted[0].rsplit("/", 1)[0]
-            orbit = [_value(file, f"{_ROOT}/metadata/orbit/{name}") for name in ("time", "position", "velocity")]
-            return _Facts(
-                wanted[0],
-                *(_value(file, f"{grid}/{axis}Coordinates").astype(np.float64) for axis in "xy"),
-                f"EPSG:{int(_value(file, f'{grid}/projection'))}",
-                date_in(_text(file, f"{_WHO}/zeroDopplerStartTime")[:10]),
-                _LIGHT / float(_value(file, f"{grid}/centerFrequency")),
-                int(_value(file, f"{_WHO}/trackNumber")),
-                int(_value(file, f"{_WHO}/frameNumber")),
-                _text(file, f"{_WHO}/orbitPassDirection").lower(),
-                Orbit(*orbit),
-                [file[f"{_MADE}/{each}"][()] for each in _FLATTENED if f"{_MADE}/{each}" in file],
-            )
-    except OSError as error:
-        raise InputError(f"{path} cannot be opened as HDF5 ({error}); it may be truncated: fetch it again") from error
+    with open_hdf5(path) as file:
+        images = [
+            f"{_ROOT}/grids/{frequency}/{each}" for frequency in _FREQUENCIES for each in _POLARISATIONS
+            if f"{_ROOT}/grids/{frequency}/{each}" in file
+        ]  # fmt: skip
+        wanted = [each for each in images if polarisation in (None, each.rsplit("/", 1)[-1])]
+        if not wanted:
+            has = ", ".join(each.split("grids/")[1] for each in images) or "none"
+            raise InputError(f"{path} has no image {polarisation or 'in ' + _ROOT}; it has {has}")
+        grid = wanted[0].rsplit("/", 1)[0]
+        orbit = [_value(file, f"{_ROOT}/metadata/orbit/{name}") for name in ("time", "position", "velocity")]
+        return _Facts(
+            wanted[0],
+            *(_value(file, f"{grid}/{axis}Coordinates").astype(np.float64) for axis in "xy"),
+            f"EPSG:{int(_value(file, f'{grid}/projection'))}",
+            date_in(_text(file, f"{_WHO}/zeroDopplerStartTime")[:10]),
+            _LIGHT / float(_value(file, f"{grid}/centerFrequency")),
+            int(_value(file, f"{_WHO}/trackNumber")),
+            int(_value(file, f"{_WHO}/frameNumber")),
+            _text(file, f"{_WHO}/orbitPassDirection").lower(),
+            Orbit(*orbit),
+            [file[f"{_MADE}/{each}"][()] for each in _FLATTENED if f"{_MADE}/{each}" in file],
+        )
 
 
 def _value(file: h5py.File, name: str) -> Any:
@@ -212,7 +210,7 @@ def _text(file: h5py.File, name: str) -> str:
 def _looks(path: Path, facts: _Facts, height: da.Array) -> dict[str, da.Array]:
     """Look vectors from the cubes of a file, linearly interpolated at the heights of the pixels, lazily."""
     grid = f"{_ROOT}/metadata/radarGrid"
-    with h5py.File(path) as file:
+    with open_hdf5(path) as file:
         axes = [_value(file, f"{grid}/{name}") for name in ("heightAboveEllipsoid", "yCoordinates", "xCoordinates")]
         if (code := f"EPSG:{int(_value(file, f'{grid}/projection'))}") != facts.crs:
             raise InputError(f"{path} has look vectors in {code} and images in {facts.crs}; expected one projection")

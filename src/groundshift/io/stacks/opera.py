@@ -28,11 +28,12 @@ from pyproj import CRS
 
 from groundshift.errors import InputError
 from groundshift.io.dates import date_in
-from groundshift.io.stacks.lazy import hdf5, map_places
+from groundshift.io.files import atomic_folder
+from groundshift.io.stacks.lazy import hdf5, map_places, open_hdf5
 from groundshift.io.stacks.mapped import check_alike, check_flattened, check_on_map, on_map, put, spacings
 from groundshift.io.stacks.orbits import Orbit
 from groundshift.io.stacks.parts import Image, Parts, assemble
-from groundshift.io.stacks.pour import new_folder, new_hdf5, pour
+from groundshift.io.stacks.pour import new_hdf5, pour
 from groundshift.io.stacks.simulated import simulated_orbits
 from groundshift.io.stacks.supplement import Supplement
 
@@ -134,7 +135,7 @@ def write_opera(path: str | Path, stack: xr.Dataset) -> None:
     first = int(np.floor((attributes["track"] - 1) * _ORBIT / _BEAM))
     burst = f"T{attributes['track']:03d}-{first + attributes['burst']:06d}-{attributes['swath']}"
     days = stack["time"].values.astype("datetime64[D]")
-    with new_folder(path) as folder, ExitStack() as ends:
+    with atomic_folder(path) as folder, ExitStack() as ends:
         files = []
         for day, orbit in zip(days, simulated_orbits(stack), strict=True):
             stamp = str(day).replace("-", "")
@@ -180,26 +181,21 @@ def _same(first: np.ndarray, second: np.ndarray) -> bool:
 
 def _facts(path: Path, polarisation: str | None) -> dict[str, Any]:
     """What one file says of itself; older and newer files have the same names in other groups."""
-    try:
-        with h5py.File(path) as file:
-            names = _names(file)
-            found = [each for each in _POLARISATIONS if each in names and file[names[each]].dtype.kind == "c"]
-            if not found or (polarisation and polarisation not in found):
-                raise InputError(
-                    f"{path} has no image {polarisation or 'VV or HH'}; it has {found or sorted(names)[:9]}"
-                )
-            name = names[polarisation or found[0]]
-            return {
-                "name": name,
-                **_grid(file, name),
-                "date": date_in(_text(file, names, "zero_doppler_start_time")[:10]),
-                "wavelength": float(_value(file, names, "wavelength", path)),
-                "direction": _text(file, names, "orbit_pass_direction").lower(),
-                "flattened": [file[names[each]][()] for each in _FLATTENED if each in names],
-                "orbit": _orbit(file, names, path),
-            }
-    except OSError as error:
-        raise InputError(f"{path} cannot be opened as HDF5 ({error}); it may be truncated: fetch it again") from error
+    with open_hdf5(path) as file:
+        names = _names(file)
+        found = [each for each in _POLARISATIONS if each in names and file[names[each]].dtype.kind == "c"]
+        if not found or (polarisation and polarisation not in found):
+            raise InputError(f"{path} has no image {polarisation or 'VV or HH'}; it has {found or sorted(names)[:9]}")
+        name = names[polarisation or found[0]]
+        return {
+            "name": name,
+            **_grid(file, name),
+            "date": date_in(_text(file, names, "zero_doppler_start_time")[:10]),
+            "wavelength": float(_value(file, names, "wavelength", path)),
+            "direction": _text(file, names, "orbit_pass_direction").lower(),
+            "flattened": [file[names[each]][()] for each in _FLATTENED if each in names],
+            "orbit": _orbit(file, names, path),
+        }
 
 
 def _names(file: h5py.File) -> dict[str, str]:
@@ -241,7 +237,7 @@ def _orbit(file: h5py.File, names: Mapping[str, str], path: Path) -> Orbit:
 
 
 def _static_layers(path: Path, first: Mapping[str, Any]) -> dict[str, da.Array]:
-    with h5py.File(path) as file:
+    with open_hdf5(path) as file:
         names = _names(file)
         kept = next((name for name in ("los_east", "incidence", "z") if name in names), None)
         if kept is None:

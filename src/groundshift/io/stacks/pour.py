@@ -1,43 +1,23 @@
-"""Writing stacks in other layouts: whole folders or none, window by window."""
+"""Writing stacks in other layouts, window by window."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import h5py
 import numpy as np
 import xarray as xr
 
-from groundshift.errors import InputError
 from groundshift.grid.tiles import tile_plan
-from groundshift.io.files import SteadyFile, temporary_folder
+from groundshift.io.files import SteadyFile
 
 SIDE = 256
 """Lines and pixels of a window: a chunk of our own Zarr."""
 
 Sink = Callable[[slice, slice, np.ndarray], None]
-
-
-@contextmanager
-def new_folder(path: str | Path) -> Iterator[Path]:
-    """Give a folder to write beside `path`; rename it to `path` when the block ends well, else leave nothing.
-
-    Raises
-    ------
-    InputError
-        If there is something at `path`.
-    """
-    path = Path(path)
-    if path.exists():
-        raise InputError(f"{path} is there; choose another name, or remove it")
-    with temporary_folder(path) as folder:
-        temporary = folder / path.name
-        temporary.mkdir()
-        yield temporary
-        temporary.replace(path)
 
 
 def pour(stack: xr.Dataset, sinks: Sequence[Sink]) -> None:

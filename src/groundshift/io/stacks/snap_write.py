@@ -14,9 +14,10 @@ import xarray as xr
 import zarr
 from scipy import ndimage
 
+from groundshift.io.files import atomic_folder
 from groundshift.io.stacks.orbits import Nodes, Orbit, Timing, range_model
 from groundshift.io.stacks.parts import flatten
-from groundshift.io.stacks.pour import empty_binary, new_folder, pour
+from groundshift.io.stacks.pour import empty_binary, pour
 from groundshift.io.stacks.simulated import simulated_orbits
 from groundshift.io.stacks.snap import LIGHT, MONTHS, snap_day
 from groundshift.model.radar_stack import reference_index
@@ -41,7 +42,7 @@ def write_dimap(path: str | Path, stack: xr.Dataset) -> None:
     """
     days, labels, reference = _labels(stack, marked=True)
     orbits = simulated_orbits(stack)
-    with new_folder(path) as folder:
+    with atomic_folder(path) as folder:
         shape = stack.sizes["y"], stack.sizes["x"]
         names = [f"{part}_{label}" for label in labels for part in "iq"] + list(_BANDS)
         files = {
@@ -79,7 +80,7 @@ def write_znap(path: str | Path, stack: xr.Dataset) -> None:
     attributes, shape = stack.attrs, (stack.sizes["y"], stack.sizes["x"])
     middle = stack["incidence"].values[shape[0] // 2, shape[1] // 2]
     per_metre = 4 * np.pi / attributes["wavelength"] / (attributes["slant_range"] * np.sin(np.radians(float(middle))))
-    with new_folder(path) as folder:
+    with atomic_folder(path) as folder:
         sinks = []
         for number, (day, label) in enumerate(zip(days, labels, strict=True)):
             group = zarr.open_group(folder / f"{str(day).replace('-', '')}-coreg.znap", mode="w", zarr_format=2)

@@ -65,7 +65,7 @@ def read_attributes(path: str | Path | None) -> dict[str, Any]:
         return {}
     try:
         found = json.loads(Path(path).read_text())
-    except (OSError, json.JSONDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read as JSON ({error}); expected attributes of a stack by name") from error
     if not isinstance(found, dict):
         raise InputError(f"{path} holds a {type(found).__name__}; expected attributes of a stack by name")
@@ -84,7 +84,8 @@ def read_baselines(path: str | Path) -> dict[np.datetime64, float]:
     if not path.is_file():
         raise InputError(f"{path} does not exist; expected a text file with a date and metres a line")
     found: dict[np.datetime64, float] = {}
-    for words in csv.reader(path.read_text().replace(",", " ").splitlines(), delimiter=" ", skipinitialspace=True):
+    lines = path.read_text(errors="replace").replace(",", " ").splitlines()
+    for words in csv.reader(lines, delimiter=" ", skipinitialspace=True):
         if not words or np.isnat(day := date_in(words[0])):
             continue
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import xarray as xr
 import zarr
@@ -44,17 +45,19 @@ def _znaps(path: Path) -> list[Path]:
 def _znap(path: Path) -> Product:
     try:
         group = zarr.open_group(path, mode="r", zarr_format=2)
-    except (OSError, KeyError, ValueError) as error:
-        raise InputError(f"{path} cannot be opened as Zarr of version 2 ({error}); copy the whole folder") from error
-    bands, ties = {}, {}
-    for name, array in group.arrays():
-        said = dict(array.attrs)
-        if "subsampling_x" in said:
-            ties[name] = _znap_ties(path / name, said)
-        else:
-            nodata = None if name[:2] in ("i_", "q_") else said.get("_FillValue", said.get("missing_value"))
-            bands[name] = partial(_znap_band, path / name, None if nodata is None else float(nodata))
-    said = dict(group.attrs)
+        said = dict(group.attrs)
+        bands, ties = {}, {}
+        for name, array in group.arrays():
+            about = dict(array.attrs)
+            if "subsampling_x" in about:
+                ties[name] = _znap_ties(path / name, about)
+            else:
+                nodata = None if name[:2] in ("i_", "q_") else about.get("_FillValue", about.get("missing_value"))
+                bands[name] = partial(_znap_band, path / name, None if nodata is None else float(nodata))
+    except (OSError, LookupError, ValueError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"{path} cannot be read as Zarr of version 2 ({type(error).__name__}: {error}); copy the whole folder"
+        ) from error
     derived = "BandMath" in f"{said.get('product_type', '')}{said.get('product_name', '')}"
     return Product(path, bands, ties, said.get("product_name", path.stem), derived)
 
@@ -63,8 +66,8 @@ def _znap_band(path: Path, nodata: float | None) -> Windows:
     return without(zarr_array(path), nodata)
 
 
-def _znap_ties(path: Path, said: Mapping[str, float]) -> Callable[[tuple[int, int]], Windows]:
-    offset, step = ((said[f"{name}_y"], said[f"{name}_x"]) for name in ("offset", "subsampling"))
+def _znap_ties(path: Path, said: Mapping[str, Any]) -> Callable[[tuple[int, int]], Windows]:
+    offset, step = ((float(said[f"{name}_y"]), float(said[f"{name}_x"])) for name in ("offset", "subsampling"))
 
     def windows(shape: tuple[int, int]) -> Windows:
         return tie_points(
