@@ -292,6 +292,21 @@ def test_a_link_brings_the_view_back_in_french_on_a_phone(chromium, address):
     page.close()
 
 
+def test_a_finger_leaves_no_tip_over_the_series(chromium, address):
+    part = "L2b/E43N32/L2b_044_0001_IW1_VV"
+    link = f"{address}/#lang=en&p=points-L2b-LOS-44~{part.replace('/', '%2F')}~7"
+    page, wrong = chromium(link, viewport={"width": 390, "height": 760}, has_touch=True, is_mobile=True)
+    page.wait_for_selector("#series canvas")
+    box = marks(page).bounding_box()
+    page.click("#close")
+    page.wait_for_selector("#series canvas", state="detached")
+    page.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_selector("#series canvas")
+    assert page.locator("#tip").is_hidden()
+    assert not wrong
+    page.close()
+
+
 def test_without_webgl_the_server_draws(chromium, address):
     page, wrong = chromium(f"{address}/#lang=en", "--disable-3d-apis")
     assert "no WebGL" in page.locator("#notice").inner_text()

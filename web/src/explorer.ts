@@ -143,6 +143,7 @@ export class Explorer {
     const { view } = this.page;
     view.onMove(() => this.moved());
     view.onClick((longitude, latitude, event) => {
+      get("tip").hidden = true; // a finger leaves it there
       if (this.pencil.active) this.pencil.add(longitude, latitude);
       else void this.picking.click(longitude, latitude, event.shiftKey, REACH);
     });

@@ -23,6 +23,7 @@ from groundshift.figures.style import (
 _LARGEST = 1500  # pixels a side that are drawn
 _ARROWS = 22  # along the longer side
 _LEAST = 0.08  # of the largest colour: smaller motion has no arrow
+_CLEAR, _SOME = 5.0, 0.05  # sigmas; share of the pixels
 _NAME = 40  # characters of an image's name in the title
 
 
@@ -30,8 +31,9 @@ def quicklook(dataset: xr.Dataset, *, title: str | None = None) -> Figure:
     """East, north, magnitude with arrows, and uncertainty of a displacement map, in metres (of a velocity, m/yr).
 
     Large maps are thinned to 1500 pixels a side, so that memory does not grow with them. Colours reach as far as 98 %
-    of the values, each with the weight of its certainty, so that noise on water or clouds does not set them; arrows
-    are drawn where most pixels around are more than one sigma from 0.
+    of the values, each with the weight of its certainty, so that noise on water or clouds does not set them, and as far
+    as 98 % of those that are clearly not 0, if they are no few. Arrows are drawn where most pixels around are more than
+    one sigma from 0.
 
     Parameters
     ----------
@@ -81,14 +83,21 @@ def _sequential() -> matplotlib.colors.Colormap:
 
 
 def _reach(sizes: np.ndarray, sigma: np.ndarray) -> float:
-    """A round number that holds 98 % of the finite sizes, each counted by how certain it is."""
+    """A round number that holds 98 % of the finite sizes, each counted by how certain it is, and of the clear ones.
+
+    Those count if they are no few: fast ground is less certain than the rest, and of noise only a little is clear.
+    """
     finite = np.isfinite(sizes) & np.isfinite(sigma)
     if not finite.any():
         return 1.0
     sizes, sigma = sizes[finite], sigma[finite]
     order = np.argsort(sizes)
     weight = np.cumsum(1 / np.maximum(sigma, np.median(sigma))[order])
-    return nice(float(sizes[order][np.searchsorted(weight, 0.98 * weight[-1])]))
+    reach = sizes[order][np.searchsorted(weight, 0.98 * weight[-1])]
+    clear = sizes[sizes > _CLEAR * sigma]
+    if len(clear) >= _SOME * len(sizes):
+        reach = max(reach, np.percentile(clear, 98))
+    return nice(float(reach))
 
 
 def _magnitude(

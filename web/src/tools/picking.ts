@@ -31,6 +31,11 @@ interface Shape {
   feature: GeoJSON.Feature;
 }
 
+/** Whether a layer reaches a place. */
+function covers(longitude: number, latitude: number): (layer: LayerInfo) => boolean {
+  return ({ bounds: [west, south, east, north] }) => longitude >= west && longitude <= east && latitude >= south && latitude <= north;
+}
+
 export class Picking {
   comparing = false;
 
@@ -130,7 +135,7 @@ export class Picking {
 
   /** Show what is known of a place: of a station or feature that is there, and of the uppermost map. */
   private async pickPlace(longitude: number, latitude: number): Promise<void> {
-    const map = this.page.catalog.static ? undefined : this.page.shown("map").at(-1);
+    const map = this.page.catalog.static ? undefined : this.page.shown("map").filter(covers(longitude, latitude)).at(-1);
     const shape = this.shapeAt(longitude, latitude);
     if (!map && !shape) return this.page.shown("points").length ? notice(t("no-point")) : undefined;
     const values = map ? await this.page.latest(api.value(map, longitude, latitude)) : {};
