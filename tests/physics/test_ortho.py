@@ -10,11 +10,13 @@ from groundshift.geodesy.velocity_model import Velocity
 from groundshift.io.points import write_points
 from groundshift.kernels.series_fields import series_fields
 from groundshift.model.points import dates, header, series
+from groundshift.model.stations import build_velocities
 from groundshift.model.velocity_grid import build_grid
 from groundshift.products.fuse.config import RADAR, RADAR_VELOCITY
 from groundshift.products.fuse.sources import RadarPoints, usual_errors
 from groundshift.products.ortho import OrthoConfig, ortho_tables
 from groundshift.products.ortho.plan import plan_ortho
+from groundshift.validate.checks.stations import refuse_used
 from tests.reference.tracks import LOOKS, motion, track, unit
 
 
@@ -101,6 +103,19 @@ def test_a_third_look_helps_and_sigmas_hold():
         assert 0.3 < product < 2 or abs(np.mean(covariance[:, 2])) < 0.1 * np.mean(covariance[:, 0])
         spread.append(covariance[:, :2].mean(axis=0))
     assert (spread[1] < 0.9 * spread[0]).all()
+
+
+def test_an_ortho_names_the_stations_that_its_points_were_tied_to():
+    said = [{"calibration": {"model": {"frame": "ETRF2000", "station_names": names}}} for names in (["B", "A"], ["C"])]
+    given = [track(each, north=False, provenance=more) for each, more in zip((22, 117), said, strict=True)]
+    ((east, _),) = ortho_tables(given, north_removed=True)
+    found = header(east).provenance["calibration"]["model"]
+    assert found == {"frame": "ETRF2000", "station_names": ["A", "B", "C"]}
+    stations = build_velocities(["B"], [40.0], [14.0], [[0, 0, 0]], sigma=[[1, 1, 1]], frame="ETRF2000", source="x")
+    with pytest.raises(InputError, match="1 of the stations to check with made the product"):
+        refuse_used([east], stations)
+    plain = plan_ortho([given[0], track(117, north=False)], OrthoConfig(), True, None)
+    assert plain.provenance["calibration"]["model"] == {"frame": None, "station_names": ["A", "B"]}
 
 
 def test_what_points_say_of_their_calibration_is_alike_in_a_cell():

@@ -13,6 +13,7 @@ from odc.geo.geobox import GeoBox
 from pyproj import CRS, Transformer
 
 from groundshift.errors import InputError
+from groundshift.geodesy.frames import to_frame
 from groundshift.io.features import Features
 from groundshift.io.vectors import PolygonMask
 from groundshift.kernels.series_fields import series_fields
@@ -118,6 +119,24 @@ def test_stations_that_made_the_product_are_refused():
     said = {"calibration": {"model": {"station_names": [str(stations.name[3])]}}}
     with pytest.raises(InputError, match="1 of the stations to check with made the product"):
         checks.check_stations(product(points, velocity, provenance=said), stations)
+
+
+def test_stations_are_brought_to_the_frame_of_the_points():
+    """ITRF2014 and ETRF2000 are 20 mm/yr apart in Europe: nobody should have to see that in a footnote."""
+    stations, points, velocity = network(30, np.random.default_rng(1), error=0.2)
+    table = product(points, velocity, provenance={"calibration": {"model": {"frame": "ETRF2000"}}})
+    same = checks.check_stations(table, stations)
+    other = checks.check_stations(table, to_frame(stations, "ITRF2014"))
+    assert other.number("error").value == pytest.approx(same.number("error").value, abs=1e-3)
+    assert "ITRF2014, from which they were brought to ETRF2000" in other.notes[0]
+    assert "ETRF2000, as that of the points" in same.notes[0]
+    assert (
+        "local, and it is for the user to see"
+        in checks.check_stations(table, replace(stations, frame="local")).notes[0]
+    )
+    silent = checks.check_stations(product(points, velocity), to_frame(stations, "ITRF2014"))
+    assert silent.number("error").value > 5
+    assert "it is for the user to see" in silent.notes[0]
 
 
 def test_held_out_stations_are_none_of_those_used():

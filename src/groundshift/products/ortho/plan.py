@@ -14,7 +14,7 @@ from groundshift import __version__
 from groundshift.engine import run_key, run_record
 from groundshift.errors import ConfigurationError, InputError
 from groundshift.geodesy.velocity_field import GridField
-from groundshift.geodesy.velocity_model import VelocityField
+from groundshift.geodesy.velocity_model import VelocityField, VelocityModel
 from groundshift.grid.tiles import Box, Tile
 from groundshift.io.point_batches import PointParts, known_bounds, point_parts
 from groundshift.model.points import series
@@ -81,6 +81,7 @@ def plan_ortho(
         "tracks": [each.header.track for each in parts],
         NORTH_REMOVED: True,
         "reference_sigma": reference,
+        "calibration": {"model": _models(parts, model if north else None)},
         "north": removed if not north or len(north) == len(tracks) else "taken off before, or here by the model",
         "software": f"groundshift {__version__}",
         "config": config.model_dump(mode="json"),
@@ -190,6 +191,15 @@ def _frame(parts: PointParts) -> str | None:
 
 def _calibration(parts: PointParts) -> dict[str, Any]:
     return parts.header.provenance.get("calibration") or {}
+
+
+def _models(parts: Sequence[PointParts], model: VelocityField | None) -> dict[str, Any]:
+    """Frame and stations of all velocity models that had a part in points; the frame is None where they do not say."""
+    said = [_calibration(each).get("model") or {} for each in parts]
+    frames = {each.get("frame") for each in said} | ({model.frame} if model else set())
+    names = {name for each in said for name in each.get("station_names") or ()}
+    names |= set(model.stations.name.tolist()) if isinstance(model, VelocityModel) else set()
+    return {"frame": frames.pop() if len(frames) == 1 else None, "station_names": sorted(names)}
 
 
 def _reference(parts: Sequence[PointParts], config: OrthoConfig) -> tuple[float, float]:

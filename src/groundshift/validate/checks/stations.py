@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +12,7 @@ from scipy.spatial import cKDTree
 
 from groundshift.errors import InputError
 from groundshift.figures.validation import agreement_figure
+from groundshift.geodesy.frames import known_frame, to_frame
 from groundshift.model.points import Header, header
 from groundshift.model.stations import StationVelocities
 from groundshift.validate.intervals import mean_number, spread_number
@@ -93,14 +94,34 @@ def refuse_used(tables: Iterable[pa.Table], stations: StationVelocities) -> None
 
     Names are looked for in `calibration.model.station_names` of the provenance.
     """
-    for table in tables:
-        model = (header(table).provenance.get("calibration") or {}).get("model") or {}
+    for model in map(_model, tables):
         used = set(model.get("station_names") or ()) & set(stations.name.tolist())
         if used:
             some = ", ".join(sorted(used)[:5])
             raise InputError(
                 f"{len(used)} of the stations to check with made the product ({some}…); give those that were held out"
             )
+
+
+def in_their_frame(tables: Iterable[pa.Table], stations: StationVelocities) -> StationVelocities:
+    """The stations in the frame in which the points were calibrated, if their provenance says it and both are known."""
+    frames = {_model(table).get("frame") for table in tables}
+    frame = frames.pop() if len(frames) == 1 else None
+    return to_frame(stations, frame) if frame and known_frame(frame) and known_frame(stations.frame) else stations
+
+
+def _model(table: pa.Table) -> dict[str, Any]:
+    """What points say of the velocity model that they were calibrated with."""
+    return (header(table).provenance.get("calibration") or {}).get("model") or {}
+
+
+def _frames(tables: list[pa.Table], given: str, used: str) -> str:
+    """Of stations, in words."""
+    if given != used:
+        return f"{given}, from which they were brought to {used}, that of the points"
+    if {_model(table).get("frame") for table in tables} == {used}:
+        return f"{used}, as that of the points"
+    return f"{used}, and it is for the user to see that the product's is the same"
 
 
 def check_stations(
@@ -115,7 +136,8 @@ def check_stations(
     Parameters
     ----------
     tables, stations, radius, least_points
-        As of :func:`compare_with_stations`; stations that the provenance of the points names are refused.
+        As of :func:`compare_with_stations`; stations that the provenance of the points names are refused, and others
+        are brought to the frame that it names.
 
     Raises
     ------
@@ -124,6 +146,7 @@ def check_stations(
     """
     tables = [tables] if isinstance(tables, pa.Table) else list(tables)
     refuse_used(tables, stations)
+    given, stations = stations.frame, in_their_frame(tables, stations)
     found = compare_with_stations(tables, stations, radius=radius, least_points=least_points)
     if len(found.name) < 3:
         raise InputError(
@@ -151,7 +174,7 @@ def check_stations(
     worst = int(np.abs(found.difference - np.median(found.difference)).argmax())
     notes = (
         f"{len(found.name)} of {len(stations)} stations have {least_points} points or more within {radius:g} m; their "
-        f"frame is {stations.frame}, and it is for the user to see that the product's is the same.",
+        f"frame is {_frames(tables, given, stations.frame)}.",
         f"The farthest from the others is {found.name[worst]}, {found.difference[worst]:+.2f} mm/yr.",
         "Stations that the provenance of the points names as used are refused; these are not among them.",
     )
