@@ -90,6 +90,12 @@ def test_degrees_go_to_the_zone_of_the_centre():
     assert common_grid(south, south).grid.crs == "EPSG:32756"
 
 
+@pytest.mark.parametrize(("latitude", "crs"), [(-79.9, 32731), (-82.0, 32761), (83.9, 32631), (84.1, 32661)])
+def test_degrees_near_a_pole_go_to_where_there_are_zones(latitude, crs):
+    degrees = GeoBox((200, 200), Affine(1e-3, 0, 2.0, 0, -1e-4, latitude), "EPSG:4326")
+    assert common_grid(degrees, degrees).grid.crs.epsg == crs
+
+
 @pytest.mark.parametrize(("first", "second", "zone"), [(179.995, -180.005, 32701), (359.995, -0.005, 32631)])
 def test_degrees_may_cross_180_or_count_from_0_to_360(first, second, zone):
     images = [GeoBox((150, 150), Affine(1e-4, 0, west, 0, -1e-4, -17 + 34 * (zone == 32631)), "EPSG:4326")

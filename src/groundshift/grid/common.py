@@ -12,6 +12,7 @@ from odc.geo.geobox import GeoBox
 from odc.geo.geom import BoundingBox, Geometry
 
 from groundshift.errors import InputError, NoOverlapError
+from groundshift.grid.metric import zone_crs
 from groundshift.grid.tiles import Box
 
 LOCAL_CRS = CRS(
@@ -59,9 +60,9 @@ def common_grid(first: GeoBox, second: GeoBox, *, area: BoundingBox | None = Non
 
     It has the CRS and pixel lattice of the first image, covers the ground that both show, and is cropped to
     `area`. Three things change that: a first image in degrees, in feet, or in a projection whose scale is more
-    than 5 % off goes to the UTM zone of its centre; a rotated or south-up first image to a north-up grid; and
-    where the second image is coarser by more than 1 %, its resolution is used (and its lattice, if the CRS is
-    the same).
+    than 5 % off goes to the UTM zone of its centre (near the poles, to Universal Polar Stereographic); a rotated
+    or south-up first image to a north-up grid; and where the second image is coarser by more than 1 %, its
+    resolution is used (and its lattice, if the CRS is the same).
 
     Parameters
     ----------
@@ -152,7 +153,7 @@ def _metric_lattice(grid: GeoBox) -> tuple[GeoBox, list[str]]:
                 f"east and north are those of the grid, which is turned by {convergence:.0f} degrees from true north"
             )
     if why is not None:
-        crs = _utm(grid)
+        crs = CRS(zone_crs(*_centre(grid)))
         lattice = GeoBox.from_bbox(_outline(grid, crs).boundingbox, resolution=float(f"{_side_in(grid, crs):.3g}"))
         return lattice, [f"the first image {why}; it is brought to {_short(crs)} with pixels of {_resolution(lattice)}"]
     a = grid.affine
@@ -220,13 +221,6 @@ def _outline(grid: GeoBox, crs: CRS) -> Geometry:
         )
     outline = Geometry({"type": "Polygon", "coordinates": [[*points, points[0]]]}, crs)
     return outline if outline.is_valid else outline.buffer(0)
-
-
-def _utm(grid: GeoBox) -> CRS:
-    longitude, latitude = _centre(grid)
-    if abs(latitude) > 84:
-        return CRS("EPSG:32661" if latitude > 0 else "EPSG:32761")  # Universal Polar Stereographic
-    return CRS.utm((longitude + 180) % 360 - 180, latitude)  # images across 180 degrees, or from 0 to 360
 
 
 def _centre(grid: GeoBox) -> tuple[float, float]:

@@ -31,6 +31,11 @@ def metric_crs(crs: CRS, x: float, y: float) -> CRS:
         factors = pyproj.Proj(crs).get_factors(longitude, latitude)
         if abs(math.sqrt(factors.areal_scale) - 1) <= _TRUE:
             return crs
+    return zone_crs(longitude, latitude)
+
+
+def zone_crs(longitude: float, latitude: float) -> CRS:
+    """The UTM zone of a place in degrees; beyond 84° N and 80° S, where is none, Universal Polar Stereographic."""
     if not _POLES[0] <= latitude <= _POLES[1]:
         return CRS("EPSG:32661" if latitude > 0 else "EPSG:32761")
     return CRS(f"EPSG:{(32601 if latitude >= 0 else 32701) + int((longitude + 180) // 6) % 60}")
