@@ -1,5 +1,7 @@
 """What the command line says to likely mistakes: one sentence, with what came and what was expected."""
 
+import gc
+import logging
 import os
 import subprocess
 import sys
@@ -10,6 +12,7 @@ import pytest
 import rasterio
 from affine import Affine
 from odc.geo.geobox import GeoBox
+from typer.testing import CliRunner
 
 from groundshift.cli.app import app
 from groundshift.io.write import write_image
@@ -63,6 +66,17 @@ def test_a_mistake_is_told_in_one_sentence(folder, command, said, monkeypatch, c
     assert said in " ".join(told.split())
     assert "Traceback" not in told
     assert not (folder / "out").exists()
+
+
+def test_what_dask_says_after_a_command_goes_to_the_standard_error_that_is_there(folder, capsys, monkeypatch):
+    """Commands that tests run have a standard error of their own, which is closed; workers speak later."""
+    monkeypatch.setattr(logging.root, "handlers", logging.root.handlers[:])
+    assert CliRunner().invoke(app, ["info", str(folder / "near.tif")]).exit_code == 0
+    gc.collect()
+    logging.getLogger("distributed.worker").warning("stopping worker")
+    said = capsys.readouterr().err
+    assert "stopping worker" in said
+    assert "Logging error" not in said
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a shell that closes streams")

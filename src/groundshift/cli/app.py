@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, TextIO
 
 import typer
 from pydantic import ValidationError
@@ -115,9 +115,22 @@ def _console() -> logging.Handler:
         handler = RichHandler(console=Console(stderr=True), show_path=False, show_time=False, show_level=False)
         handler.setFormatter(logging.Formatter("%(message)s"))
         return handler
-    handler = logging.StreamHandler()
+    handler = _ToStandardError()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S%z"))
     return handler
+
+
+class _ToStandardError(logging.StreamHandler):
+    """Lines on standard error as it is when they are said: a program that runs commands may put another in its place,
+    and close that, before Dask has said its last."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]
+        """Standard error."""
+        return sys.stderr
 
 
 class _LogFile(logging.FileHandler):
