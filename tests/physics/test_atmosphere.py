@@ -6,7 +6,7 @@ from reference.radar_points import stack_geometry, town
 
 from groundshift.errors import ConfigurationError, InputError
 from groundshift.insar.motion.atmosphere import AtmosphereConfig, estimate_atmosphere
-from groundshift.insar.motion.kriging import Interpolation, Variogram, estimate_variogram
+from groundshift.insar.motion.kriging import Interpolation, Variogram, estimate_nested, estimate_variogram
 from groundshift.insar.motion.linked import LinkedErrors, linked_series
 from groundshift.insar.motion.series import displacement_series, virtual_reference
 from groundshift.insar.network.arcs import solve_network
@@ -138,6 +138,23 @@ def test_the_variogram_is_that_of_the_field():
     assert found.nugget == pytest.approx(1.0, abs=0.15)
     assert found.sill == pytest.approx(2.0, rel=0.1)
     assert found.range == pytest.approx(600, rel=0.25)
+
+
+def test_long_waves_are_known_beside_planes():
+    """The nested variogram is that of the field, though each date has a plane of its own."""
+    random = np.random.default_rng(5)
+    cells = random.uniform(0, 8000, (300, 2))
+    counts = random.choice([1.0, 4.0], 300)
+    apart = np.linalg.norm(cells[:, None] - cells[None], axis=-1)
+    root = np.linalg.cholesky(np.exp(-apart / 500) + 8 * np.exp(-apart / 10_000) + 1e-9 * np.eye(300))
+    drift = np.linalg.qr(np.column_stack([np.ones(300), cells]))[0]
+    values = random.normal(size=(60, 300)) @ root.T + random.normal(size=(60, 300)) / np.sqrt(counts)
+    values += 100 * random.normal(size=(60, 3)) @ drift.T
+    found = estimate_nested(cells, counts, values - (values @ drift) @ drift.T, drift)
+    assert found.nugget == pytest.approx(1.0, abs=0.2)
+    for distance in (300.0, 1000.0, 4000.0):
+        true = 9 - np.exp(-distance / 500) - 8 * np.exp(-distance / 10_000)
+        assert found.covariance(np.zeros(1)) - found.covariance(np.array([distance])) == pytest.approx(true, rel=0.15)
 
 
 def test_declared_sigmas_hold_on_average_over_towns():

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy.optimize import nnls
 
 from groundshift.errors import InputError
-from groundshift.insar.motion.heights import HeightAir, atmosphere_in_heights, drift_columns
-from groundshift.insar.motion.kriging import Interpolation, Variogram, estimate_variogram
+from groundshift.insar.motion.height_air import HeightAir, atmosphere_in_heights, drift_columns
+from groundshift.insar.motion.kriging import Interpolation, Variogram, estimate_nested, estimate_variogram
 from groundshift.insar.motion.series import motion_design, motion_projection
 from groundshift.insar.stack.geometry import StackGeometry
 from groundshift.kernels.robust import robust_fit
@@ -121,10 +121,10 @@ def estimate_atmosphere(
     time: what is left changes from image to image. Of that, the part linear in height is taken first; the rest is
     averaged in cells, and a variogram pooled over all dates says how much of it is smooth in space, which is what
     kriging then interpolates. What the atmosphere added to the height errors is put back
-    (:mod:`groundshift.insar.motion.heights`). Height errors are found twice: the second time, dates weigh by how calm
-    their atmosphere was the first time, beside a plane and a part linear in height, which the split of heights takes
-    off whatever they are. Velocities are not weighed so: weights that come from the same residuals made
-    them worse in simulations.
+    (:mod:`groundshift.insar.motion.height_air`). Height errors are found twice: the second time, dates weigh by how
+    calm their atmosphere was the first time, beside a plane and a part linear in height, which the split of heights
+    takes off whatever they are. Velocities are not weighed so: weights that come from the same residuals made them
+    worse in simulations.
 
     Parameters
     ----------
@@ -222,9 +222,9 @@ def _air_in_heights(
     shown = rough @ means[:-1]
     shown -= (shown @ drift) @ drift.T
     scale = np.maximum(shown.std(axis=1), 1e-9)
-    variogram = estimate_variogram(cells, counts, shown / scale[:, None])
+    variogram = estimate_nested(cells, counts, shown / scale[:, None], drift)
     power = float(height**2 @ nnls(rough**2, scale**2)[0])
-    return cells, atmosphere_in_heights(cells, counts, drift, errors, variogram, power)
+    return cells, atmosphere_in_heights(cells, counts, drift, errors, variogram, power, side)
 
 
 def _interpolation(
