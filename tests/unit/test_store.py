@@ -13,11 +13,12 @@ import shapely
 
 from groundshift.errors import ContractError, InputError, RunError
 from groundshift.explore.ingestion import ingest
+from groundshift.io.describe import describe_file
 from groundshift.io.points import write_points
 from groundshift.io.store import PointStore, append_dates, commit, replace_tile, write_parts
 from groundshift.io.store.encode import CELL_ZOOM, encode_series, hilbert, overview
 from groundshift.io.store.manifest import crs_name, locked, set_name, set_record, tile_names
-from groundshift.io.store.read import MERCATOR, statistics
+from groundshift.io.store.read import MERCATOR, HarmedError, statistics
 from groundshift.kernels.series_fields import series_fields
 from groundshift.model.points import point_set, series
 
@@ -68,6 +69,43 @@ def everything(store):
             assert pid not in found
             found[pid] = velocity, line
     return found
+
+
+def test_a_store_is_described_if_it_is_whole(tmp_path):
+    store = stored(tmp_path, made(300), made(200, frame="b", first=300))
+    said = describe_file(store.root)
+    tiles = len({part.tile for part in store.manifest.parts})
+    assert said.startswith(f"store of 500 points in {tiles} tiles of 100 km, EPSG:3035, change 2; its files are whole")
+    assert "L2b, LOS, 200 points, 40 dates from 2020-01-03" in said
+    next((store.root / "series").rglob("*.parquet")).write_bytes(b"")
+    with pytest.raises(ContractError, match="cannot be read"):
+        describe_file(store.root)
+
+
+@pytest.mark.parametrize("kind", ["attributes", "overview"])
+def test_a_single_wrong_bit_is_found_and_the_file_named(tmp_path, kind):
+    store = stored(tmp_path, made(300))
+    part = max(store.manifest.parts, key=lambda each: each.points)
+    path = store.root / part.file(kind)
+    content = bytearray(path.read_bytes())
+    column = pq.read_metadata(path).row_group(0).column(0)
+    content[column.data_page_offset + column.total_compressed_size // 2] ^= 1
+    path.write_bytes(content)
+    read = {"attributes": lambda: store.attributes(part.name), "overview": lambda: store.overview(part)}
+    with pytest.raises(HarmedError, match=rf"{path.name} cannot be read.*ingest set"):
+        read[kind]()
+
+
+def test_harmed_series_name_their_file(tmp_path):
+    store = stored(tmp_path, made(300))
+    part = max(store.manifest.parts, key=lambda each: each.points)
+    path = store.root / part.file("series")
+    content = bytearray(path.read_bytes())
+    column = pq.read_metadata(path).row_group(0).column(1)
+    content[column.data_page_offset + column.total_compressed_size // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(HarmedError, match=rf"{path.name} cannot be read.*ingest set"):
+        store.series(part.name, np.arange(3))
 
 
 def test_what_goes_in_comes_out(tmp_path):

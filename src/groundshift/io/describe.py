@@ -20,6 +20,8 @@ from groundshift.io.maps import read_map
 from groundshift.io.points import read_points
 from groundshift.io.rasters import open_raster
 from groundshift.io.stacks import LAYOUTS, open_any_stack
+from groundshift.io.store import PointStore
+from groundshift.io.store.manifest import NAME as MANIFEST
 from groundshift.model import points, stations
 from groundshift.model.displacement import describe
 from groundshift.model.radar_stack import describe_stack
@@ -36,8 +38,8 @@ _BLOCK = 2048  # pixels
 def describe_file(
     path: str | Path, *, band: int | str | None = None, crs: str | None = None, frame: str | None = None
 ) -> str:
-    """Points, a radar stack, stations, a displacement map that groundshift wrote, features, or one band of an image,
-    described.
+    """Points, a store of them, a radar stack, stations, a displacement map that groundshift wrote, features, or one
+    band of an image, described.
 
     Raises
     ------
@@ -54,6 +56,8 @@ def describe_file(
     if suffix in _STATIONS:
         found = read_gnss(path, frame=frame)
         return describe_grid(found) if isinstance(found, VelocityGrid) else stations.describe(found)
+    if (Path(path) / MANIFEST).is_file():
+        return _describe_store(PointStore(path))
     if any(layout.matches(Path(path)) for name, layout in LAYOUTS.items() if name != "geotiff"):
         return describe_stack(open_any_stack(path))
     if Path(path).is_file() and Path(path).suffix.lower() in (".tif", ".tiff"):
@@ -67,6 +71,20 @@ def describe_file(
         if not Path(path).is_dir():
             raise
         raise InputError(f"{path} is a folder of no known kind; give one of its files, a stack or a product") from error
+
+
+def _describe_store(store: PointStore) -> str:
+    """What is in a store of points whose files are all there and whole."""
+    manifest, count = store.manifest, store.check()
+    lines = [
+        f"store of {count} points in {len({part.tile for part in manifest.parts})} tiles of 100 km, "
+        f"{manifest.crs or 'no CRS yet'}, change {manifest.generation}; its files are whole"
+    ]
+    for name, record in sorted(manifest.sets.items()):
+        points = sum(part.points for part in manifest.parts if part.set == name)
+        when = f"{len(record.dates)} dates from {record.dates[0]} to {record.dates[-1]}" if record.dates else "no dates"
+        lines.append(f"{name}: {record.level}, {record.component}, {points} points, {when}")
+    return "\n".join(lines)
 
 
 def _describe_vectors(path: Path) -> str:
