@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import shapely
 import zarr
@@ -18,7 +19,7 @@ from groundshift.insar.convert import convert_stack
 from groundshift.io.features import Features, read_features, write_features
 from groundshift.io.maps import read_map
 from groundshift.io.point_batches import point_batches, point_parts
-from groundshift.io.points import write_points
+from groundshift.io.points import read_point_batches, read_points, write_points
 from groundshift.io.radar_stack import open_stack, write_stack
 from groundshift.io.stacks import LAYOUTS, open_any_stack, read_attributes, write_any_stack
 from groundshift.io.stacks.lazy import zarr_array
@@ -67,6 +68,19 @@ def test_points_that_are_read_in_parts(sources, tmp_path):
     everywhere = (-1e9, -1e9, 1e9, 1e9)
     with pytest.raises(InputError, match=r"village\.parquet cannot be read"):
         list(point_batches(parts, everywhere, parts.columns))
+
+
+def test_points_of_which_one_bit_is_wrong(sources, tmp_path):
+    path = Path(shutil.copy(sources / "village.parquet", tmp_path / "village.parquet"))
+    footer = pq.read_metadata(path).row_group(0)
+    numbers = {footer.column(k).path_in_schema: k for k in range(footer.num_columns)}
+    column = footer.column(numbers["mean_velocity"])
+    content = bytearray(path.read_bytes())
+    content[column.data_page_offset + column.total_compressed_size // 2] ^= 1
+    path.write_bytes(content)
+    for read in (read_points, lambda path: list(read_point_batches(path))):
+        with pytest.raises(InputError, match=r"village\.parquet cannot be read"):
+            read(path)
 
 
 def test_features(sources, tmp_path):

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from groundshift.errors import GroundshiftError
 from groundshift.explore.questions import MAX_BODY
+from groundshift.io.store.read import HarmedError
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ def add_guard(app: FastAPI, basemap: str | None) -> None:
     app.add_middleware(_Head)
     app.exception_handler(GroundshiftError)(_refuse)
     app.exception_handler(RequestValidationError)(_not_understood)
-    for kind in (OSError, pa.ArrowException, MemoryError):
+    for kind in (OSError, pa.ArrowException, MemoryError, HarmedError):
         app.exception_handler(kind)(_not_now)
 
 

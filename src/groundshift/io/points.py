@@ -40,7 +40,8 @@ def write_points(path: str | Path, tables: pa.Table | Iterable[pa.Table]) -> Non
     first = next(parts, None)
     if first is None:
         raise InputError("there is no point set to write; expected at least one, perhaps without points")
-    with atomic_path(path) as temporary, pq.ParquetWriter(temporary, first.schema, compression="zstd") as writer:
+    options = {"compression": "zstd", "write_page_checksum": True}
+    with atomic_path(path) as temporary, pq.ParquetWriter(temporary, first.schema, **options) as writer:
         for group in _groups(itertools.chain([first], parts)):
             writer.write_table(group, row_group_size=_ROWS)
 
@@ -56,7 +57,7 @@ def read_points(path: str | Path) -> pa.Table:
         If it holds no point set.
     """
     with reading(path):
-        table = pq.read_table(path)
+        table = pq.read_table(path, page_checksum_verification=True)
     check(table)
     return table
 
@@ -100,7 +101,8 @@ def _groups(parts: Iterator[pa.Table]) -> Iterator[pa.Table]:
 def open_points(path: str | Path) -> pq.ParquetFile:
     """The file of a point set, whose content is not checked; InputError if it is missing or no Parquet."""
     with reading(path):
-        return pq.ParquetFile(path, pre_buffer=False)  # else all that was read stays in memory
+        # with a buffer all that was read would stay in memory
+        return pq.ParquetFile(path, pre_buffer=False, page_checksum_verification=True)
 
 
 @contextlib.contextmanager

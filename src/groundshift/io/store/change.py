@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from groundshift.errors import ContractError
 from groundshift.io.store.manifest import Manifest, Part, crs_name, set_name, set_record, tile_names
@@ -106,9 +105,7 @@ def _write(root: str | Path, batches: Iterable[pa.Table], encoding: str, tiles: 
 
 
 def _attributes(store: PointStore, part: Part) -> pa.Table:
-    return pq.read_table(store.root / part.file("attributes"), partitioning=None).drop_columns(
-        ["geometry", "mercator_x", "mercator_y"]
-    )
+    return store.attributes(part.name).drop_columns(["mercator_x", "mercator_y"])
 
 
 def _column(table: pa.Table, name: str, kind: pa.DataType) -> list[pa.Array]:

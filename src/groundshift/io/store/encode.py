@@ -147,6 +147,7 @@ def write_attributes(path: Any, table: pa.Table, metadata: dict[str, str]) -> No
         row_group_size=ATTRIBUTE_ROWS,
         use_dictionary=[name for name in table.column_names if name not in plain],
         column_encoding={**present, "pid": "DELTA_BYTE_ARRAY"},
+        write_page_checksum=True,
     )
 
 
@@ -157,4 +158,10 @@ def write_series(path: Any, table: pa.Table, metadata: dict[str, str]) -> None:
     pq.write_table(
         table.replace_schema_metadata(metadata), path, compression="zstd", row_group_size=SERIES_ROWS,
         use_dictionary=False, column_encoding={"pid": "DELTA_BYTE_ARRAY", **items}, write_statistics=["pid"],
+        write_page_checksum=True,
     )  # fmt: skip
+
+
+def write_overview(path: Any, table: pa.Table) -> None:
+    """What :func:`overview` gives."""
+    pq.write_table(table, path, compression="zstd", write_page_checksum=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -49,10 +51,15 @@ class ChangedError(InputError):
     """What was looked for in a store is gone: the store has changed since it was opened."""
 
 
+class HarmedError(InputError):
+    """A file of a store is truncated or corrupt."""
+
+
 class PointStore:
     """A store, opened for reading; it may be used from several threads at once.
 
-    A reader sees the store as it was when it was opened, or at the last :meth:`refresh`.
+    A reader sees the store as it was when it was opened, or at the last :meth:`refresh`. A file that is gone since then
+    raises ChangedError, one whose bytes are not those that were written HarmedError; both are InputErrors.
     """
 
     def __init__(self, root: str | Path) -> None:
@@ -253,12 +260,19 @@ class PointStore:
             return table, pa.array(rows)
         return table.filter(pa.array(inside)), pa.array(rows[inside])
 
-    def _open(self, part: Part, kind: str) -> pq.ParquetFile:
+    @contextmanager
+    def _open(self, part: Part, kind: str) -> Iterator[pq.ParquetFile]:
         path = self.root / part.file(kind)
         try:
-            return pq.ParquetFile(path, metadata=_footer(str(path)), memory_map=True)
+            options = {"memory_map": True, "page_checksum_verification": True}
+            with pq.ParquetFile(path, metadata=_footer(str(path)), **options) as file:
+                yield file
         except FileNotFoundError:
             raise ChangedError(f"{path} is gone; the store has changed: open it again") from None
+        except (OSError, pa.ArrowException) as error:
+            raise HarmedError(
+                f"{path} cannot be read as Parquet ({error}); it is truncated or corrupt: ingest set {part.set} again"
+            ) from error
 
 
 def statistics(values: np.ndarray) -> Statistics:

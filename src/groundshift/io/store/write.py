@@ -23,6 +23,7 @@ from groundshift.io.store.encode import (
     overview,
     series_table,
     write_attributes,
+    write_overview,
     write_series,
 )
 from groundshift.io.store.manifest import (
@@ -40,8 +41,6 @@ from groundshift.io.store.manifest import (
     write_manifest,
 )
 from groundshift.model.points import Header, header, series
-
-import pyarrow.parquet as pq  # isort: skip
 
 
 def write_parts(
@@ -204,7 +203,7 @@ def _write_part(table: pa.Table, values: np.ndarray, record: Header, tile: str, 
     for kind, write in (
         ("attributes", lambda path: write_attributes(path, table, described)),
         ("series", lambda path: write_series(path, lists, metadata)),
-        ("overview", lambda path: pq.write_table(overview(x, y, table), path, compression="zstd")),
+        ("overview", lambda path: write_overview(path, overview(x, y, table))),
     ):
         path = folder / part.file(kind)
         path.parent.mkdir(parents=True, exist_ok=True)
