@@ -6,7 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from groundshift.model.reason import Reason
-from groundshift.optical.clean import clean_flow, clean_reach, estimate_stripes, find_outliers, smooth
+from groundshift.optical.clean import (
+    clean_flow,
+    clean_reach,
+    estimate_stripes,
+    find_outliers,
+    smooth,
+    smoothed_alike,
+)
 from groundshift.optical.config import CleanConfig
 from groundshift.optical.methods import PixelFlow
 from groundshift.optical.registration import fit_registration
@@ -67,6 +74,20 @@ def test_smoothing_lowers_noise_and_keeps_the_jump():
     error = smoothed.dx - truth
     assert error.std() < 0.02
     assert abs(error).max() < 0.2  # a plain mean would be off by 1 at the fault
+
+
+@pytest.mark.parametrize("width", [1.0, 2.0, 4.0])
+def test_errors_are_alike_over_more_after_smoothing(width):
+    """Of the smoothed noise of a field, each square counts as one measurement of its mean."""
+    rng = np.random.default_rng(5)
+    variance, means = [], []
+    for _ in range(60):
+        smoothed = smooth(flow_of(rng.normal(0, 0.05, (SIDE, SIDE)), sigma=1.0), width)
+        variance.append(smoothed.dx.var())
+        means.append(smoothed.dx.mean())
+    square = np.mean(np.square(means)) / np.mean(variance) * SIDE**2
+    assert smoothed_alike(1.0, CleanConfig(smooth=width), 1) ** 2 == pytest.approx(square, rel=0.5)
+    assert smoothed_alike(32.0, CleanConfig(), 8) == 32
 
 
 def test_reach_covers_what_is_looked_at():

@@ -8,6 +8,7 @@ import pytest
 import rasterio
 from affine import Affine
 from odc.geo.geobox import GeoBox
+from scipy import ndimage
 from typer.testing import CliRunner
 
 from groundshift.cli.app import app
@@ -182,6 +183,21 @@ def test_a_map_in_degrees_is_compared_in_metres():
     assert found.metres == pytest.approx((33.1, 32.8), abs=0.1)
     assert found.agreement["east"].per_km_east == pytest.approx(1, rel=0.01)
     assert found.agreement["east"].per_km_north == pytest.approx(0, abs=0.01)
+
+
+@pytest.mark.parametrize("reach", [0, 6])
+def test_the_uncertainty_of_the_offset_is_that_of_its_errors(reach):
+    """Maps that are 0.3 m apart, with errors that are alike over `reach` pixels."""
+    grid, z = GeoBox((120, 120), AFFINE, "EPSG:32607"), []
+    for seed in range(30):
+        noise = np.random.default_rng(seed).normal(0, 1, (4, 120, 120))
+        errors = ndimage.gaussian_filter(noise, (0, reach, reach), mode="wrap") if reach else noise
+        for ramp in (False, True):
+            found = compare_maps(_map(errors[:2], grid), _map(errors[2:] + 0.3, grid), ramp=ramp).agreement
+            for each in found.values():
+                z.append((each.offset - 0.3) / each.offset_sigma)
+                assert (each.per_km_east_sigma > 0) == ramp
+    assert 0.3 < np.mean(np.square(z)) < 1.5
 
 
 def test_comparison_is_written(tmp_path):

@@ -94,6 +94,14 @@ def smooth(flow: PixelFlow, width: float) -> PixelFlow:
     return flow._replace(dx=layers[0], dy=layers[1], dx_sigma=layers[2], dy_sigma=layers[3])
 
 
+def smoothed_alike(alike: float, config: CleanConfig, step: int) -> float:
+    """Side of the squares over which errors count as one after cleaning, pixels, from that before it.
+
+    A mean with Gaussian weights of standard deviation s makes white noise alike over an area of 4π s².
+    """
+    return float(np.hypot(alike, np.sqrt(4 * np.pi) * config.smooth * step))
+
+
 def _radius(width: float) -> int:
     return int(np.ceil(_SMOOTH_REACH * width))
 

@@ -18,6 +18,7 @@ from groundshift.grid.tiles import Box
 from groundshift.io import read_mask, write_json
 from groundshift.io.convert.raster import read_raster
 from groundshift.io.images.aligned import source_positions
+from groundshift.kernels.alike import blocks_of, errors_alike
 from groundshift.kernels.robust import nmad, robust_fit
 
 PICTURE_NAME, REPORT_NAME = "comparison.png", "comparison.json"
@@ -35,8 +36,11 @@ class Agreement:
 
     pixels: int  # that both maps have
     offset: float  # of second minus first, at the middle of the common pixels
+    offset_sigma: float  # from what is left of the difference, alike as it is over distance
     per_km_east: float  # how the difference grows to the right of the grid, 0 without `ramp`
+    per_km_east_sigma: float
     per_km_north: float
+    per_km_north_sigma: float
     spread: float  # of what is left of the difference: normalised median absolute deviation
     outliers: float  # share of the pixels that differ by more than five spreads
     correlation: float  # without the outliers
@@ -118,13 +122,17 @@ def _agreement(
     left = other - one
     spread = nmad(left)
     alike = np.abs(left) <= max(_OUTLIER * spread, 1e-9)
+    fitted_sigma = _fit_sigma(left[alike], east[both][alike], north[both][alike], ramp=ramp)
     covariance = np.cov(one[alike], other[alike])
     along = np.linalg.eigh(covariance)[1][:, 1]
     return Agreement(
         pixels=one.size,
         offset=float(fitted[0]),
+        offset_sigma=float(fitted_sigma[0]),
         per_km_east=float(fitted[1]) if ramp else 0.0,
+        per_km_east_sigma=float(fitted_sigma[1]) if ramp else 0.0,
         per_km_north=float(fitted[2]) if ramp else 0.0,
+        per_km_north_sigma=float(fitted_sigma[2]) if ramp else 0.0,
         spread=spread,
         outliers=float(1 - alike.mean()),
         correlation=float(covariance[0, 1] / np.sqrt(max(covariance[0, 0] * covariance[1, 1], 1e-300))),
@@ -132,6 +140,16 @@ def _agreement(
         standardised=nmad(left / sigma) ** 2,
         plane=plane,
     )
+
+
+def _fit_sigma(left: np.ndarray, east: np.ndarray, north: np.ndarray, *, ramp: bool) -> np.ndarray:
+    """Standard deviations of offset and slopes, from what the fit leaves; positions in km."""
+    blocks = blocks_of(east, north)
+    terms = [np.ones(len(blocks.at)), *(blocks.at.T if ramp else [])]
+    design = np.column_stack(terms)
+    errors = errors_alike(blocks.mean(left), blocks, design)
+    weights = np.linalg.solve((design.T * blocks.count) @ design, design.T * blocks.count)
+    return np.sqrt(np.einsum("pn,nm,pm->p", weights, errors.covariance(blocks), weights))
 
 
 def _metres(grid: GeoBox) -> tuple[float, float]:
@@ -229,9 +247,9 @@ def write_comparison(
     }
     write_json(out / REPORT_NAME, {"first": str(first), "second": str(second), "unit": found.unit, **report})
     lines = [
-        f"{name}: second minus first {each.offset:+.3f} {found.unit}, spread {each.spread:.3f} {found.unit} (NMAD), "
-        f"{100 * each.outliers:.1f} % outliers, correlation {each.correlation:.3f}, slope {each.slope:.3f}, "
-        f"standardised {each.standardised:.2f}"
+        f"{name}: second minus first {each.offset:+.3f} ± {each.offset_sigma:.3f} {found.unit}, "
+        f"spread {each.spread:.3f} {found.unit} (NMAD), {100 * each.outliers:.1f} % outliers, "
+        f"correlation {each.correlation:.3f}, slope {each.slope:.3f}, standardised {each.standardised:.2f}"
         for name, each in found.agreement.items()
     ]
     pixels = found.agreement["east"].pixels

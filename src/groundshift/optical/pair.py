@@ -23,9 +23,9 @@ from groundshift.model.displacement import displacement_map
 from groundshift.model.reason import Reason
 from groundshift.optical.clean import CleanTile, Stripes, cleans, estimate_stripes
 from groundshift.optical.config import PairConfig
-from groundshift.optical.plan import PairPlan, opened, planned
+from groundshift.optical.plan import PairPlan, alike_pixels, opened, planned
 from groundshift.optical.registration import ENOUGH, Registration, fit_registration
-from groundshift.optical.registry import METHODS, resolved
+from groundshift.optical.registry import resolved
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -112,7 +112,7 @@ def measure_pair(
         sample = _sample(plan, store, _SAMPLES)
         registration = fit_registration(
             sample["row"], sample["col"], sample["dx"], sample["dy"], sample["dx_sigma"], sample["dy_sigma"],
-            kind=config.registration, alike=_alike(config),
+            kind=config.registration, alike=alike_pixels(config),
         )  # fmt: skip
         log.info("%s", _removed(registration, plan.step.pre.grid))
         if hint := _near_limit(sample, plan):
@@ -163,7 +163,7 @@ def _near_limit(sample: dict[str, np.ndarray], plan: PairPlan) -> str:
     clear = size > _CLEAR * np.hypot(sample["dx_sigma"], sample["dy_sigma"])
     near = clear & (size > _NEAR * limit)
     near[near] = _moves_with_others(
-        sample, near, _alike(plan.config), _SHARED * limit, plan.config.step * _stride(plan, _SAMPLES)
+        sample, near, alike_pixels(plan.config), _SHARED * limit, plan.config.step * _stride(plan, _SAMPLES)
     )
     share = float(np.mean(near)) if near.size else 0.0
     if share < _SOME:
@@ -188,11 +188,6 @@ def _moves_with_others(
     own = planes[:, row, col]
     others = (planes[:, row + down, col + right] for down, right in ((lag, 0), (-lag, 0), (0, lag), (0, -lag)))
     return sum((np.hypot(*(other - own)) < within).astype(int) for other in others) >= 2
-
-
-def _alike(config: PairConfig) -> int:
-    """Side of the squares over which errors count as one, pixels."""
-    return METHODS[config.method].alike or config.window
 
 
 def _stride(plan: PairPlan, most: int) -> int:

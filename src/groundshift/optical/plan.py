@@ -20,6 +20,7 @@ from groundshift.io import AlignedImage, open_array, open_image, read_area, read
 from groundshift.io.dates import given_dates
 from groundshift.io.images.open import Source
 from groundshift.io.images.pixels import Image
+from groundshift.optical.clean import smoothed_alike
 from groundshift.optical.config import PairConfig
 from groundshift.optical.coregister import Shift, coarse_shift
 from groundshift.optical.measure import MeasureTile
@@ -105,10 +106,14 @@ def planned(
         "source_pre": pre.name, "source_post": post.name,
         "software": f"groundshift {__version__}", "configuration_hash": key,
     }  # fmt: skip
-    if alike := METHODS[config.method].alike:
-        attributes["errors_alike_m"] = alike * common.grid.resolution.x
+    attributes["errors_alike_m"] = alike_pixels(config) * common.grid.resolution.x
     tiles = tile_plan(tuple(grid.shape), max(1, config.tile // config.step))
     return PairPlan(step, grid, tiles, key, run_record(inputs, decided, __version__), attributes, lines, fit)
+
+
+def alike_pixels(config: PairConfig) -> float:
+    """Side of the squares over which the errors of a map count as one, pixels of the images."""
+    return smoothed_alike(METHODS[config.method].alike or config.window, config.clean, config.step or 1)
 
 
 def _extent(pre: GeoBox, post: GeoBox, grid: GeoBox, shift: Shift) -> Box:

@@ -22,6 +22,7 @@ from groundshift.figures.profile import profile_figure
 from groundshift.figures.style import save_figure
 from groundshift.grid.metric import in_metres
 from groundshift.io import read_line, read_map, write_text
+from groundshift.kernels.alike import blocks_of, errors_alike
 from groundshift.kernels.robust import robust_fit
 
 log = logging.getLogger(__name__)
@@ -73,7 +74,9 @@ def swath_profile(
     Neighbouring pixels are correlated, so the lines are fitted to means over cells: as large as the map says that its
     errors are alike (`errors_alike_m`), and wider than the correlation that is seen in it. Errors of the offset come
     from the scatter of these means or from the map's own sigmas, each cell being one measurement, whichever is larger:
-    a few cells scatter little by chance. A mean over a bin counts one measurement a cell.
+    a few cells scatter little by chance. Errors that are alike over more than a cell are seen in what a smooth surface
+    leaves of each side of the map around (see :mod:`groundshift.kernels.alike`): the error of the offset is not below
+    what they make of it. A mean over a bin counts one measurement a cell.
 
     Parameters
     ----------
@@ -248,11 +251,36 @@ def _profile(
             values_at[c, side] = fit.coefficients[0]
             sigmas[c, side] = np.sqrt(max(fit.covariance[0, 0], formal[0, 0]))
     difference = values_at[:, 1] - values_at[:, 0]
-    sigma = np.hypot(sigmas[:, 0], sigmas[:, 1])
+    sigma = np.maximum(np.hypot(sigmas[:, 0], sigmas[:, 1]), _broad_sigma(points, along, max(width, length), gap, use))
     offset = Offset(float(along), -float(difference[0]), float(sigma[0]), float(difference[1]), float(sigma[1]))
     edges = np.arange(-np.ceil(length / 2 / bin_width), np.ceil(length / 2 / bin_width) + 1) * bin_width
     stacks = [_stack(s, d, *each, edges, points.cell) for each in zip(components, own_sigmas, strict=True)]
     return Profile((edges[:-1] + edges[1:]) / 2, *stacks[0], *stacks[1], lines, float(gap), offset)
+
+
+def _broad_sigma(points: _Points, along: float, reach: float, gap: float, use: np.ndarray) -> np.ndarray:
+    """Standard deviations of both components of the offset of the points to use, from errors that are alike far off.
+
+    How errors are alike is seen in the map around the trace, up to half of `reach` along it to either side of the
+    swath's middle: in what a surface of second order leaves of each side.
+    """
+    near = (np.abs(points.along - along) <= reach / 2) & (np.abs(points.distance) >= gap)
+    s, d = points.along[near] - along, points.distance[near]
+    blocks = blocks_of(s, d, least=points.cell, apart=(d > 0).astype(int))
+    number = np.arange(len(blocks.at))
+    at_s, at_d = blocks.at.T
+    surface = np.column_stack([at_s**p * at_d**q / reach ** (p + q) for p in range(3) for q in range(3 - p)])
+    design = np.column_stack([surface * (at_d > 0)[:, None], surface * (at_d < 0)[:, None]])
+    weights = np.zeros(len(at_d))
+    for side in (-1, 1):
+        here = use[near] & (side * d > 0)
+        line = np.column_stack([np.ones(here.sum()), d[here]])
+        weights += side * np.bincount(blocks.index[here], weights=np.linalg.pinv(line)[0], minlength=len(at_d))
+    variances = []
+    for values in (points.parallel, points.perpendicular):
+        middle = np.asarray(ndimage.median(values[near], blocks.index, number))
+        variances.append(weights @ errors_alike(middle, blocks, design).covariance(blocks) @ weights)
+    return np.sqrt(variances)
 
 
 def _cell_means(s: np.ndarray, d: np.ndarray, *values: np.ndarray, cell: float) -> tuple[np.ndarray, ...]:
