@@ -23,12 +23,14 @@ from odc.geo.geobox import GeoBox
 from reference.explorer import DATES, MIDDLE, SOURCES, village, write_sources
 
 from groundshift.errors import ConfigurationError, InputError
+from groundshift.explore.catalog import open_catalog
 from groundshift.explore.export import export_page
 from groundshift.explore.ingestion import ingest
 from groundshift.explore.mercator import morton, tile_bounds, to_centimetres, to_degrees
 from groundshift.explore.questions import MAX_BODY
 from groundshift.explore.serve import serve
 from groundshift.explore.server import PAGE, create_app
+from groundshift.io.egms import write_egms
 from groundshift.io.points import write_points
 from groundshift.io.store import commit, write_parts
 from groundshift.io.store.manifest import crs_name, set_name, set_record
@@ -596,3 +598,20 @@ def test_cells_below_a_tile_follow_each_other():
     code = morton(x, y)
     assert sorted(code) == list(range(64 * 64))
     np.testing.assert_array_equal(code >> 4, morton(x >> 2, y >> 2))
+
+
+def test_a_folder_of_results_is_shown_without_its_records(tmp_path, table):
+    write_sources(tmp_path, table)
+    for name in ("record.json", "run.json"):
+        (tmp_path / name).write_text(json.dumps({"command": "pair"}))
+    (tmp_path / "outline.json").write_text((tmp_path / "faults.geojson").read_text())
+    catalog = open_catalog([tmp_path])
+    assert set(catalog.layers) == {"quake", "before", "after", "faults", "stations", "outline"}
+    catalog.close()
+
+
+def test_a_table_of_points_is_no_table_of_stations_whatever_it_is_called(tmp_path, table):
+    write_egms(tmp_path / "Strecke Süd.csv", table)
+    catalog = open_catalog([tmp_path / "Strecke Süd.csv"])
+    assert [type(layer).__name__ for layer in catalog.layers.values()] == ["PointLayer"]
+    catalog.close()

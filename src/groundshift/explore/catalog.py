@@ -33,6 +33,7 @@ Layer = PointLayer | MapLayer | ImageLayer | FeatureLayer | StationLayer
 _RASTERS = (".tif", ".tiff", ".vrt", ".jp2")
 _VECTORS = (".geojson", ".json", ".gpkg", ".fgb", ".shp")
 _ASSESSED = MAP_NAME, SPANS_NAME  # what a folder of `groundshift assets` shows
+_GEOJSON, _HEAD = re.compile(rb'"(Feature|FeatureCollection|coordinates)"'), 4096  # bytes
 _TABLES = (".csv", ".gz", ".xz")
 
 
@@ -150,7 +151,7 @@ def _sorted_out(path: Path) -> list[tuple[str, Path]]:
             return [("store", path)]
         if all((path / name).is_file() for name in _ASSESSED):
             return [("features", path / name) for name in _ASSESSED]
-        files = sorted(each for each in path.iterdir() if each.is_file() and not each.name.startswith("."))
+        files = sorted(each for each in path.iterdir() if each.is_file() and not _aside(each))
         known = [(kind, each) for each in files if (kind := _kind(each)) is not None]
         if not known:
             raise InputError(f"{path} is neither a store nor a folder with points, maps, images, stations or lines")
@@ -159,6 +160,16 @@ def _sorted_out(path: Path) -> list[tuple[str, Path]]:
     if kind is None:
         raise InputError(f"{path} is of no known kind; expected a store, .zip, .parquet, .tif, .geojson, .gpkg or .csv")
     return [(kind, path)]
+
+
+def _aside(path: Path) -> bool:
+    """Whether a file in a folder is there for another purpose, such as the record of a command."""
+    if path.name.startswith("."):
+        return True
+    if path.suffix.lower() != ".json":
+        return False
+    with path.open("rb") as text:
+        return _GEOJSON.search(text.read(_HEAD)) is None
 
 
 def _kind(path: Path) -> str | None:

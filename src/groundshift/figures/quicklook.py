@@ -32,7 +32,7 @@ def quicklook(dataset: xr.Dataset, *, title: str | None = None) -> Figure:
 
     Large maps are thinned to 1500 pixels a side, so that memory does not grow with them. Colours reach as far as 98 %
     of the values, each with the weight of its certainty, so that noise on water or clouds does not set them, and as far
-    as 98 % of those that are clearly not 0, if they are no few. Arrows are drawn where most pixels around are more than
+    as 95 % of those that are clearly not 0, if they are no few. Arrows are drawn where most pixels around are more than
     one sigma from 0.
 
     Parameters
@@ -91,13 +91,18 @@ def _reach(sizes: np.ndarray, sigma: np.ndarray) -> float:
     if not finite.any():
         return 1.0
     sizes, sigma = sizes[finite], sigma[finite]
+    weight = 1 / np.maximum(sigma, np.median(sigma))
+    reach, clear = _within(0.98, sizes, weight), sizes > _CLEAR * sigma
+    if clear.mean() >= _SOME:
+        reach = max(reach, _within(0.95, sizes[clear], weight[clear]))
+    return nice(reach)
+
+
+def _within(share: float, sizes: np.ndarray, weight: np.ndarray) -> float:
+    """The size within which that share of the weight lies."""
     order = np.argsort(sizes)
-    weight = np.cumsum(1 / np.maximum(sigma, np.median(sigma))[order])
-    reach = sizes[order][np.searchsorted(weight, 0.98 * weight[-1])]
-    clear = sizes[sizes > _CLEAR * sigma]
-    if len(clear) >= _SOME * len(sizes):
-        reach = max(reach, np.percentile(clear, 98))
-    return nice(float(reach))
+    total = np.cumsum(weight[order])
+    return float(sizes[order][np.searchsorted(total, share * total[-1])])
 
 
 def _magnitude(
