@@ -158,6 +158,22 @@ def test_columns_have_many_names(tmp_path):
     np.testing.assert_allclose(stations.sigma, [[0.1, 0.2, 0.3]])
 
 
+@pytest.mark.parametrize(
+    ("head", "row"),
+    [
+        ("name,lat,lon,e,n,se,sn,corr_en", "A,1,2,3,4,1,2,0.25"),
+        ("station;latitude;longitude;ve_mm/yr;vn_mm/yr;sve_mm/yr;svn_mm/yr;rho_EN", "A;1;2;3;4;1;2;0.25"),
+        ("name\tlat\tlon\teast_m\tnorth_m\tsigma_east_m\tsigma_north_m\tcorrelation_north_east",
+         "A\t1\t2\t0.003\t0.004\t0.001\t0.002\t0.25"),
+        ("name,lat,lon,east (mm),north_mm,sigma_east_mm,sigma_north_mm,covariance_east_north", "A,1,2,3,4,1,2,0.5"),
+    ],
+)  # fmt: skip
+def test_columns_have_units_and_correlations(tmp_path, head, row):
+    found = read_station_table(written(tmp_path, "a.csv", f"{head}\n{row}\n"), frame="ITRF2014")
+    np.testing.assert_allclose(found.velocity, [[3, 4, np.nan]])
+    np.testing.assert_allclose(found.covariance[0, :2, :2], [[1, 0.5], [0.5, 4]])
+
+
 def test_the_grid_of_the_service(tmp_path):
     velocity, sigma = np.arange(36.0).reshape(3, 4, 3), np.full((3, 4, 3), 0.2)
     velocity[0, 0] = np.nan

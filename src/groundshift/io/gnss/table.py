@@ -2,10 +2,11 @@
 
 Columns are told by their names, without regard to case: `name` (also station, station_id, site, code), `latitude`,
 `longitude`, `height`, and of the velocity `east`, `north`, `up` with the standard deviations `sigma_east`,
-`sigma_north`, `sigma_up`, and the covariances `covariance_east_north`, `covariance_east_up`, `covariance_north_up`.
-Usual other names are known too, such as `velocity_east_mmyr` and `velocity_east_error_mmyr`. Velocities are in mm/yr,
-in m/yr where the name ends so (`_m_yr`, `_myr`). Lines that begin with `#` may say `frame:`, `epoch:` and `source:`,
-and `quantity: displacement`: then numbers are mm.
+`sigma_north`, `sigma_up`, and the covariances `covariance_east_north`, `covariance_east_up`, `covariance_north_up`,
+or the correlations `corr_en`, `corr_eu`, `corr_nu`. Usual other names are known too, such as `velocity_east_mmyr`
+and `velocity_east_error_mmyr`. Velocities are in mm/yr, in m/yr where the name ends so (`_m_yr`, `_myr`, `_m`).
+Columns are separated by commas, semicolons or tabs. Lines that begin with `#` may say `frame:`, `epoch:` and
+`source:`, and `quantity: displacement`: then numbers are mm.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ _NAMES = {
     "height": ("height", "h", "hgt", "ellipsoidal_height", "height_wgs84"),
 }
 _WORDS = {"east": ("east", "e"), "north": ("north", "n"), "up": ("up", "u", "vertical", "v")}
-_UNIT = re.compile(r"_?(\(mm/yr\)|mm_?/?yr|mm_?/?y|mm_?/?a|\(m/yr\)|m_?/?yr|m)$")
+_UNIT = re.compile(r"_?(\(mm/yr\)|mm_?/?yr|mm_?/?y|mm_?/?a|\(mm\)|mm|\(m/yr\)|m_?/?yr|m)$")
+_CORRELATION = re.compile(r"(?:corr|correlation|rho)_?([enu]|east|north|up)_?([enu]|east|north|up)$")
 _PAIRS = ((0, 1), (0, 2), (1, 2))
 
 
@@ -56,7 +58,8 @@ def read_station_table(path: str | Path, *, frame: str | None = None, source: st
     rows = [(number, text) for number, text in lines if text.strip() and not text.startswith("#")]
     if len(rows) < 2:
         raise InputError(f"{path} has {len(rows)} lines of data; expected a line of column names, and stations")
-    head, *body = (_split(path, *row) for row in rows)
+    separator = max(",;\t", key=rows[0][1].count)
+    head, *body = (_split(path, *row, separator) for row in rows)
     columns = _columns(path, head)
     for (number, _), row in zip(rows[1:], body, strict=True):
         if len(row) != len(head):
@@ -70,7 +73,9 @@ def read_station_table(path: str | Path, *, frame: str | None = None, source: st
     covariance = sigma[:, :, None] ** 2 * np.eye(3)
     for i, j in _PAIRS:
         key = f"covariance_{COMPONENTS[i]}_{COMPONENTS[j]}"
-        covariance[:, i, j] = covariance[:, j, i] = values.get(key, np.zeros(count))
+        alike = np.nan_to_num(values.get(key.replace("covariance", "correlation"), np.zeros(count)))
+        alike = alike * sigma[:, i] * sigma[:, j]
+        covariance[:, i, j] = covariance[:, j, i] = values.get(key, alike)
     known = frame or notes.get("frame")
     if not known:
         raise InputError(f"{path} does not say in which frame its velocities are; pass --frame ETRF2000, for example")
@@ -106,9 +111,9 @@ def _quantity(path: str | Path, word: str) -> str:
     return word.strip()
 
 
-def _split(path: str | Path, number: int, text: str) -> list[str]:
+def _split(path: str | Path, number: int, text: str, separator: str) -> list[str]:
     try:
-        return next(csv.reader([text]))
+        return next(csv.reader([text], delimiter=separator))
     except csv.Error as error:
         raise InputError(f"{path}, line {number} is no line of a table ({error}); mend it") from error
 
@@ -141,10 +146,14 @@ def _columns(path: str | Path, head: list[str]) -> dict[str, tuple[int, float]]:
 def _velocity_keys(plain: str, word: str) -> list[str]:
     if word.startswith("covariance_"):
         return [word]
+    if found := _CORRELATION.match(word):
+        one, two = sorted((COMPONENTS[["e", "n", "u"].index(each[0])] for each in found.groups()), key=COMPONENTS.index)
+        return [f"correlation_{one}_{two}"]
     for ours, theirs in _WORDS.items():
         for each in theirs:
             sigmas = (f"sigma_{each}", f"sig_{each}", f"s{each}", f"{each}_sigma", f"velocity_{each}_error",
-                      f"velocity_{each}_sigma", f"sigma{each}", f"std_{each}", f"{each}_std")  # fmt: skip
+                      f"velocity_{each}_sigma", f"sigma{each}", f"std_{each}", f"{each}_std", f"sv{each}",
+                      f"sigma_v{each}", f"sig_v{each}", f"v{each}_sigma")  # fmt: skip
             if plain in sigmas:
                 return [f"sigma_{ours}"]
             if plain in (each, f"velocity_{each}", f"v{each}", f"vel_{each}", f"{each}_velocity", f"v_{each}"):
