@@ -225,6 +225,15 @@ def test_each_station_has_its_own_steps():
     assert (np.abs(velocities_of(series, config=config).velocity - 2) > 0.5).all()
 
 
+def test_a_jump_that_nobody_noted_is_told(caplog):
+    random, days = np.random.default_rng(12), np.arange(1000)
+    quiet = 2 * days / YEAR + random.standard_normal(1000)
+    fit_trajectory(daily(quiet), "up", TrajectoryConfig(index=-1.0))
+    assert not caplog.records
+    fit_trajectory(daily(quiet + 40 * (days > 600)), "up", TrajectoryConfig(index=-1.0))
+    assert "% of the days do not fit and are left out; if the station jumped" in caplog.text
+
+
 def test_displacements_have_no_frame_to_go_to():
     moved = replace(stations_of(*WHERE, np.ones((3, 3))), quantity="displacement")
     assert to_frame(moved, "ITRF2014") is moved

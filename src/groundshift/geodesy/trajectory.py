@@ -6,6 +6,7 @@ Sources: Bevis & Brown (2014), trajectory models, doi:10.1007/s00190-013-0685-5;
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, Literal, NamedTuple
@@ -21,8 +22,11 @@ from groundshift.kernels.robust import nmad, robust_fit
 from groundshift.model.stations import COMPONENTS, StationSeries, StationVelocities, build_velocities
 from groundshift.model.units import YEAR
 
+log = logging.getLogger(__name__)
+
 _DECAYS = np.geomspace(5, 1000, 12)  # days that are tried
 _MOST_STEPS = 10
+_MANY = 0.1  # of the days: more outliers than that are told
 
 
 class Relaxation(BaseModel):
@@ -113,6 +117,11 @@ def fit_trajectory(series: StationSeries, component: str, config: TrajectoryConf
             break
         steps = sorted([*steps, more])
     good = fit.weights > 0.1
+    if (lost := 1 - good.mean()) > _MANY:
+        log.warning(
+            "%s, %s: %.0f %% of the days do not fit and are left out; if the station jumped, name the day as a step, "
+            "or have steps found", series.name, component, 100 * lost,
+        )  # fmt: skip
     rows = np.flatnonzero(there)[good]
     if np.linalg.matrix_rank(design[rows]) < len(names):
         raise InputError(
