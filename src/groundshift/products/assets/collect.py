@@ -12,33 +12,18 @@ from pyproj import CRS, Transformer
 from scipy.spatial import cKDTree
 
 from groundshift.errors import InputError
-from groundshift.kernels.robust import nmad
-from groundshift.kernels.series_fields import series_fields
 from groundshift.model.points import Header, header
 from groundshift.model.units import YEAR
+from groundshift.products.assets.alike import RateNoise, rate_noise
 from groundshift.products.assets.config import AssetConfig
 from groundshift.products.assets.geometry import Assets, Members, find_members
 
-_PAIRS = 4000  # of a batch, that the scatter is found from
-_NEAR = 50.0  # m: between the points of a pair
+_BATCH_SAMPLE = 4000  # of a batch, at least
 _SAMPLE = 50_000  # velocities that tell how the whole set moves
-_CELL = 100.0  # m: of cells that tell what velocities have in common
-_LEAST_IN_CELL = 5  # points
-_LEAST_PAIRS = 30  # that say how velocities scatter
+_LEAST_AROUND = 30  # points
+_SOME = 64  # points around that say where these are
+_OF_MEDIAN = np.pi / 2  # variance of a median, of that of a mean
 _LEAST_SIGMA = 0.05  # mm/yr: of a velocity
-
-
-class RateNoise(NamedTuple):
-    """Errors of velocities beyond what the residuals of the series say, mm/yr."""
-
-    scatter: float  # of each point by itself: from points beside each other
-    slow: float  # common to points near each other: from all points, with what the region really does
-    around: float  # median of all velocities
-
-    def sigma(self, sigma: np.ndarray, effective_points: np.ndarray, *, common: bool) -> np.ndarray:
-        """Of a mean velocity, given that from the residuals of its series; `common` if not of a difference."""
-        slow = self.slow**2 if common else 0.0
-        return np.sqrt(sigma**2 + self.scatter**2 / effective_points + slow)
 
 
 class NearPoints(NamedTuple):
@@ -51,12 +36,21 @@ class NearPoints(NamedTuple):
     members: Members  # (m,), `point` is a row of the arrays above
 
 
+class Around(NamedTuple):
+    """The points around each asset, which it is held against."""
+
+    velocity: np.ndarray  # float64 (assets,), mm/yr: their median
+    variance: np.ndarray  # float64 (assets,), mm²/yr²: of the median, for the errors that points have by themselves
+    row: np.ndarray  # int (assets,): of `places`
+    places: np.ndarray  # float64 (k, draws, 2), m: some of them
+
+
 class Collected(NamedTuple):
     """What one pass over the points gives."""
 
     near: NearPoints
     noise: RateNoise
-    around: np.ndarray  # float64 (assets,), mm/yr: median velocity of the points around each
+    around: Around
     header: Header
     points: int  # that were read
     reached: int  # of them, those that count for an asset
@@ -76,9 +70,7 @@ def collect_points(tables: Iterable[pa.Table], assets: Assets, config: AssetConf
         If there is no point, or point sets differ in dates or level.
     """
     tree = shapely.STRtree(assets.geometry)
-    random = np.random.default_rng(0)
     kept: list[NearPoints] = []
-    pairs: list[np.ndarray] = []
     sample: list[np.ndarray] = []
     first: Header | None = None
     offset = total = 0
@@ -87,9 +79,7 @@ def collect_points(tables: Iterable[pa.Table], assets: Assets, config: AssetConf
         positions = _places(table, assets.crs)
         velocity, sigma, factor = _rates(table, config)
         good = np.isfinite(velocity) & np.isfinite(sigma)
-        chosen = np.sort(random.permutation(np.flatnonzero(good))[:_PAIRS])
-        pairs.append(_pairs(table, positions, chosen, first.dates, factor))
-        sample.append(np.column_stack([velocity, sigma, positions])[good][:: max(1, good.sum() // _PAIRS)])
+        sample.append(np.column_stack([velocity, sigma, positions])[good][:: max(1, good.sum() // _BATCH_SAMPLE)])
         members = find_members(assets, tree, positions, config)
         use = good[members.point]
         rows, point = np.unique(members.point[use], return_inverse=True)
@@ -105,8 +95,11 @@ def collect_points(tables: Iterable[pa.Table], assets: Assets, config: AssetConf
     )
     whole = np.concatenate(sample)
     whole = whole[:: max(1, len(whole) // _SAMPLE)]
-    around = _around(whole, assets.centre, config.reference_radius)
-    return Collected(near, _noise(np.concatenate(pairs), whole, config), around, first, total, offset)
+    noise = rate_noise(
+        *whole.T[:2], whole[:, 2:], radius=config.reference_radius, least_scatter=config.least_rate_scatter
+    )
+    around = _around(whole, assets.centre, config.reference_radius, noise)
+    return Collected(near, noise, around, first, total, offset)
 
 
 def _same(first: Header | None, other: Header) -> Header:
@@ -159,69 +152,24 @@ def _filled(series: np.ndarray, dates: np.ndarray, velocity: np.ndarray) -> np.n
     return np.where(missing, line + level[:, None], series).astype(np.float32)
 
 
-def _pairs(
-    table: pa.Table, positions: np.ndarray, chosen: np.ndarray, dates: np.ndarray, factor: np.ndarray
-) -> np.ndarray:
-    """Rates of differences of the series of points beside each other and their sigmas, float64 (pairs, 2)."""
-    if len(chosen) < 2:
-        return np.empty((0, 2))
-    good = np.isfinite(table["mean_velocity"].to_numpy())
-    everything = np.flatnonzero(good)
-    distance, near = cKDTree(positions[everything]).query(positions[chosen], 2)
-    other = everything[near[:, 1]]
-    use = (distance[:, 1] <= _NEAR) & (other != chosen)
-    if not use.any():
-        return np.empty((0, 2))
-    difference = _rows(table, chosen[use]) - _rows(table, other[use])
-    fields = series_fields(difference, (dates - dates[0]).astype(float))
-    velocity = table["mean_velocity"].to_numpy()
-    rate = (velocity[chosen[use]] - velocity[other[use]]) * factor[chosen[use]]
-    return np.stack([rate, fields.mean_velocity_std * factor[chosen[use]]], axis=1)
-
-
 def _joined(kept: list[NearPoints]) -> Members:
     return Members(*(np.concatenate([getattr(k.members, name) for k in kept]) for name in Members._fields))
 
 
-def _noise(apart: np.ndarray, whole: np.ndarray, config: AssetConfig) -> RateNoise:
-    apart = apart[np.isfinite(apart).all(axis=1)]
-    scatter = config.least_rate_scatter
-    if len(apart) >= _LEAST_PAIRS:
-        excess = (nmad(apart[:, 0]) ** 2 - np.median(apart[:, 1] ** 2)) / 2
-        scatter = max(scatter, float(np.sqrt(max(excess, 0.0))))
-    velocity, sigma, *place = whole.T
-    away = velocity - _around(whole, np.column_stack(place), config.reference_radius)
-    slow = _common(away, np.column_stack(place))
-    if slow is None:
-        slow = nmad(away) ** 2 - np.median(sigma**2) - scatter**2
-    return RateNoise(scatter, float(np.sqrt(max(slow, 0.0))), float(np.median(velocity)))
-
-
-def _common(away: np.ndarray, places: np.ndarray) -> float | None:
-    """Variance of means over cells beyond that which their points explain, mm²/yr²; None with too few cells.
-
-    The scatter of points in a cell does not hold what they have in common, as sigmas from residuals do.
-    """
-    _, cell, count = np.unique(np.floor(places / _CELL), axis=0, return_inverse=True, return_counts=True)
-    cell = cell.ravel()
-    mean = np.bincount(cell, away) / count
-    full = count >= _LEAST_IN_CELL
-    if full.sum() < _LEAST_PAIRS:
-        return None
-    inside = full[cell]
-    own = nmad((away - mean[cell])[inside] * np.sqrt(count / np.maximum(count - 1, 1))[cell][inside])
-    return nmad(mean[full]) ** 2 - own**2 * float(np.median(1 / count[full]))
-
-
-def _around(whole: np.ndarray, places: np.ndarray, radius: float) -> np.ndarray:
-    """Median velocity of the sample within a radius of places, or of the nearest if they are few: float64 (places,).
+def _around(whole: np.ndarray, places: np.ndarray, radius: float, noise: RateNoise) -> Around:
+    """The sample within a radius of places, or the nearest of it if they are few.
 
     Of places in the same cell of a fifth of the radius it is the same.
     """
+    random = np.random.default_rng(0)
     tree = cKDTree(whole[:, 2:])
     cells, cell = np.unique(np.floor(places / (radius / 5)), axis=0, return_inverse=True)
     centres = (cells + 0.5) * radius / 5
     found = tree.query_ball_point(centres, radius)
-    nearest = tree.query(centres, min(_LEAST_PAIRS, len(whole)))[1].reshape(len(centres), -1)
-    medians = [np.median(whole[n if len(f) < _LEAST_PAIRS else f, 0]) for f, n in zip(found, nearest, strict=True)]
-    return np.array(medians)[cell.ravel()]
+    nearest = tree.query(centres, min(_LEAST_AROUND, len(whole)))[1].reshape(len(centres), -1)
+    chosen = [np.array(n if len(f) < _LEAST_AROUND else f) for f, n in zip(found, nearest, strict=True)]
+    velocity = np.array([np.median(whole[each, 0]) for each in chosen])
+    variance = np.array([_OF_MEDIAN * noise.points(whole[each, 1]).mean() / len(each) for each in chosen])
+    some = whole[np.array([random.choice(each, _SOME) for each in chosen]), 2:]
+    row = cell.ravel()
+    return Around(velocity[row], variance[row], row, some)

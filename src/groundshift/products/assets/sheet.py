@@ -185,7 +185,7 @@ def _note(assessment: Assessment, row: dict[str, Any]) -> list[str]:
         f"{max(row['false_share'], 1e-6):.2g}{' or less' * (row['false_share'] < 1e-6)}.",
         "Angular distortion is the difference of velocity of neighbouring segments over their distance, times the time "
         f"of the series; 1 mrad is 1 mm in 1 m. Sigmas hold {noise.scatter:.2f} mm/yr of scatter between points and "
-        f"{noise.slow:.2f} mm/yr common to places.",
+        f"{np.sqrt(noise.apart(np.array(1000.0))):.2f} mm/yr by which places 1 km apart differ.",
         f"Points count by their chance of being on the asset, given {assessment.config.location_sigma:g} m of error of "
         "place. A radar does not see motion across its line of sight. Chances are corrected for the number of tests.",
     ]
