@@ -210,7 +210,7 @@ def test_names_headers_and_columns_must_agree(tmp_path):
 
 def test_the_component_of_a_grid_is_told(tmp_path):
     write_egms(tmp_path / "cells.csv", points("L3"))
-    with pytest.raises(InputError, match="component None of L3"):
+    with pytest.raises(InputError, match=r"does not say whether it is up or east; .* --component U or E"):
         read_egms(tmp_path / "cells.csv")
     assert header(read_egms(tmp_path / "cells.csv", component="U")).component == "U"
 

@@ -79,7 +79,7 @@ def test_segments_that_move_are_listed_first_and_names_stay_clear_of_what_is_sai
         geometry=shapely.LineString([(0, 0), (8000, 0)]), positions=np.zeros((0, 2)), velocity=np.zeros(0),
         mine=np.zeros(0, bool), along=np.zeros(0), own_velocity=np.zeros(0), own_sigma=np.zeros(0), segments=segments,
         said="", distortion=np.zeros((0, 3)), limits=(0.1, 0.5, 1.0), curves=[curve],
-        measures="toward the satellite", note=[],
+        measures="toward the satellite", note=["small print " * 20],
     )  # fmt: skip
     figure = sheet_figure(content)
     figure.draw_without_rendering()
@@ -88,6 +88,8 @@ def test_segments_that_move_are_listed_first_and_names_stay_clear_of_what_is_sai
     assert [text.get_text().split(",")[0] for text in names] == [
         f"segment {k} of 161" for k in (150, 140, 130, 100, 101)
     ]
+    (note,) = (text for text in figure.texts if text.get_text().startswith("small print"))
+    assert note.get_window_extent().x1 < figure.bbox.x1
     for left, right in zip(names, said, strict=True):
         assert left.get_window_extent().x1 < right.get_window_extent().x0
 

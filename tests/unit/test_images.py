@@ -122,6 +122,15 @@ def test_band_by_number_and_name(tmp_path, texture):
         open_image(path, band="nir")
 
 
+def test_colours_have_names(tmp_path, texture):
+    path = write(tmp_path / "a.tif", np.stack([texture] * 4).astype(np.uint8), photometric="RGB", alpha="YES")
+    with pytest.raises(InputError, match=r"has 3 bands; .* --band: 1 \(red\), 2 \(green\), 3 \(blue\)"):
+        open_image(path)
+    np.testing.assert_array_equal(
+        open_image(path, band="green").read(WHOLE).values, open_image(path, band=2).read(WHOLE).values
+    )
+
+
 def test_boxes_beyond_the_image(tmp_path, texture):
     image = open_image(write(tmp_path / "a.tif", texture.astype(np.uint8)))
     pixels = image.read(WHOLE.padded(3))

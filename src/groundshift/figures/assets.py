@@ -30,6 +30,7 @@ _MAP = (0.04, 0.545, 0.36, 0.325)
 _LISTED = 5  # segments
 _IN_LIST = ("unclear", "does not move", "too few points")
 _TEXT, _CHARACTERS = 8.5, 50  # points, and how many characters of them fit a line of the list
+_NOTE, _NOTE_CHARACTERS = 6.8, 200  # the same of the small print
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +106,8 @@ def sheet_figure(content: SheetContent) -> Figure:
         measures = f", displacement {content.measures}" if row == 0 else ""
         _series(figure.add_axes((0.48, bottom, 0.49, height)), curve, measures)
     for line, text in enumerate(content.note):
-        figure.text(0.04, 0.048 - 0.018 * line, text, fontsize=6.8, color=_QUIET)
+        size = _NOTE * min(1, _NOTE_CHARACTERS / len(text))
+        figure.text(0.04, 0.048 - 0.018 * line, text, fontsize=size, color=_QUIET)
     return figure
 
 
@@ -220,10 +222,11 @@ def _list(axes: Axes, content: SheetContent) -> None:
     order = sorted(content.segments, key=_rank)
     more = len(order) - _LISTED
     step = 1 / (_LISTED + (more > 0))
+    longest = max((len(each.name) + len(each.said) for each in order[:_LISTED]), default=1)
+    size = _TEXT * min(1, _CHARACTERS / longest)
     for row, segment in enumerate(order[:_LISTED]):
         y = 1 - (row + 0.5) * step
         axes.plot([0.0, 0.03], [y, y], color=_color(segment), linewidth=5, solid_capstyle="butt")
-        size = min(_TEXT, _TEXT * _CHARACTERS / (len(segment.name) + len(segment.said)))
         axes.text(0.05, y, segment.name, fontsize=size, color=_INK, va="center")
         axes.text(1, y, segment.said, fontsize=size, color=_INK, va="center", ha="right",
                   fontweight="bold" if segment.direction else "normal")  # fmt: skip

@@ -132,10 +132,14 @@ def _metadata(path: Path, product: Opened, layout: Layout, style: Style, compone
         if level and level != layout.level:
             raise InputError(f"{path} is {level} by its {source}, but its columns are those of {layout.level}")
     component = component or (name.component if name else None if layout.level == "L3" else "LOS")
+    if component is None:
+        raise InputError(
+            f"{path} does not say whether it is up or east; name the file as EGMS does "
+            "(EGMS_L3_E40N28_100km_U_2018_2022_1.zip), or convert it first with --component U or E"
+        )
     if component not in COMPONENTS[layout.level]:
         raise InputError(
-            f"{path}: component {component} of {layout.level} is none of {COMPONENTS[layout.level]}; name the file "
-            "as EGMS does (EGMS_L3_E40N28_100km_U_2018_2022_1.zip), or give component='U' or 'E'"
+            f"{path}: component {component} of {layout.level} is none of {COMPONENTS[layout.level]}; give one of these"
         )
     track = name.track if name else int(header["track"]) if str(header.get("track")).isdigit() else None
     egms: dict[str, Any] = {"text": style._asdict()}

@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 _PROBE = 256  # pixels: side of the windows in which an image is first looked at
 _PROBES = 5  # of them along each axis
 _BLOCK = 2048
+_COLOURS = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
 
 
 Source = str | Path | xr.DataArray | tuple[np.ndarray, GeoBox]
@@ -177,7 +178,9 @@ def _picture_grid(dataset: rasterio.DatasetReader, resolution: float | None) -> 
 
 def _choose_band(dataset: rasterio.DatasetReader, band: int | str | None) -> int:
     """Number of the band, from 1."""
-    path, names = dataset.name, dataset.descriptions
+    path = dataset.name
+    colours = (kind.name if kind in _COLOURS else None for kind in dataset.colorinterp)
+    names = [name or colour for name, colour in zip(dataset.descriptions, colours, strict=True)]
     if dataset.count == 0:
         parts = ", ".join(dataset.subdatasets) or "none"
         raise InputError(f"{path} has no bands of its own; give one of the data sets in it: {parts}")
