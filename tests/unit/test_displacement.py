@@ -7,6 +7,7 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 
 from groundshift.errors import ContractError
+from groundshift.grid.common import local_grid
 from groundshift.model import displacement
 from groundshift.model.reason import Reason
 
@@ -117,6 +118,11 @@ def test_description_in_words():
     assert "from 2019-07-04 to 2019-07-09, method frequency" in text
     assert "valid: 91.7 %" in text
     assert "north: median -1.250 m" in text
+
+
+def test_a_crs_without_a_code_goes_by_its_name():
+    text = displacement.describe(build(grid=local_grid(SHAPE, resolution=0.5)))
+    assert text.splitlines()[0].endswith("pixels of 0.5 m, local metres (no place on Earth)")
 
 
 def test_an_empty_map_can_be_described():

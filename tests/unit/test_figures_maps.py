@@ -12,7 +12,7 @@ from pyproj import CRS
 from groundshift.figures.assets import Curve, Segment, SheetContent, overview_figure, sheet_figure
 from groundshift.figures.quicklook import quicklook
 from groundshift.io.features import Features
-from groundshift.model.displacement import REQUIRED_ATTRIBUTES, displacement_map
+from groundshift.model.displacement import REQUIRED_ATTRIBUTES, describe, displacement_map
 
 
 def test_arrows_of_a_narrow_map_lie_on_it():
@@ -44,12 +44,14 @@ def map_of(east, sigma, **attributes):
         ({"source_pre": "2003.tif", "source_post": "2023.tif"}, "from 2003.tif to 2023.tif"),
         ({"source_pre": "2003.tif", "date_post": "2023-08-20", "source_post": "b.tif"}, "from 2003.tif to 2023-08-20"),
         ({"source_pre": "x" * 99, "source_post": "b.tif"}, f"from {'x' * 39}… to b.tif"),
+        ({"source_pre": "array", "source_post": "array"}, "from unknown date to unknown date"),
         ({}, "from unknown date to unknown date"),
     ],
 )
 def test_an_image_whose_day_is_not_known_goes_by_its_name(said, expected):
     figure = quicklook(map_of(np.ones((20, 20)), np.ones((20, 20)), **said))
     assert expected in figure.get_suptitle()
+    assert expected in describe(map_of(np.ones((20, 20)), np.ones((20, 20)), **said))
 
 
 @pytest.mark.parametrize(("fast", "sigma", "reach"), [(0.2, 1.0, 20.0), (0.02, 1.0, 0.05), (0.2, 4.0, 0.05)])

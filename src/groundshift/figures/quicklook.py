@@ -19,12 +19,12 @@ from groundshift.figures.style import (
     scale_bar,
     signed_label,
 )
+from groundshift.model.displacement import period
 
 _LARGEST = 1500  # pixels a side that are drawn
 _ARROWS = 22  # along the longer side
 _LEAST = 0.08  # of the largest colour: smaller motion has no arrow
 _CLEAR, _SOME = 5.0, 0.05  # sigmas; share of the pixels
-_NAME = 40  # characters of an image's name in the title
 
 
 def quicklook(dataset: xr.Dataset, *, title: str | None = None) -> Figure:
@@ -160,14 +160,5 @@ def _uncertainty(figure: Figure, panel: Axes, sigma: np.ndarray, extent: tuple[f
 
 
 def _title(dataset: xr.Dataset) -> str:
-    """Between which days; an image whose day is not known goes by its name."""
-    first, last = (
-        dataset.attrs.get(f"date_{which}") or _short(dataset.attrs.get(f"source_{which}", "")) or "unknown date"
-        for which in ("pre", "post")
-    )
     quantity = dataset.attrs.get("quantity", "displacement").capitalize()
-    return f"{quantity} from {first} to {last} ({dataset.attrs.get('method', 'unknown method')})"
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= _NAME else f"{name[: _NAME - 1]}…"
+    return f"{quantity} {period(dataset.attrs)} ({dataset.attrs.get('method', 'unknown method')})"

@@ -179,6 +179,22 @@ def _check_finite(dataset: xr.Dataset, expected: Iterable[str]) -> None:
             raise ContractError(f"layer {name!r} must be finite exactly where 'valid' is true")
 
 
+def period(attributes: Mapping[str, Any]) -> str:
+    """From when to when, in words; an image whose day is not known goes by its name, if that is not the other's too."""
+    names = [_cut(attributes.get(f"source_{which}", "")) for which in ("pre", "post")]
+    known = names if names[0] != names[1] else ["", ""]
+    first, last = (
+        attributes.get(f"date_{which}") or name or "unknown date"
+        for which, name in zip(("pre", "post"), known, strict=True)
+    )
+    return f"from {first} to {last}"
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= _NAME else f"{name[: _NAME - 1]}…"
+
+
+_NAME = 40  # characters of an image's name
 _DESCRIBED = 4_000_000  # pixels, about, that a description looks at
 
 
@@ -193,9 +209,8 @@ def describe(dataset: xr.Dataset) -> str:
     valid, side = some["valid"].values, "degrees" if dataset.rio.crs.is_geographic else "m"
     lines = [
         f"{dataset.attrs.get('quantity', 'displacement')} map, {dataset.sizes['y']} x {dataset.sizes['x']} pixels of "
-        f"{abs(dataset.rio.resolution()[0]):g} {side}, {dataset.rio.crs}",
-        f"from {dataset.attrs['date_pre'] or 'unknown date'} to {dataset.attrs['date_post'] or 'unknown date'}, "
-        f"method {dataset.attrs['method']}",
+        f"{abs(dataset.rio.resolution()[0]):g} {side}, {_short(str(dataset.rio.crs))}",
+        f"{period(dataset.attrs)}, method {dataset.attrs['method']}",
         f"valid: {100 * valid.mean():.1f} % of pixels",
     ]
     for name in components(dataset) if valid.any() else ():
@@ -209,3 +224,8 @@ def describe(dataset: xr.Dataset) -> str:
             f"median sigma {np.median(sigma) * scale:.3f} {unit}"
         )
     return "\n".join(lines)
+
+
+def _short(crs: str) -> str:
+    """A code as it is; of a CRS that is spelled out, the name."""
+    return crs.split('"')[1] if '"' in crs else crs
