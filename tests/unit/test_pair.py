@@ -166,10 +166,9 @@ def test_what_was_removed_is_said_and_motion_near_the_limit_too(tmp_path, caplog
     assert "--max-displacement" not in caplog.text
 
 
-@pytest.mark.parametrize("method", ["frequency", "gauss-newton"])
-def test_wrong_matches_of_images_with_nothing_in_common_are_no_motion_near_the_limit(method, caplog):
+def test_wrong_matches_of_images_with_nothing_in_common_are_no_motion_near_the_limit(caplog):
     pre, post = (texture_pair(320, seed=seed)[0] for seed in (5, 6))
-    dataset = groundshift.measure_pair(pre, post, method=method)
+    dataset = groundshift.measure_pair(pre, post, method="frequency")
     far = np.hypot(dataset["east"], dataset["north"]) > 8
     assert (far & dataset["valid"]).mean() > 0.03  # of 10 pixels that are looked at
     assert "--max-displacement" not in caplog.text

@@ -53,6 +53,24 @@ def test_error_bars_are_honest():
     assert 0.4 < np.mean(np.square(z)) < 1.3  # errors here are less alike within a cell than those of a map
 
 
+def test_error_bars_count_errors_that_are_alike_far_off():
+    """Over some 55 pixels, more than a quarter of the map: the scatter within a swath does not tell them."""
+    side, z = 200, []
+    grid = GeoBox((side, side), Affine(10, 0, 500_000, 0, -10, 4_000_000), "EPSG:32633")
+    trace = np.array([[501_000.0, 3_998_100.0], [501_000.0, 3_999_900.0]])
+    for seed in range(12):
+        noise = np.random.default_rng(seed).normal(size=(2, side + 128, side + 128))
+        errors = ndimage.gaussian_filter(noise, (0, 16, 16))[:, 64:-64, 64:-64] * (32 * np.sqrt(np.pi))
+        one = np.ones((side, side), np.float32)
+        layers = {
+            "east": errors[0].astype(np.float32), "north": errors[1].astype(np.float32), "east_sigma": one,
+            "north_sigma": one, "quality": one, "reason": np.zeros((side, side), np.uint8),
+        }  # fmt: skip
+        offset = swath_profile(displacement_map(layers, grid, ATTRIBUTES), trace, length=1900).offset
+        z += [offset.right_lateral / offset.right_lateral_sigma, offset.opening / offset.opening_sigma]
+    assert 0.4 < np.mean(np.square(z)) < 1.5  # 1.9 without them; few of them lie side by side in this map
+
+
 def test_files(tmp_path):
     write_dataset(tmp_path / "map.tif", stepped())
     points = " ".join(f"{x},{y}" for x, y in TRACE)
