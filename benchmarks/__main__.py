@@ -8,6 +8,7 @@
     python -m benchmarks samples FOLDER [METHOD...]  errors of the methods on training samples, class by class
     python -m benchmarks change FOLDER OUT [METHOD...]  errors as the ground changes, and as quality rises
     python -m benchmarks dates DATA OUT [METHOD...]  errors by the time between the images: tables and plot
+    python -m benchmarks training OUT                how the network got better from run to run: picture
     python -m benchmarks basic OUT [SEED...]         errors of `groundshift basic` on simulated cities and towns
     python -m benchmarks phase-linking [WORD...]     phase linking against the Cramér–Rao bound, and its speed
     python -m benchmarks invert OUT [SEED...]        air in networks of interferograms, off and on
@@ -41,6 +42,7 @@ from benchmarks import (
     samples,
     scale,
     synth,
+    training,
     windows,
 )
 
@@ -65,6 +67,8 @@ def main(arguments: list[str]) -> None:
             synth.main(Path(images))
         case ["samples", folder, *methods]:
             samples.main(Path(folder), tuple(methods) or samples.METHODS)
+        case ["training", out]:
+            training.main(Path(out))
         case ["basic", out, *seeds]:
             basic.main(Path(out), [int(seed) for seed in seeds] or [1, 2])
         case ["phase-linking", *words]:
