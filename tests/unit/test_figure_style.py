@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from groundshift.explore.colors import PALETTES
-from groundshift.figures.style import DIVERGING, WAYS, signed_label
+from groundshift.figures.style import COHERENCE_BINS, DIVERGING, WAYS, signed_label
 from groundshift.model.points import TOWARD
 
 
@@ -42,3 +43,11 @@ def test_a_bar_says_its_sign_in_words():
     assert set(TOWARD.values()) <= set(WAYS)
     with pytest.raises(KeyError):
         signed_label("mm/yr", "sideways")
+
+
+def test_coherence_of_two_decimals_makes_no_comb():
+    hundredths = np.repeat(np.arange(101), 7) / 100
+    for values in (hundredths, hundredths.astype(np.float32)):
+        counts, _ = np.histogram(values, COHERENCE_BINS)
+        assert counts.sum() == len(values)
+        assert set(counts[:50]) == {14}

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from groundshift.figures.style import (
+    COHERENCE_BINS,
     DIVERGING,
     FIRST,
     INVALID,
@@ -44,7 +45,7 @@ def points_figure(table: pa.Table, *, of: int | None = None) -> Figure:
     _map(left, top, east - east.min(), north - north.min(), velocity)
     some = "" if of in (None, len(table)) else f"{len(table)} of "
     top.set_title(f"mean velocity of {some}{of or len(table)} points", fontsize=10)
-    bottom.hist(table["temporal_coherence"].to_numpy(), bins=np.linspace(0, 1, 51), color=FIRST)
+    bottom.hist(table["temporal_coherence"].to_numpy(), bins=COHERENCE_BINS, color=FIRST)
     bottom.set(xlabel="temporal coherence", ylabel="points", xlim=(0, 1))
     panels = right.subplots(4, 1, sharex=True)
     days = dates(table)

@@ -30,6 +30,8 @@ WAYS = {
 }  # fmt: skip
 """What is negative and what is positive, by what a value is positive toward."""
 SEQUENTIAL = "cividis"
+COHERENCE_BINS = np.arange(-0.005, 1.02, 0.02)
+"""Each holds two hundredths, to which files give coherence: edges on those would make a comb."""
 LABEL_BOX = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.8}
 """Behind text on a map."""
 

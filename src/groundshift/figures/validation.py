@@ -11,6 +11,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from groundshift.figures.style import (
+    COHERENCE_BINS,
     DIVERGING,
     FIRST,
     SECOND,
@@ -200,7 +201,7 @@ def noise_figure(details: dict[str, np.ndarray]) -> Figure:
     left[0].hist(rmse, bins=np.arange(-0.05, np.percentile(rmse, 99.8) + 0.2, 0.1), color=FIRST)
     left[0].set(xlabel="residual of the series, rmse (mm)", ylabel="points")
     if len(left) > 1:
-        left[1].hist(details["coherence"], bins=np.arange(-0.01, 1.02, 0.02), color=FIRST)
+        left[1].hist(details["coherence"], bins=COHERENCE_BINS, color=FIRST)
         left[1].set(xlabel="temporal coherence", xlim=(0, 1))
     good = np.isfinite(details["spread"])
     distance = details["distance"][good] / 1000

@@ -27,6 +27,7 @@ body { margin: 0; font: 16px/1.55 system-ui, "Segoe UI", Roboto, "Helvetica Neue
   background: var(--paper); }
 main { max-width: 72rem; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
 h1 { font-size: 2rem; line-height: 1.2; margin: 0 0 .25rem; }
+h1, h2, p { overflow-wrap: anywhere; }
 h2 { font-size: 1.3rem; margin: 0; }
 p { margin: .6rem 0; }
 .sub, footer, .notes { color: var(--quiet); font-size: .92rem; }
