@@ -107,6 +107,20 @@ def test_sigmas_of_velocity_and_distortion_hold():
     assert 0.2 < np.mean(scores) < 3  # one common error a town: six draws
 
 
+def test_sigmas_hold_wherever_an_asset_is():
+    """Roads cross the town that they are held against, bridges stand beside it: one has far smaller errors."""
+    scores: dict[str, list[float]] = {}
+    for seed in range(8):
+        town = simulate_town(seed=700 + seed, blocks=4, faults=False)
+        found = assess_assets(town.table, town.assets)
+        units, kinds = found.units, found.assets.kind[found.units.assets.asset]
+        score = (units.assets.velocity - units.reference) / units.assets.sigma
+        for kind in ("road", "bridge"):
+            scores.setdefault(kind, []).extend(score[kinds == kind] ** 2)
+    assert 0.5 < np.mean(scores["road"]) < 2.0
+    assert 0.5 < np.mean(scores["bridge"]) < 2.0
+
+
 def test_an_assessment_does_not_depend_on_how_points_come(town):
     config = AssetConfig(least_rate_scatter=0.2)  # more than is found, from pairs that depend on the parts
     parts = [town.table.slice(first, 1500) for first in range(0, len(town.table), 1500)]

@@ -48,7 +48,8 @@ def test_squares_of_a_real_island_raise_few_alarms(files, size):
         found = assess_assets(table, features)
         seen += found.report["assets_seen"]
         raised += sum(found.report["levels"][name] for name in ("notice", "watch", "alert"))
-        worst.append(found.table.attributes["velocity"][0].as_py())
+        rows = found.table.attributes.to_pylist()
+        worst += [row["velocity"] for row in rows if row["level"] in ("notice", "watch", "alert")]
         assert found.units.noise.share > 0.1  # errors of real series last
     assert seen > 600
     assert raised <= 0.02 * seen

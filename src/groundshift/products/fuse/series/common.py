@@ -26,6 +26,7 @@ _VAGUE = 100.0  # m/yr, standard deviation of a rate of which nothing is known
 _UNSEEN = 1.0  # m/yr, the same of a component that nothing measures, which no other depends on
 _TINY = 1e-6  # m, standard deviation of what is taken as known
 _GUESS = 10.0  # errors that what was said of a size counts for
+_DISCS = 25  # that may be missing
 _SMALL = 5e-3  # share of the variance of a measurement below which a direction of what is shared is left out
 
 
@@ -52,13 +53,20 @@ class SeriesProblem:
     def crowd(self, lost: np.ndarray) -> np.ndarray:
         """Cells of the sample that the field of a strand counts as one in, float64 (strands,).
 
-        It is alike in as many as its covariance summed over the plane, for an exponential one 2π length², has of the
-        area that a cell stands for. But what of a field is a plane over the cells that are measured on most dates
-        counts as the offset and ramps of the date, so it errs only by the share of these cells that is `lost` on one.
+        What of a field is a plane over all cells counts as the offset and ramps of the date. On a date that lacks a
+        part of the cells, `lost` of them, a plane through the others takes up some of the rest: as much as its
+        covariance says, when cells around one place are missing, and as if this many cells had one error together.
         """
-        area = self.stride**2 * abs(self.grid.affine.a * self.grid.affine.e)
+        rows, columns = self.grid.shape
+        y, x = (
+            each.ravel()
+            for each in np.mgrid[self.stride // 2 : rows : self.stride, self.stride // 2 : columns : self.stride]
+        )
+        plane = np.stack([np.ones(len(x)), 2 * (x + 0.5) / columns - 1, 2 * (y + 0.5) / rows - 1], axis=1)
+        places = np.stack([x * abs(self.grid.affine.a), y * abs(self.grid.affine.e)], axis=1)
+        apart = np.linalg.norm(places[:, None] - places, axis=2)
         lengths = np.array([each.errors.length for each in self.design.strands])
-        return np.maximum(np.minimum(2 * np.pi * lengths**2 / area, self.count) * lost, 1)
+        return np.array([_taken_up(plane, apart, length, share) for length, share in zip(lengths, lost, strict=True)])
 
     def begin(self) -> Common:
         """What is known of all that is shared beforehand."""
@@ -84,6 +92,33 @@ class SeriesProblem:
             on = (rows % self.stride == self.stride // 2) & (columns % self.stride == self.stride // 2)
             chosen = np.flatnonzero(on | measured.single)
         return list(batches(self.design, config, measured, chosen))
+
+
+def _taken_up(plane: np.ndarray, apart: np.ndarray, length: float, lost: float) -> float:
+    """Variance of a plane through a part of the cells that a field without one over all of them makes, over that of
+    independent errors; 1 or more. The mean over discs around some of the cells, which are left out.
+
+    Parameters
+    ----------
+    plane
+        Float (n, 3); full rank.
+    apart
+        Distances of cells, m, float (n, n).
+    """
+    count, kept = len(plane), len(plane) - round(lost * len(plane))
+    if kept in range(3 * plane.shape[1]) or kept == count:
+        return 1.0 if kept == count else float(count)
+    basis = np.linalg.qr(plane)[0]
+    covariance = np.exp(-apart / max(length, 1e-3))
+    covariance -= basis @ (basis.T @ covariance)
+    covariance -= (covariance @ basis) @ basis.T
+    covariance *= count / np.trace(covariance)
+    found = []
+    for middle in range(0, count, max(1, count // _DISCS)):
+        seen = np.argsort(apart[middle], kind="stable")[count - kept :]
+        part = np.linalg.qr(plane[seen])[0]
+        found.append(np.trace(part.T @ covariance[np.ix_(seen, seen)] @ part) / plane.shape[1])
+    return max(float(np.mean(found)), 1.0)
 
 
 @dataclass(frozen=True, eq=False)
