@@ -13,7 +13,7 @@ from odc.geo.geobox import GeoBox
 from pyproj import CRS, Transformer
 
 from groundshift.errors import InputError
-from groundshift.geodesy.frames import to_frame
+from groundshift.geodesy.frames import series_to_frame, to_frame
 from groundshift.io.features import Features
 from groundshift.io.vectors import PolygonMask
 from groundshift.kernels.series_fields import series_fields
@@ -109,6 +109,14 @@ def test_velocity_and_series_against_stations():
     ]  # fmt: skip
     moved = checks.check_series(table, series)
     assert moved.verdict == PASS
+    named = {"calibration": {"model": {"frame": "ETRF2000", "station_names": [str(stations.name[0])]}}}
+    known = table.replace_schema_metadata(product(points, velocity, provenance=named).schema.metadata)
+    other = checks.check_series(known, [series_to_frame(each, "IGS14") for each in series[1:]])
+    same = checks.check_series(known, series[1:])
+    assert other.number("error").value == pytest.approx(same.number("error").value, abs=1e-3)
+    assert "IGS14, from which they were brought to ETRF2000" in other.notes[-1]
+    with pytest.raises(InputError, match="1 of the stations to check with made the product"):
+        checks.check_series(known, series)
     # noise of five points, of seven days of a station, and of rates that differ by 0.3 mm/yr over four years
     expected = np.sqrt(2**2 / 5 + 3**2 / 7 + (0.33 * YEARS.std()) ** 2)
     assert moved.number("error").low * 0.9 < expected < moved.number("error").high * 1.1

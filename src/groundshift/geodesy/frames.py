@@ -17,7 +17,8 @@ from pyproj import Transformer
 from groundshift.errors import ConfigurationError, InputError
 from groundshift.kernels.robust import robust_fit
 from groundshift.kernels.rotation import geocentric, local_axes, rotation_design
-from groundshift.model.stations import StationVelocities
+from groundshift.model.stations import StationSeries, StationVelocities, build_velocities
+from groundshift.model.units import YEAR
 
 REALISATIONS: Mapping[str, int] = {
     "ITRF2000": 4919, "ITRF2005": 4896, "ITRF2008": 5332, "ITRF2014": 7789, "ITRF2020": 9988,
@@ -130,6 +131,25 @@ def to_frame(stations: StationVelocities, frame: str) -> StationVelocities:
     if start != goal:
         velocity = _helmert(stations, velocity, start, goal)
     return replace(stations, velocity=np.where(measured, velocity - given, np.nan), frame=frame)
+
+
+def series_to_frame(series: StationSeries, frame: str) -> StationSeries:
+    """The same series as seen in another frame: with what one frame moves against the other since the first day.
+
+    Raises
+    ------
+    ConfigurationError
+        If one of the frames is not known.
+    """
+    if frame == series.frame:
+        return series
+    at_rest = build_velocities(
+        [series.name], [series.latitude], [series.longitude], np.zeros((1, 3)), sigma=np.ones((1, 3)),
+        height=[series.height], frame=series.frame, source=series.source,
+    )  # fmt: skip
+    years = (series.days - series.days[0]).astype(float) / YEAR
+    moved = np.outer(years, to_frame(at_rest, frame).velocity[0])
+    return replace(series, displacement=series.displacement + moved, frame=frame)
 
 
 def known_frame(frame: str) -> bool:

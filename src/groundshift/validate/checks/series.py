@@ -11,9 +11,10 @@ from scipy.spatial import cKDTree
 
 from groundshift.errors import InputError
 from groundshift.figures.validation import series_figure
+from groundshift.geodesy.frames import series_to_frame
 from groundshift.model.points import Header, header
 from groundshift.model.stations import StationSeries
-from groundshift.validate.checks.stations import AXES, definition_of
+from groundshift.validate.checks.stations import AXES, definition_of, frame_of, refuse_used, said_of_frames
 from groundshift.validate.intervals import bootstrap_number, spread_number
 from groundshift.validate.record import DISPLACEMENT, SERVICE, Check, Number, Requirement
 
@@ -33,15 +34,19 @@ def check_series(
     At station k and date t, r_k(t) = u_points(t) − l · u_GNSS(t), less its mean over the dates; u_points is the mean of
     the points around the station and u_GNSS that of its days within three of the date. The error is sqrt(mean(r²)) over
     all stations and dates; that of double differences, sqrt(mean((r_j − r_k)²) / 2) over pairs of stations, is without
-    what all stations share.
+    what all stations share. Stations are brought to the frame that the provenance of the points names.
 
     Raises
     ------
     InputError
-        If fewer than two stations have points around them and ten dates in common.
+        If a station was used to make the points, or fewer than two stations have points around them and ten dates in
+        common.
     """
     tables = [tables] if isinstance(tables, pa.Table) else list(tables)
     record = header(tables[0])
+    refuse_used(tables, [each.name for each in stations])
+    frames = {each.frame: frame_of(tables, each.frame) for each in stations}
+    stations = [series_to_frame(each, frames[each.frame]) for each in stations]
     pairs = [pair for each in stations for pair in _pair(tables, each, radius, least_points)]
     if len(pairs) < 2:
         raise InputError(
@@ -60,6 +65,7 @@ def check_series(
     notes = (
         f"{len(pairs)} stations, {int(np.isfinite(rest).sum())} differences; the stations' own errors are in them.",
         "A series of points begins at zero by convention: only changes are compared.",
+        f"The frame of the stations is {'; '.join(said_of_frames(tables, *each) for each in sorted(frames.items()))}.",
     )
     details = {
         "name": np.array([name for name, *_ in pairs]), "dates": record.dates, "residual": rest,

@@ -89,13 +89,14 @@ def compare_with_stations(
     return Comparison(arrays[0], arrays[1].reshape(-1, 2), *arrays[2:])
 
 
-def refuse_used(tables: Iterable[pa.Table], stations: StationVelocities) -> None:
-    """Raise InputError if the points were made with any of the stations, as far as their provenance names them.
+def refuse_used(tables: Iterable[pa.Table], names: Iterable[str]) -> None:
+    """Raise InputError if the points were made with any station of these names, as far as their provenance says it.
 
     Names are looked for in `calibration.model.station_names` of the provenance.
     """
+    names = set(names)
     for model in map(_model, tables):
-        used = set(model.get("station_names") or ()) & set(stations.name.tolist())
+        used = set(model.get("station_names") or ()) & names
         if used:
             some = ", ".join(sorted(used)[:5])
             raise InputError(
@@ -103,11 +104,11 @@ def refuse_used(tables: Iterable[pa.Table], stations: StationVelocities) -> None
             )
 
 
-def in_their_frame(tables: Iterable[pa.Table], stations: StationVelocities) -> StationVelocities:
-    """The stations in the frame in which the points were calibrated, if their provenance says it and both are known."""
+def frame_of(tables: Iterable[pa.Table], given: str) -> str:
+    """The frame in which points were calibrated, if their provenance says it and it can be gone to; else that given."""
     frames = {_model(table).get("frame") for table in tables}
     frame = frames.pop() if len(frames) == 1 else None
-    return to_frame(stations, frame) if frame and known_frame(frame) and known_frame(stations.frame) else stations
+    return frame if frame and known_frame(frame) and known_frame(given) else given
 
 
 def _model(table: pa.Table) -> dict[str, Any]:
@@ -115,7 +116,7 @@ def _model(table: pa.Table) -> dict[str, Any]:
     return (header(table).provenance.get("calibration") or {}).get("model") or {}
 
 
-def _frames(tables: list[pa.Table], given: str, used: str) -> str:
+def said_of_frames(tables: Iterable[pa.Table], given: str, used: str) -> str:
     """Of stations, in words."""
     if given != used:
         return f"{given}, from which they were brought to {used}, that of the points"
@@ -145,8 +146,8 @@ def check_stations(
         If a station was used to make the points, or fewer than three stations have points around them.
     """
     tables = [tables] if isinstance(tables, pa.Table) else list(tables)
-    refuse_used(tables, stations)
-    given, stations = stations.frame, in_their_frame(tables, stations)
+    refuse_used(tables, stations.name.tolist())
+    given, stations = stations.frame, to_frame(stations, frame_of(tables, stations.frame))
     found = compare_with_stations(tables, stations, radius=radius, least_points=least_points)
     if len(found.name) < 3:
         raise InputError(
@@ -174,7 +175,7 @@ def check_stations(
     worst = int(np.abs(found.difference - np.median(found.difference)).argmax())
     notes = (
         f"{len(found.name)} of {len(stations)} stations have {least_points} points or more within {radius:g} m; their "
-        f"frame is {_frames(tables, given, stations.frame)}.",
+        f"frame is {said_of_frames(tables, given, stations.frame)}.",
         f"The farthest from the others is {found.name[worst]}, {found.difference[worst]:+.2f} mm/yr.",
         "Stations that the provenance of the points names as used are refused; these are not among them.",
     )
