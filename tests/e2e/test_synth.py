@@ -1,6 +1,9 @@
 """`groundshift synth`, as a user meets it."""
 
 import json
+import math
+
+import pytest
 
 from tests.reference.command import run
 
@@ -37,3 +40,41 @@ def test_errors_are_one_line(tmp_path):
     assert failed.returncode == 1
     assert "holds no sample" in failed.stderr
     assert "Traceback" not in failed.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "options", "said"),
+    [
+        ("points", {"crs": "nothing"}, "--crs nothing: is no CRS"),
+        ("points", {"crs": "EPSG:4326"}, "--crs EPSG:4326: is not projected"),
+        ("stack", {"latitude": math.nan}, "--latitude nan: input should be"),
+        ("stack", {"latitude": "north"}, "--latitude north: input should be a valid number"),
+    ],
+)
+def test_harmed_options_are_one_line_and_leave_nothing(tmp_path, command, options, said):
+    (tmp_path / "options.json").write_text(json.dumps(options))
+    failed = run("synth", command, tmp_path / "out", "--options", tmp_path / "options.json")
+    assert failed.returncode == 1
+    assert said in failed.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("option", ["--strike", "--rake", "--slip"])
+def test_an_earthquake_is_of_numbers(tmp_path, option):
+    failed = run("synth", "earthquake", tmp_path / "out", f"{option}=inf")
+    assert failed.returncode == 1
+    assert f"{option} inf: input should be a finite number" in failed.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_harmed_shard_is_named(tmp_path):
+    run("synth", "pairs", "-o", tmp_path / "set", "-n", 1, "--scale", "small", "--size", 64, "--scheduler", "serial",
+        check=True)  # fmt: skip
+    shard = tmp_path / "set/train/small/00000.tar"
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 3] ^= 1
+    shard.write_bytes(content)
+    failed = run("synth", "show", tmp_path / "set", "-n", 3, "-o", tmp_path / "sheet.png")
+    assert failed.returncode == 1
+    assert "00000.tar at byte 512 is no sample, or truncated" in failed.stderr
+    assert not (tmp_path / "sheet.png").exists()

@@ -30,12 +30,15 @@ from groundshift.explore.mercator import morton, tile_bounds, to_centimetres, to
 from groundshift.explore.questions import MAX_BODY
 from groundshift.explore.serve import serve
 from groundshift.explore.server import PAGE, create_app
+from groundshift.grid.tiles import Box
 from groundshift.io.egms import write_egms
+from groundshift.io.maps import write_map
 from groundshift.io.points import write_points
 from groundshift.io.store import commit, write_parts
 from groundshift.io.store.manifest import crs_name, set_name, set_record
 from groundshift.io.write import write_image
 from groundshift.kernels.series_fields import seasonal_design
+from groundshift.model.displacement import REQUIRED_ATTRIBUTES
 from groundshift.model.points import series
 
 LAYER = "ground-L2b-LOS-44"
@@ -456,6 +459,19 @@ def test_what_the_machine_refuses_is_told_as_json(client, monkeypatch, caplog):
     assert "disk on fire" in caplog.text
 
 
+def test_a_store_whose_bytes_changed_is_told_in_the_log(folder, tmp_path, caplog):
+    root = Path(shutil.copytree(folder / "ground", tmp_path / "ground"))
+    client = Client(create_app([root]))
+    for path in root.rglob("*.parquet"):
+        content = bytearray(path.read_bytes())
+        for at in range(100, len(content) // 2, 50):
+            content[at] ^= 1
+        path.write_bytes(content)
+    answer = client.get(f"/api/layers/{LAYER}/tiles/12/{tile_of(12)[0]}/{tile_of(12)[1]}.bin?field=mean_velocity")
+    assert answer.status_code == 503
+    assert "cannot be read as Parquet" in caplog.text
+
+
 def test_tiles_in_memory_are_bounded(folder, monkeypatch):
     layer = create_app([folder / "ground"]).state.catalog.layers[LAYER]
     monkeypatch.setattr("groundshift.explore.points._KEPT", 100_000)
@@ -614,4 +630,16 @@ def test_a_table_of_points_is_no_table_of_stations_whatever_it_is_called(tmp_pat
     write_egms(tmp_path / "Strecke Süd.csv", table)
     catalog = open_catalog([tmp_path / "Strecke Süd.csv"])
     assert [type(layer).__name__ for layer in catalog.layers.values()] == ["PointLayer"]
+    catalog.close()
+
+
+def test_a_map_whose_days_are_not_known_says_none(tmp_path):
+    grid = GeoBox((8, 8), rasterio.Affine(30, 0, 600_000, 0, -30, 5_762_000), "EPSG:32632")
+    layers = dict.fromkeys(("east", "north", "east_sigma", "north_sigma", "quality"), np.ones((8, 8), np.float32))
+    attributes = dict.fromkeys(REQUIRED_ATTRIBUTES, "") | {"date_post": "2023-08-20"}
+    layers["reason"] = np.zeros((8, 8), np.uint8)
+    write_map(tmp_path / "a.tif", grid, [(Box(0, 0, 8, 8), layers)], attributes=attributes)
+    catalog = open_catalog([tmp_path / "a.tif"])
+    (said,) = catalog.describe()
+    assert (said["first"], said["last"]) == (None, "2023-08-20")
     catalog.close()

@@ -8,6 +8,7 @@ import sys
 import h5py
 import numpy as np
 import pytest
+import xarray as xr
 
 from groundshift.cli.stack import LayoutName
 from groundshift.errors import InputError
@@ -74,6 +75,12 @@ def test_a_layout_is_converted_to_our_own_window_by_window(folders, tmp_path):
     assert seen == [(1, 1)]
     assert (made["slc"].values == open_any_stack(folders / "isce2")["slc"].values).all()
     assert {each.name for each in tmp_path.iterdir()} == {"out.zarr"}
+
+
+def test_a_stack_of_our_own_is_converted_with_all_that_it_holds(stack, tmp_path):
+    write_stack(tmp_path / "in.zarr", stack)
+    made = convert_stack(tmp_path / "in.zarr", tmp_path / "out.zarr")
+    xr.testing.assert_equal(made.compute(), stack.compute())
 
 
 def test_a_failed_conversion_gives_no_stack(folders, tmp_path):

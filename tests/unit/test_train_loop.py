@@ -1,6 +1,8 @@
 """Training: what the network is given, what it answers, and that a run can be stopped."""
 
 import json
+import tarfile
+import zipfile
 
 import numpy as np
 import pytest
@@ -24,7 +26,7 @@ from groundshift.train.export import export  # noqa: E402
 from groundshift.train.loop import train  # noqa: E402
 from groundshift.train.loss import loss, negative_log_likelihood  # noqa: E402
 from groundshift.train.model import Refiner  # noqa: E402
-from groundshift.train.optimise import KernelMuon  # noqa: E402
+from groundshift.train.optimise import KernelMuon, Optimiser  # noqa: E402
 from groundshift.train.recipe import ModelOptions, Recipe, read_recipe  # noqa: E402
 from groundshift.train.state import STATE, TABLE, load_state, load_weights  # noqa: E402
 
@@ -182,6 +184,55 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(recipe, tmp_path, mo
     assert (tmp_path / "parts" / STATE).exists()
 
 
+def test_a_state_with_one_wrong_bit_is_refused(recipe, tmp_path):
+    state = train(recipe, tmp_path / "run", device="cpu")
+    content = state.read_bytes()
+    with zipfile.ZipFile(state) as archive:
+        weights = max(archive.infolist(), key=lambda each: each.file_size)
+    at = content.index(b"PK\x01\x02") // 2
+    for harmed in (
+        content[:at],
+        content[: weights.header_offset + 300] + b"?" + content[weights.header_offset + 301 :],
+    ):
+        state.write_bytes(harmed)
+        for read in (lambda: train(recipe, tmp_path / "run", device="cpu"), lambda: load_state(state)):
+            with pytest.raises(InputError, match=r"state\.pt is no state of a training run, or harmed"):
+                read()
+
+
+def test_a_state_that_does_not_fit_on_the_disk_leaves_the_one_before(recipe, tmp_path):
+    resource = pytest.importorskip("resource")
+    state = train(recipe.model_copy(update={"steps": 3}), tmp_path / "run", device="cpu")
+    before, limit = state.read_bytes(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limit[1]))
+    try:
+        model, _, kept = load_state(state)
+        with pytest.raises(OSError, match=r"too large: .*state\.pt"):
+            loop.save(tmp_path / "run", recipe, 6, model, model, Optimiser(model, recipe), kept["table"])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert state.read_bytes() == before
+    assert {each.name for each in state.parent.iterdir()} == {"state.pt", "log.csv", "curves.png"}
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_harmed_sample_is_named_in_a_line(recipe, tmp_path, workers):
+    shard = tmp_path / "train" / "0.tar"
+    content = bytearray(shard.read_bytes())
+    with tarfile.open(shard) as members:
+        for each in members:
+            content[each.offset_data + each.size // 2] ^= 1
+    shard.write_bytes(content)
+    with pytest.raises(InputError, match=r"^.*0\.tar at byte \d+ is no sample, or truncated.*$") as refused:
+        train(recipe.model_copy(update={"workers": workers}), tmp_path / "out", device="cpu")
+    assert "\n" not in str(refused.value)
+
+
+def test_a_device_that_is_not_there(recipe, tmp_path):
+    with pytest.raises(ConfigurationError, match="device 'abacus' cannot be used"):
+        train(recipe, tmp_path / "out", device="abacus")
+
+
 def test_a_run_ends_with_a_network_to_use(recipe, tmp_path):
     file = tmp_path / "recipe.yaml"
     file.write_text(json.dumps(recipe.model_dump(mode="json")))
@@ -283,8 +334,16 @@ def test_recipes_have_profiles(tmp_path):
     file.write_text("validation: [b]\n")
     with pytest.raises(ConfigurationError, match="nothing to train on"):
         read_recipe(file)
-    file.write_text("train: [a]\nvalidation: [b]\nstep: 10\n")
-    with pytest.raises(ConfigurationError, match="step"):
-        read_recipe(file)
+    for wrong in (
+        "step: 10",
+        "model: {reaches: [-4]}",
+        "model: {widths: [0]}",
+        "model: {windows: [0]}",
+        "profiles: [a]",
+    ):
+        file.write_text(f"train: [a]\nvalidation: [b]\n{wrong}\n")
+        with pytest.raises(ConfigurationError, match=r"step|model\.|profiles") as refused:
+            read_recipe(file)
+        assert "\n" not in str(refused.value)
     with pytest.raises(InputError, match="cannot be read"):
         read_recipe(tmp_path / "none.yaml")

@@ -100,7 +100,8 @@ def cube_writer(path: str | Path, template: xr.Dataset) -> Iterator[Callable[[di
 def lay_out_cube(folder: Path, template: xr.Dataset) -> None:
     """Write a data set but for what is on (…, y, x), which is 0 until windows are written; see :func:`cube_writer`."""
     shapes = {name: xr.zeros_like(each.chunk(-1)) for name, each in template.items() if _is_image(each)}
-    template.assign(shapes).drop_encoding().to_zarr(
+    rest = template.drop_vars(shapes).compute()  # what is lazy is not written below
+    rest.assign(shapes).drop_encoding().to_zarr(
         folder, zarr_format=3, consolidated=False, encoding=_encoding(template), compute=False
     )
 

@@ -43,7 +43,7 @@ _UNWRAPPED = 0.014  # m between adjacent pixels that unwrapping can follow: a qu
 class EarthquakeOptions(BaseModel):
     """What the earthquake and its observations are like."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     side: float = Field(48_000.0, gt=0, description="of the area, m")
     pixel: float = Field(100.0, gt=0, description="of the optical map, m; radar has at most one point a pixel")

@@ -7,11 +7,13 @@ import logging
 import math
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from groundshift.errors import ConfigurationError, GroundshiftError
 from groundshift.io.samples import SampleFolder
 from groundshift.train.data import Joined, Order, Prepared, made
 from groundshift.train.examples import NetworkInput, evaluate, examples_of, run_model
@@ -43,11 +45,13 @@ def train(recipe: Recipe, out: str | Path, *, device: str | None = None) -> Path
     Raises
     ------
     InputError
-        If the folder holds the run of another recipe, or there are no samples.
+        If the folder holds the run of another recipe, or samples are missing or harmed.
+    ConfigurationError
+        If there is no such device.
     """
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    device = _usable(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     torch.manual_seed(recipe.seed)
     model = Refiner(recipe.model)
     if recipe.start is not None:
@@ -63,6 +67,8 @@ def train(recipe: Recipe, out: str | Path, *, device: str | None = None) -> Path
     examples = examples_of(recipe)
     began, total = time.monotonic(), 0.0
     for step, batch in enumerate(_batches(recipe, first), first + 1):
+        if isinstance(batch, GroundshiftError):
+            raise batch
         batch = {name: each.to(device, non_blocking=True) for name, each in batch.items()}
         answers = run_model(model, batch, iterations=recipe.iterations, precision=getattr(torch, recipe.precision))
         weight = batch["valid"] * (1 + recipe.near * torch.exp(-batch["distance"] / _FADES))
@@ -81,6 +87,15 @@ def train(recipe: Recipe, out: str | Path, *, device: str | None = None) -> Path
             log.info("%s", ", ".join(f"{name} {each:.4g}" for name, each in table[-1].items()))
             save(out, recipe, step, model, average, optimiser, table)
     return out / STATE
+
+
+def _usable(device: str) -> str:
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        why = str(error).partition("\n")[0]
+        raise ConfigurationError(f"device {device!r} cannot be used ({why}); give cpu, or cuda where it is") from error
+    return device
 
 
 def _rate(recipe: Recipe, step: int) -> float:
@@ -117,6 +132,28 @@ def _batches(recipe: Recipe, first: int) -> Any:
     arrays = NetworkInput(recipe.max_displacement, recipe.jitter)
     data = Prepared(samples, crop=recipe.crop, symmetries=recipe.symmetries, seed=recipe.seed, arrays=arrays)
     return torch.utils.data.DataLoader(
-        data, batch_sampler=_Batches(len(data), recipe, first), num_workers=recipe.workers,
+        _Told(data), batch_sampler=_Batches(len(data), recipe, first), num_workers=recipe.workers, collate_fn=_collated,
         prefetch_factor=4 if recipe.workers else None, pin_memory=torch.cuda.is_available(),
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Told:
+    """Samples, or the error that one gives: torch would hand it on from its workers with their tracebacks in it."""
+
+    data: Prepared
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __getitem__(self, key: tuple[int, int]) -> dict[str, Any] | GroundshiftError:
+        try:
+            return self.data[key]
+        except GroundshiftError as error:
+            return error
+
+
+def _collated(samples: list[Any]) -> Any:
+    """A batch, or the first error."""
+    errors = [each for each in samples if isinstance(each, GroundshiftError)]
+    return errors[0] if errors else torch.utils.data.default_collate(samples)

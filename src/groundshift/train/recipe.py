@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -19,12 +19,14 @@ class ModelOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    widths: tuple[int, ...] = Field((24, 40, 64, 96), min_length=1, description="channels at full, half, … resolution")
+    widths: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        (24, 40, 64, 96), min_length=1, description="channels at full, half, … resolution"
+    )
     depth: int = Field(2, ge=1, description="convolutions of a level on the way down, and on the way up")
-    windows: tuple[float, ...] = Field(
+    windows: tuple[Annotated[float, Field(gt=0, le=1000)], ...] = Field(
         (1.5, 3.0, 6.0), description="Gaussian sigma of the windows of least squares, pixels; the last is the widest"
     )
-    reaches: tuple[int, ...] = Field(
+    reaches: tuple[Annotated[int, Field(ge=1)], ...] = Field(
         (4, 9, 18), description="how far around each pixel displacements are looked for that fit it better, pixels"
     )
 
@@ -99,13 +101,22 @@ def read_recipe(path: str | Path, *, profile: str | None = None, **changes: Any)
     try:
         content = yaml.safe_load(Path(path).read_text())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"{path} cannot be read as a recipe ({error}); expected a YAML file") from error
+        raise InputError(f"{path} cannot be read as a recipe ({_line(error)}); expected a YAML file") from error
     if not isinstance(content, dict):
         raise InputError(f"{path} is no recipe; expected a YAML file of fields and values")
     profiles = content.pop("profiles", None) or {}
+    if not isinstance(profiles, dict) or not all(isinstance(each, dict) for each in profiles.values()):
+        raise ConfigurationError(f"{path}: profiles are no names with fields and values below each; see recipes/")
     if profile is not None and profile not in profiles:
         raise ConfigurationError(f"{path} has no profile {profile!r}; choose one of {', '.join(profiles) or 'none'}")
     try:
         return Recipe(**{**content, **(profiles[profile] if profile else {}), **changes})
-    except (ValidationError, TypeError) as error:
-        raise ConfigurationError(f"{path}: {error}") from error
+    except ValidationError as error:
+        said = (f"{'.'.join(map(str, each['loc'])) or 'recipe'}: {_line(each['msg'])}" for each in error.errors())
+        raise ConfigurationError(f"{path}: {'; '.join(said)}") from error
+    except TypeError as error:
+        raise ConfigurationError(f"{path}: {_line(error)}") from error
+
+
+def _line(said: object) -> str:
+    return " ".join(str(said).split())

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pyproj import CRS
+from pyproj.exceptions import CRSError
 
 
 class _Options(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class MotionOptions(_Options):
@@ -77,3 +79,14 @@ class StripOptions(_Options):
     motion: MotionOptions = MotionOptions()
     errors: ErrorOptions = ErrorOptions()
     stations: StationOptions = StationOptions()
+
+    @field_validator("crs")
+    @classmethod
+    def _projected(cls, value: str) -> str:
+        try:
+            found = CRS.from_user_input(value)
+        except CRSError as error:
+            raise ValueError("is no CRS; expected a projected one, as EPSG:3035") from error
+        if not found.is_projected:
+            raise ValueError("is not projected; expected one in metres, as EPSG:3035")
+        return value

@@ -23,7 +23,7 @@ COVERS: tuple[Cover, ...] = ("water", "bare", "pasture", "crops", "forest", "urb
 
 
 class _Options(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Sensor(_Options):
