@@ -39,8 +39,8 @@ class MapLayer:
         fields["magnitude"] = [0.0, nice(max(fields[each][1] for each in self.components))]
         return {
             "id": self.name, "kind": self.kind, "bounds": list(self.raster.bounds), "fields": fields, "unit": self.unit,
-            "components": self.components, "first": self.raster.tags.get("date_pre"),
-            "last": self.raster.tags.get("date_post"), "method": self.raster.tags.get("method"),
+            "components": self.components, "first": _day(self.raster.tags.get("date_pre")),
+            "last": _day(self.raster.tags.get("date_post")), "method": self.raster.tags.get("method"),
             "version": version,
         }  # fmt: skip
 
@@ -139,3 +139,8 @@ def _renewed(raster: WebRaster) -> WebRaster:
     if now.bands != raster.bands:
         raise InputError(f"its bands are {', '.join(now.bands)[:200]} now; start the explorer again to see it")
     return now
+
+
+def _day(tag: str | None) -> str | None:
+    """The day that a tag says; what is not known is an empty text in quotes there."""
+    return (tag or "").strip('"') or None
