@@ -196,7 +196,7 @@ def test_a_truncated_hdf5_file_is_named(folders, tmp_path):
     copy = _copy(folders / "opera", tmp_path / "stack")
     data = sorted(copy.glob("*CSLC-S1_*.h5"))[0]
     data.write_bytes(data.read_bytes()[:2000])
-    with pytest.raises(InputError, match=f"{data.name} cannot be opened as HDF5"):
+    with pytest.raises(InputError, match=f"{data.name} cannot be read as HDF5"):
         open_any_stack(copy)
 
 
