@@ -97,8 +97,10 @@ def atmosphere_in_heights(
     weights = np.exp(weights - weights.max())
     weights[weights < _FAINTEST] = 0
     weights /= weights.sum()
-    mean = sum(weight * variance * parts for weight, (variance, parts, _) in zip(weights, models, strict=True))
-    alone = sum(weight * each for weight, (*_, each) in zip(weights, models, strict=True))
+    mean = np.sum(
+        [weight * variance * parts for weight, (variance, parts, _) in zip(weights, models, strict=True)], axis=0
+    )
+    alone = float(weights @ [each for *_, each in models])
     total = smooth + _covariance(blurred, mean) + np.diag(noise + alone * own + _TINY)
     return _split(total, smooth, drift, errors)
 
@@ -114,7 +116,8 @@ def _true_errors() -> Iterator[tuple[float, np.ndarray, float]]:
 
 def _covariance(distance: np.ndarray, variances: np.ndarray) -> np.ndarray:
     """Sum of exponential covariances."""
-    return sum(variance * np.exp(-distance / each) for variance, each in zip(variances, _RANGES, strict=True))
+    parts = [variance * np.exp(-distance / each) for variance, each in zip(variances, _RANGES, strict=True)]
+    return np.sum(parts, axis=0)
 
 
 def _likelihood(covariance: np.ndarray, drift: np.ndarray, values: np.ndarray) -> float:

@@ -41,7 +41,8 @@ class NestedVariogram(NamedTuple):
 
     def covariance(self, distance: np.ndarray) -> np.ndarray:
         """Covariance of the smooth parts at distances in metres."""
-        return sum(sill * np.exp(-distance / each) for sill, each in zip(self.sills, self.ranges, strict=True))
+        parts = [sill * np.exp(-distance / each) for sill, each in zip(self.sills, self.ranges, strict=True)]
+        return np.sum(parts, axis=0)
 
 
 class Interpolation(NamedTuple):
@@ -156,7 +157,7 @@ def estimate_nested(cells: np.ndarray, counts: np.ndarray, values: np.ndarray, d
     ]
     variances = np.full(len(parts), np.trace(seen) / len(seen) / len(parts))
     for _ in range(_NESTED_ROUNDS):
-        total = sum(variance * part for variance, part in zip(variances, parts, strict=True))
+        total = np.sum([variance * part for variance, part in zip(variances, parts, strict=True)], axis=0)
         inverse = np.linalg.inv(total + _TINY * np.eye(len(total)))
         weighted = inverse @ seen @ inverse
         ratios = [max(np.sum(weighted * part) / np.sum(inverse * part), 0.0) for part in parts]
