@@ -262,9 +262,12 @@ def _said(assessment: Assessment, out: Path) -> str:
     lines = [
         f"{report['assets_seen']} of {report['assets']} assets have points enough ({report['points_on_assets']} of "
         f"{report['points']} points are on assets): {found}",
-        f"without any motion, fewer than {expected['notice']:.2g} would reach notice or above, "
-        f"{expected['watch']:.2g} watch or above, {expected['alert']:.2g} alert",
     ]
+    if report["assets_seen"]:
+        lines.append(
+            f"without any motion, fewer than {expected['notice']:.2g} would reach notice or above, "
+            f"{expected['watch']:.2g} watch or above, {expected['alert']:.2g} alert"
+        )
     segments = assessment.segments.attributes.to_pylist()
     for row in assessment.table.attributes.slice(0, _TOLD).to_pylist():
         if row["level"] in ("notice", "watch", "alert"):

@@ -89,7 +89,7 @@ def collect_points(tables: Iterable[pa.Table], assets: Assets, config: AssetConf
         offset += len(rows)
         total += len(table)
     if first is None or total == 0:
-        raise InputError("the point set is empty; give points where the assets are")
+        raise InputError("no point lies near the assets; give points where the assets are, and check the CRS of both")
     near = NearPoints(
         *(np.concatenate([getattr(k, name) for k in kept]) for name in NearPoints._fields[:4]), _joined(kept)
     )

@@ -64,7 +64,7 @@ def sheet_content(assessment: Assessment, rank: int) -> SheetContent:
         own_velocity=near.velocity[own] - row["reference"],
         own_sigma=np.hypot(near.sigma[own], assessment.collected.noise.scatter),
         segments=[_segment(each, axis) for each, axis in zip(segments, axes, strict=True)],
-        said=_said(segments),
+        said=_said(segments, row),
         distortion=np.column_stack(
             [between.along[pairs], between.velocity[pairs] * scale, between.sigma[pairs] * scale]
         ),
@@ -81,12 +81,17 @@ def _segment(row: dict[str, Any], axis: Any) -> Segment:
                    row["said"], int(np.sign(direction)))  # fmt: skip
 
 
-def _said(segments: list[dict[str, Any]]) -> str:
-    """The spans or segments of an asset in one sentence, as long as a line."""
+def _said(segments: list[dict[str, Any]], asset: dict[str, Any]) -> str:
+    """The spans or segments of an asset in one sentence, as long as a line; if none moves, first what raised it."""
     what = "span" if segments[0]["span"] else "segment"
     moving = sorted((each for each in segments if each["verdict"] in MOVING), key=lambda each: -abs(each["motion"]))
     bounds = [each["motion_bound"] for each in segments if each["verdict"] == STILL]
     rest = []
+    if not moving and asset["reasons"]:
+        at = f" at {asset['change_along']:.0f} m" if asset["change_where"] != "whole" else ""
+        named = {"change": f"change{at} on {asset['change_date']}"}
+        reasons = (named.get(each, each) for each in asset["reasons"].split())
+        rest.append(f"{asset['level']} for its {' and '.join(reasons)}")
     if bounds:
         some = f"of {len(segments)} {what}s" if len(segments) > 1 else what
         verb = "do" if len(bounds) > 1 else "does"
@@ -94,8 +99,8 @@ def _said(segments: list[dict[str, Any]]) -> str:
     for verdict, words in ((UNCLEAR, "unclear"), (UNSEEN, "with too few points to say")):
         if count := sum(each["verdict"] == verdict for each in segments):
             rest.append(f"{count} {words}")
-    for named in range(_NAMED, 0, -1):
-        told = [f"{span_name(each)}, {each['said']}" for each in moving[:named]]
+    for many in range(_NAMED, 0, -1):
+        told = [f"{span_name(each)}, {each['said']}" for each in moving[:many]]
         if more := len(moving) - len(told):
             told.append(f"{more} {'more ' if told else ''}{'move' if more > 1 else 'moves'}")
         text = "; ".join([*told, *rest])
