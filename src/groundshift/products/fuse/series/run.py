@@ -126,7 +126,8 @@ def fuse_series(
         design.measured, len(sources), len(nodes), *grid.shape,
     )  # fmt: skip
     stores = Stores(out, key, record)
-    common = problem.begin()
+    with one_thread():
+        common = problem.begin()
     for number in range(config.rounds):
         sampled = stores(f"shared-{number}")
         run(SampleTile(problem, common, not number), tiles, store=sampled, label=f"shared, round {number + 1}", **how)
