@@ -1,9 +1,10 @@
 """Lengths are metres on the ground, whatever CRS comes."""
 
+import odc.geo.crs
 import pytest
 from pyproj import CRS, Geod, Transformer
 
-from groundshift.grid.metric import metric_crs
+from groundshift.grid.metric import crs_name, metric_crs
 
 
 @pytest.mark.parametrize(
@@ -30,3 +31,10 @@ def test_the_crs_is_kept_if_it_is_metric_and_else_a_zone_is_taken(given, place, 
     x, y = back.transform([longitude, longitude], [latitude, latitude + 0.001])
     true = Geod(ellps="WGS84").inv(longitude, latitude, longitude, latitude + 0.001)[2]
     assert ((x[1] - x[0]) ** 2 + (y[1] - y[0]) ** 2) ** 0.5 == pytest.approx(true, rel=0.02)
+
+
+def test_the_name_of_a_crs_does_not_depend_on_what_it_was_made_from():
+    made = [odc.geo.crs.CRS(each) for each in (CRS(32633).to_wkt(), "EPSG:32633", CRS(32633))]
+    assert {crs_name(each) for each in made} == {"EPSG:32633"}
+    assert crs_name(CRS("+proj=laea +lat_0=45 +lon_0=7")).startswith("PROJCRS")
+    assert crs_name(None) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pyproj
 from pyproj import CRS, Transformer
@@ -14,6 +15,17 @@ _POLES = -80.0, 84.0  # degrees of latitude, beyond which there are no UTM zones
 def in_metres(crs: CRS) -> bool:
     """Whether its coordinates are metres, not degrees or feet."""
     return crs.is_projected and crs.axis_info[0].unit_conversion_factor == 1
+
+
+def crs_name(crs: Any) -> str | None:
+    """`EPSG:…`, or WKT where there is no code: the same whatever the CRS was made from; None for none.
+
+    The text of a CRS of odc-geo depends on what else the process has made of the same code.
+    """
+    if crs is None:
+        return None
+    code = crs.to_epsg()
+    return f"EPSG:{code}" if code else crs.to_wkt()
 
 
 def metric_crs(crs: CRS, x: float, y: float) -> CRS:
