@@ -27,3 +27,8 @@ class ConfigurationError(GroundshiftError, ValueError):
 
 class RunError(GroundshiftError, RuntimeError):
     """A step failed on a tile; finished tiles are kept and the run can be started again."""
+
+
+def one_line(said: object) -> str:
+    """What an error or another text says, in one line."""
+    return " ".join(str(said).split())

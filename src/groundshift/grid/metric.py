@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import pyproj
+from odc.geo.geobox import GeoBox
 from pyproj import CRS, Transformer
 
 _TRUE = 0.02  # by which a metre of the CRS may differ from one on the ground
@@ -26,6 +27,11 @@ def crs_name(crs: Any) -> str | None:
         return None
     code = crs.to_epsg()
     return f"EPSG:{code}" if code else crs.to_wkt()
+
+
+def grid_record(grid: GeoBox) -> list[Any]:
+    """Shape, transform and CRS of a grid, for the key and the record of a run."""
+    return [list(grid.shape), list(grid.affine)[:6], crs_name(grid.crs)]
 
 
 def metric_crs(crs: CRS, x: float, y: float) -> CRS:

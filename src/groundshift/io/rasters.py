@@ -20,7 +20,7 @@ from rasterio._err import CPLE_BaseError
 from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 from rasterio.windows import Window
 
-from groundshift.errors import InputError, RunError
+from groundshift.errors import InputError, RunError, one_line
 from groundshift.grid.tiles import Box
 from groundshift.io.files import atomic_path
 
@@ -178,4 +178,4 @@ def _read_all(path: Path) -> None:
 def _cause(error: BaseException) -> str:
     while error.__cause__ is not None:
         error = error.__cause__
-    return " ".join(str(error).split()).rstrip(".")
+    return one_line(error).rstrip(".")

@@ -17,7 +17,7 @@ from odc.geo.geom import BoundingBox
 from rasterio.features import rasterize
 from shapely.errors import GEOSException
 
-from groundshift.errors import InputError
+from groundshift.errors import InputError, one_line
 from groundshift.grid.tiles import Box
 from groundshift.io.images.aligned import source_positions
 from groundshift.io.images.pixels import files_of
@@ -200,8 +200,7 @@ def _geojson(path: Path) -> tuple[list[shapely.Geometry], CRS]:
         found = [each["geometry"] if each["type"] == "Feature" else each for each in features]
         collections = shapely.from_geojson([json.dumps(each) for each in found if each is not None])
     except (ValueError, KeyError, TypeError, GEOSException) as error:
-        what = " ".join(str(error).split())
-        raise InputError(f"{path} is not GeoJSON ({what}); expected features of RFC 7946") from error
+        raise InputError(f"{path} is not GeoJSON ({one_line(error)}); expected features of RFC 7946") from error
     geometries = [part for part in shapely.get_parts(shapely.get_parts(collections)) if not part.is_empty]
     if not geometries:
         raise InputError(f"{path} has no geometry; expected GeoJSON features")

@@ -15,7 +15,7 @@ from groundshift import __version__
 from groundshift.engine import run_key, run_record
 from groundshift.errors import ConfigurationError
 from groundshift.grid.common import common_grid, extent_on
-from groundshift.grid.metric import crs_name
+from groundshift.grid.metric import grid_record
 from groundshift.grid.tiles import Box, Tile, tile_plan
 from groundshift.io import AlignedImage, open_array, open_image, read_area, read_mask
 from groundshift.io.dates import given_dates
@@ -97,7 +97,7 @@ def planned(
     decided = {
         "config": config.model_dump(),
         "images": [first.fingerprint(), second.fingerprint()],
-        "grid": [list(common.grid.shape), list(common.grid.affine)[:6], crs_name(common.grid.crs)],
+        "grid": grid_record(common.grid),
         "shift": list(step.shift),
         "masks": [each is not None for each in masks],
     }

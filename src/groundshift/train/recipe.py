@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from groundshift.errors import ConfigurationError, InputError
+from groundshift.errors import ConfigurationError, InputError, one_line
 from groundshift.synth.dataset import DatasetOptions
 
 SHIPPED = "shipped"  # the network of the package
@@ -101,7 +101,7 @@ def read_recipe(path: str | Path, *, profile: str | None = None, **changes: Any)
     try:
         content = yaml.safe_load(Path(path).read_text())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"{path} cannot be read as a recipe ({_line(error)}); expected a YAML file") from error
+        raise InputError(f"{path} cannot be read as a recipe ({one_line(error)}); expected a YAML file") from error
     if not isinstance(content, dict):
         raise InputError(f"{path} is no recipe; expected a YAML file of fields and values")
     profiles = content.pop("profiles", None) or {}
@@ -112,11 +112,7 @@ def read_recipe(path: str | Path, *, profile: str | None = None, **changes: Any)
     try:
         return Recipe(**{**content, **(profiles[profile] if profile else {}), **changes})
     except ValidationError as error:
-        said = (f"{'.'.join(map(str, each['loc'])) or 'recipe'}: {_line(each['msg'])}" for each in error.errors())
+        said = (f"{'.'.join(map(str, each['loc'])) or 'recipe'}: {one_line(each['msg'])}" for each in error.errors())
         raise ConfigurationError(f"{path}: {'; '.join(said)}") from error
     except TypeError as error:
-        raise ConfigurationError(f"{path}: {_line(error)}") from error
-
-
-def _line(said: object) -> str:
-    return " ".join(str(said).split())
+        raise ConfigurationError(f"{path}: {one_line(error)}") from error

@@ -15,7 +15,7 @@ from odc.geo.geobox import GeoBox
 from groundshift import __version__
 from groundshift.engine import FolderStore, MemoryStore, TileStore, run_key, run_record
 from groundshift.errors import InputError
-from groundshift.grid.metric import crs_name
+from groundshift.grid.metric import grid_record
 from groundshift.grid.tiles import Tile
 from groundshift.model.displacement import COMPONENTS, COVARIANCES
 from groundshift.model.reason import Reason
@@ -38,7 +38,7 @@ def identity(sources: Sequence[Fusible], grid: GeoBox, decided: Mapping[str, Any
         if isinstance(source, ModelField):
             described[-1]["model"] = model_record(source.model)
     decided = {
-        **decided, "sources": described, "grid": [list(grid.shape), list(grid.affine)[:6], crs_name(grid.crs)],
+        **decided, "sources": described, "grid": grid_record(grid),
     }  # fmt: skip
     return run_key(inputs, decided, __version__), run_record(inputs, decided, __version__)
 
