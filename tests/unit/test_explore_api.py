@@ -27,7 +27,7 @@ def app(tmp_path_factory):
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["as-described", "otherwise"])
 def test_every_question_gets_an_answer_that_is_described(app, mode):
     operations = [found.ok() for found in schemathesis.openapi.from_asgi("/api/openapi.json", app).get_all_operations()]
-    assert len(operations) == 11
+    assert len(operations) == 12
     layers = st.sampled_from([POINTS, POINTS, *app.state.catalog.layers, None])
     for operation in operations:
         asked = (operation.path_parameters, operation.query, operation.body)

@@ -9,6 +9,7 @@ import type { GlView } from "./map/gl/view";
 import { Scene } from "./map/scene";
 import { failed, notice } from "./notice";
 import type { Page } from "./page";
+import { FilmBar } from "./panel/film";
 import { fold, onPhone } from "./panel/fold";
 import { showHelp } from "./panel/help";
 import { drawLegend } from "./panel/legend";
@@ -30,6 +31,7 @@ export class Explorer {
   readonly picking: Picking;
   private readonly scene: Scene;
   private readonly panel: Panel;
+  private readonly film: FilmBar;
   private readonly pencil: Pencil;
   private readonly regions: Regions;
   private readonly toolbox: Toolbox;
@@ -42,6 +44,7 @@ export class Explorer {
   constructor(private readonly page: Page) {
     this.scene = new Scene(page, () => this.drawn(), () => this.legend(), failed);
     this.panel = new Panel(page.catalog, page.state, (what) => this.change(what), (layer) => page.view.fit(layer.bounds));
+    this.film = new FilmBar(page, () => this.timeChanged());
     this.regions = new Regions(page, this.scene, () => this.remember());
     this.picking = new Picking(page, this.scene, () => this.remember());
     this.pencil = new Pencil(page, this.scene, (kind, vertices) => void this.regions.ask(kind, vertices), () => this.toolbox.press());
@@ -93,6 +96,11 @@ export class Explorer {
     this.remember();
   }
 
+  private timeChanged(): void {
+    this.scene.redraw();
+    this.remember();
+  }
+
   private layersChanged(): void {
     this.panel.render();
     this.change("layers");
@@ -106,6 +114,7 @@ export class Explorer {
 
   private legend(): void {
     drawLegend(this.page, this.scene.shapes);
+    this.film.render();
     listSpans(this.page, this.scene.shapes, (layer, feature) => this.picking.choose(layer, feature));
   }
 
@@ -116,6 +125,7 @@ export class Explorer {
     window.setTimeout(() => this.refine(), 500);
     window.clearTimeout(this.counting);
     this.counting = window.setTimeout(() => this.panel.histogram(drawn, page.style), 80);
+    this.film.tell(drawn.some(({ tiles }) => tiles.some(({ pale }) => pale)));
     document.body.dataset.waiting = String(scene.waiting);
     document.body.dataset.drawn = String(drawn.flatMap(({ tiles }) => tiles).reduce((sum, tile) => sum + tile.length, 0));
     if (!scene.waiting) this.shownFirst();

@@ -14,6 +14,13 @@ const words = {
   range: ["From – to", "De – à"],
   low: ["Lower end of the scale", "Borne basse de l’échelle"],
   high: ["Upper end of the scale", "Borne haute de l’échelle"],
+  film: ["Time of the displacements", "Période des déplacements"],
+  "film-play": ["Play", "Lire"],
+  "film-stop": ["Stop", "Arrêter"],
+  "film-from": ["From the month", "Du mois"],
+  "film-to": ["To the month", "Au mois"],
+  "film-note": ["Means of months: the later less the earlier", "Moyennes mensuelles : la fin moins le début"],
+  "film-pale": ["Grey: too many points to draw; zoom in", "Gris : trop de points à dessiner ; zoomez"],
   filter: ["In view", "À l’écran"],
   "by-field": ["Filter by", "Filtrer par"],
   least: ["Least value shown", "Valeur minimale affichée"],
@@ -189,8 +196,8 @@ const words = {
   uncertain: ["The spread of velocities is not the uncertainty of their mean: neighbouring points share errors.", "La dispersion des vitesses n’est pas l’incertitude de leur moyenne : les points voisins partagent des erreurs."],
   "help-title": ["How to use the map", "Utiliser la carte"],
   "help-text": [
-    "Click a point: its displacement series appears, with the model fitted to it (a cubic and a yearly season) and one standard deviation of the residuals. <b>Compare</b>, or Shift and a click, adds points. Drag in the chart, or set two dates, for the trend of that time. <b>Spans</b> of bridges and segments of lines are red where they move away or down, blue where they move the other way; click one, or one in the list, to see how sure that is. <b>Area</b> gives the statistics and the mean series inside an outline, and files to take away. <b>Profile</b> gives what lies along a line. Where there are too many points to draw, dots are means of cells: zoom in for single points.|Arrow keys move the map|+ and − zoom|Enter: the point in the middle of the map|While drawing, Space: a corner in the middle of the map, Enter: the end|A, P, C: area, profile, compare|Esc: cancel or close",
-    "Cliquez un point : sa série de déplacement apparaît, avec le modèle ajusté (un polynôme cubique et une saison annuelle) et un écart type des résidus. <b>Comparer</b>, ou Maj et un clic, ajoute des points. Glissez dans le graphique, ou fixez deux dates, pour la tendance de cette période. Les <b>travées</b> des ponts et les tronçons des lignes sont rouges où ils s’éloignent ou s’enfoncent, bleus dans l’autre sens ; cliquez-en un, ou la liste, pour voir à quel point c’est sûr. <b>Zone</b> donne les statistiques et la série moyenne à l’intérieur d’un contour, et des fichiers à emporter. <b>Profil</b> donne ce qui se trouve le long d’une ligne. Où les points sont trop nombreux, les pastilles sont des moyennes de mailles : zoomez pour voir les points.|Les flèches déplacent la carte|+ et − zooment|Entrée : le point au milieu de la carte|Pendant un tracé, Espace : un sommet au milieu de la carte, Entrée : la fin|A, P, C : zone, profil, comparer|Échap : annuler ou fermer",
+    "Click a point: its displacement series appears, with the model fitted to it (a cubic and a yearly season) and one standard deviation of the residuals. <b>Compare</b>, or Shift and a click, adds points. Drag in the chart, or set two dates, for the trend of that time. <b>Spans</b> of bridges and segments of lines are red where they move away or down, blue where they move the other way; click one, or one in the list, to see how sure that is. <b>Area</b> gives the statistics and the mean series inside an outline, and files to take away. <b>Profile</b> gives what lies along a line. <b>Colour</b> points by displacement between two months, and play the time between them. Where there are too many points to draw, dots are means of cells: zoom in for single points.|Arrow keys move the map|+ and − zoom|Enter: the point in the middle of the map|While drawing, Space: a corner in the middle of the map, Enter: the end|A, P, C: area, profile, compare|Esc: cancel or close",
+    "Cliquez un point : sa série de déplacement apparaît, avec le modèle ajusté (un polynôme cubique et une saison annuelle) et un écart type des résidus. <b>Comparer</b>, ou Maj et un clic, ajoute des points. Glissez dans le graphique, ou fixez deux dates, pour la tendance de cette période. Les <b>travées</b> des ponts et les tronçons des lignes sont rouges où ils s’éloignent ou s’enfoncent, bleus dans l’autre sens ; cliquez-en un, ou la liste, pour voir à quel point c’est sûr. <b>Zone</b> donne les statistiques et la série moyenne à l’intérieur d’un contour, et des fichiers à emporter. <b>Profil</b> donne ce qui se trouve le long d’une ligne. <b>Colorez</b> les points par leur déplacement entre deux mois, et faites défiler le temps. Où les points sont trop nombreux, les pastilles sont des moyennes de mailles : zoomez pour voir les points.|Les flèches déplacent la carte|+ et − zooment|Entrée : le point au milieu de la carte|Pendant un tracé, Espace : un sommet au milieu de la carte, Entrée : la fin|A, P, C : zone, profil, comparer|Échap : annuler ou fermer",
   ],
 } as const;
 
@@ -228,6 +235,9 @@ export function number(value: number | null | undefined, digits = 1): string {
   const text = new Intl.NumberFormat(language, { maximumFractionDigits: digits, minimumFractionDigits: digits }).format(value);
   return text.replace("-", "−");
 }
+
+/** A month, counted since the year 0. */
+export const month = (value: number): string => new Intl.DateTimeFormat(language, { year: "numeric", month: "short", timeZone: "UTC" }).format(Date.UTC(Math.floor(value / 12), value % 12, 15));
 
 /** Numbers of an axis. */
 export const plain = (value: number): string => new Intl.NumberFormat(language, { maximumFractionDigits: 6 }).format(value).replace("-", "−");

@@ -3,6 +3,7 @@
 import "maplibre-gl/dist/maplibre-gl.css";
 import "./style.css";
 import { catalog as fetchCatalog } from "./data/api";
+import { FILM } from "./data/film";
 import { SCHEME, read as readFile, script } from "./data/files";
 import type { Catalog } from "./data/types";
 import { get } from "./dom";
@@ -28,9 +29,10 @@ async function start(): Promise<void> {
   const catalog = await fetchCatalog();
   document.title = catalog.title;
   if (!catalog.layers.length) return notice(t("nothing"), true);
+  const webgl = hasWebgl() && !new URLSearchParams(location.search).has("pictures");
+  if (!webgl && !catalog.static) for (const layer of catalog.layers) delete layer.fields?.[FILM]; // pictures have columns of points only
   const state = initial(catalog, link);
   if (onPhone()) fold(true);
-  const webgl = hasWebgl() && !new URLSearchParams(location.search).has("pictures");
   if (!webgl) notice(t(catalog.static ? "no-webgl-static" : "no-webgl"), true);
   const page = new Page(catalog, state, firstView(catalog, state, link), !webgl && !catalog.static);
   const explorer = new Explorer(page);

@@ -1,5 +1,6 @@
 /** What all rooms of the page share: what there is, what is shown, and the map that shows it. */
 
+import { FILM } from "./data/film";
 import type { Catalog, LayerInfo, Question } from "./data/types";
 import { Scale } from "./map/color";
 import type { Style, View } from "./map/view";
@@ -29,9 +30,10 @@ export class Page {
     return { field, palette, scale: this.scale, by, least, largest, size, opacity };
   }
 
+  /** What is asked of areas and lines: displacements are the map's alone. */
   get question(): Question {
     const { field, by, least, largest } = this.state;
-    return { field, by, least, largest };
+    return { field: field === FILM ? "mean_velocity" : field, by, least, largest };
   }
 
   /** An answer; null if something else was asked before it came. */

@@ -1,6 +1,7 @@
 /** What the page shows, and the link that brings it back. */
 
 import type { Catalog, LayerInfo, PointRecord } from "./data/types";
+import { FILM, type Span, monthOf, monthText, wholeSpan } from "./data/film";
 import { type Language, current } from "./i18n";
 import type { Camera } from "./map/view";
 
@@ -17,6 +18,7 @@ export interface State {
   largest: number;
   size: number; // of points, 1 is usual
   opacity: number;
+  span: Span; // of displacements
   components: Map<string, string>; // of displacement maps
   picked: { layer: LayerInfo; record: PointRecord }[];
   drawn: Drawing | null;
@@ -38,6 +40,7 @@ export interface Link {
   keep: [number, number] | null;
   size: number | null;
   opacity: number | null;
+  span: [string, string] | null;
   components: [string, string][];
   drawn: Drawing | null;
   picked: { layer: string; part: string; row: number }[];
@@ -51,17 +54,18 @@ export function initial(catalog: Catalog, link: Link): State {
   const others = points.filter((layer) => layer !== first);
   const added = catalog.layers.filter((layer) => (layer.kind === "features" || layer.kind === "stations") && !others.some((each) => isJudgedBy(layer, each)));
   const visible = new Set([first, ...added].map((layer) => layer.id));
-  const state: State = { visible, field: "mean_velocity", palette: "motion", low: -10, high: 10, by: "mean_velocity", least: -NO_LIMIT, largest: NO_LIMIT, size: 1, opacity: 1, components: new Map(), picked: [], drawn: null };
+  const state: State = { visible, field: "mean_velocity", palette: "motion", low: -10, high: 10, by: "mean_velocity", least: -NO_LIMIT, largest: NO_LIMIT, size: 1, opacity: 1, span: wholeSpan(points) ?? [0, 0], components: new Map(), picked: [], drawn: null };
   for (const layer of catalog.layers) if (layer.components) state.components.set(layer.id, firstComponent(layer));
   const known = new Set(catalog.layers.map((layer) => layer.id));
   if (link.visible) state.visible = new Set(link.visible.filter((id) => known.has(id)));
   choose(state, catalog, link.field && catalog.fields[link.field] ? link.field : state.field);
   if (link.palette && catalog.palettes[link.palette]) state.palette = link.palette;
   if (link.range) [state.low, state.high] = link.range;
-  if (link.by && catalog.fields[link.by]) state.by = link.by;
+  if (link.by && link.by !== FILM && catalog.fields[link.by]) state.by = link.by;
   if (link.keep) [state.least, state.largest] = link.keep;
   if (link.size) state.size = Math.max(0.5, Math.min(3, link.size));
   if (link.opacity) state.opacity = Math.max(0.1, Math.min(1, link.opacity));
+  if (link.span) state.span = within(state.span, link.span);
   for (const [id, component] of link.components) {
     const layer = catalog.layers.find((each) => each.id === id);
     if (layer?.components && [...layer.components, "magnitude"].includes(component)) state.components.set(id, component);
@@ -86,6 +90,12 @@ export function choose(state: State, catalog: Catalog, field: string): void {
   state.high = tidy(Math.max(...used.map(([, high]) => high)));
 }
 
+/** Months of a link, that are there and in order. */
+function within([first, last]: Span, months: [string, string]): Span {
+  const [from, to] = months.map((text) => Math.max(first, Math.min(last, monthOf(text) || first)));
+  return from <= to ? [from, to] : [first, last];
+}
+
 /** Without the last digits that binary numbers add. */
 const tidy = (value: number): number => Number(value.toPrecision(6));
 
@@ -101,6 +111,7 @@ export function write(state: State, camera: Camera, catalog: Catalog): string {
   if (state.least > -NO_LIMIT || state.largest < NO_LIMIT) parts.push(`k=${tidy(state.least)},${tidy(state.largest)}`, `b=${state.by}`);
   if (state.size !== 1) parts.push(`s=${state.size}`);
   if (state.opacity !== 1) parts.push(`o=${state.opacity}`);
+  if (state.field === FILM) parts.push(`t=${state.span.map(monthText).join(",")}`);
   const others = catalog.layers.filter((layer) => layer.components && state.components.get(layer.id) !== firstComponent(layer));
   if (others.length) parts.push(`d=${others.map(({ id }) => [id, state.components.get(id)!].map(encodeURIComponent).join("~")).join(",")}`);
   if (state.drawn) parts.push(`g=${state.drawn.kind}~${state.drawn.vertices.map((place) => place.map((v) => v.toFixed(6)).join("~")).join("~")}`);
@@ -126,6 +137,7 @@ export function read(hash: string): Link {
     keep: pair("k"),
     size: Number(values.get("s")) || null,
     opacity: Number(values.get("o")) || null,
+    span: /^\d{4}-\d\d,\d{4}-\d\d$/.test(values.get("t") ?? "") ? (values.get("t")!.split(",") as [string, string]) : null,
     components: (values.get("d") ?? "").split(",").filter(Boolean).map((text) => text.split("~").map(decodeURIComponent) as [string, string]),
     drawn: drawing(values.get("g") ?? ""),
     picked: (values.get("p") ?? "").split(",").filter(Boolean).map((text) => {

@@ -38,8 +38,8 @@ def export_page(
 ) -> int:  # fmt: skip
     """Write the page with all that it asks for: the whole folder or none. Areas, profiles and downloads need a server.
 
-    Points are coloured by velocity. Tiles go to the zoom at which each point is drawn. `index.html` in the folder opens
-    in a browser by itself, or from any web server.
+    Points are coloured by velocity, or by displacement between two months. Tiles go to the zoom at which each point is
+    drawn. `index.html` in the folder opens in a browser by itself, or from any web server.
 
     Parameters
     ----------
@@ -104,7 +104,8 @@ def _layer(layer: Layer, entry: dict, page: Writer) -> None:
     """Write a layer, and put into its entry of the catalog what a page without a server needs to know."""
     at = f"api/layers/{entry['id']}"
     if isinstance(layer, PointLayer):
-        entry["fields"] = {"mean_velocity": entry["fields"]["mean_velocity"]}
+        kept = ("mean_velocity", "displacement")
+        entry["fields"] = {name: entry["fields"][name] for name in kept if name in entry["fields"]}
         entry["max_zoom"] = _point_tiles(layer, at, page)
         entry["parts"] = _series(layer, at, page)
     elif isinstance(layer, MapLayer | ImageLayer):
@@ -119,6 +120,7 @@ def _point_tiles(layer: PointLayer, at: str, page: Writer) -> int:
         fullest = 0
         for x, y in layer.tiles_of(z):
             page.write(f"{at}/tiles/{z}/{x}/{y}.bin", layer.tile(z, x, y, "mean_velocity"))
+            page.write(f"{at}/film/{z}/{x}/{y}.bin", layer.film(z, x, y))
             fullest = max(fullest, layer.points_in(z, x, y))
         if fullest <= TILE_POINTS and z >= 8:
             return z

@@ -25,3 +25,6 @@ FIELDS = {
     "temporal_coherence": Field("", "viridis", False, {"en": "Temporal coherence", "fr": "Cohérence temporelle"}),
     "height": Field("m", "viridis", False, {"en": "Height", "fr": "Altitude"}),
 }
+
+DISPLACEMENT = Field("mm", "motion", True, {"en": "Displacement", "fr": "Déplacement"})
+"""Not a column: what the page makes of the months of a :class:`groundshift.explore.film.Film`."""

@@ -14,12 +14,14 @@ import pyarrow as pa
 from groundshift.errors import InputError
 from groundshift.explore.cells import Cells
 from groundshift.explore.fields import FIELDS
+from groundshift.explore.film import film_of
 from groundshift.explore.mercator import to_centimetres, to_degrees
 from groundshift.explore.records import point_record
 from groundshift.explore.tiles import Content, draw, pack, tile_content
 from groundshift.figures.style import nice
 from groundshift.io.store import Part, PointStore
 from groundshift.io.store.read import MERCATOR, ChangedError
+from groundshift.kernels.series_fields import YEAR
 
 T = TypeVar("T")
 
@@ -63,6 +65,11 @@ class PointLayer:
             values = sample.get(name, np.empty(0))
             if values.size:
                 fields[name] = _limits(values, FIELDS[name].centred)
+        span = self._span()
+        years = (np.datetime64(span[1]) - np.datetime64(span[0])).astype(float) / YEAR
+        if years and "mean_velocity" in fields:
+            reach = nice(fields["mean_velocity"][1] * years)
+            fields["displacement"] = [-reach, reach]
         return {
             "id": self.name,
             "kind": self.kind,
@@ -72,8 +79,8 @@ class PointLayer:
             "orbit": _orbit(sample.get("track_angle")),
             "points": sum(part.points for part in parts),
             "sets": len(records),
-            "first": min(record.dates[0] for record in records),
-            "last": max(record.dates[-1] for record in records),
+            "first": span[0],
+            "last": span[1],
             "bounds": [longitude[0], latitude[0], longitude[1], latitude[1]],
             "fields": fields,
             "version": self.store.version,
@@ -91,14 +98,19 @@ class PointLayer:
         """
         return self.look(lambda: self._tile(z, x, y, field, by))
 
-    def _tile(self, z: int, x: int, y: int, field: str, by: str) -> bytes:
-        key = (self.store.version, z, x, y, field, by)
+    def film(self, z: int, x: int, y: int, by: str = "mean_velocity") -> bytes:
+        """A tile as :meth:`tile`, of `rmse`, with the months of its points if it has single ones."""
+        return self.look(lambda: self._tile(z, x, y, "rmse", by, film=True))
+
+    def _tile(self, z: int, x: int, y: int, field: str, by: str, *, film: bool = False) -> bytes:
+        key = (self.store.version, z, x, y, field, by, film)
         with self._lock:
             if key in self._tiles:
                 self._tiles.move_to_end(key)
                 return self._tiles[key]
         content = self._content(z, x, y, field, by)
-        made = pack(content._replace(parts=[self.store.part(name).writing for name in content.parts]))
+        months = film_of(self.store, content, self._span())._asdict() if film and content.parts else None
+        made = pack(content._replace(parts=[self.store.part(name).writing for name in content.parts]), months)
         with self._lock:
             self._bytes += len(made) - len(self._tiles.pop(key, b""))
             self._tiles[key] = made
@@ -188,6 +200,11 @@ class PointLayer:
                 self._cells = self.look(lambda: Cells(self.store.overview(part) for part in self._parts()))
                 self._version = version
             return self._cells
+
+    def _span(self) -> tuple[str, str]:
+        """First and last date."""
+        records = [self.store.manifest.sets[name] for name in self.sets]
+        return min(record.dates[0] for record in records), max(record.dates[-1] for record in records)
 
     def _parts(self) -> list[Part]:
         return [part for part in self.store.manifest.parts if part.set in self.sets]

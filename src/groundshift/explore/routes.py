@@ -51,6 +51,14 @@ def add_tiles(app: FastAPI, catalog: Catalog) -> None:
         )
 
     @app.get(
+        "/api/layers/{layer}/film/{z}/{x}/{y}.bin", summary="Points of a tile with their displacement, month by month",
+        response_class=Response, responses={200: {"content": {"application/octet-stream": {}}}},
+    )  # fmt: skip
+    def film(layer: str, tile: At, by: FieldName = "mean_velocity") -> Response:
+        found = _layer(catalog, layer, PointLayer)
+        return Response(found.film(tile.z, tile.x, tile.y, by), media_type="application/octet-stream", headers=_CACHED)
+
+    @app.get(
         "/api/layers/{layer}/tiles/{z}/{x}/{y}.png", summary="A picture of a tile", response_class=Response,
         responses={200: {"content": {"image/png": {}}}},
     )  # fmt: skip

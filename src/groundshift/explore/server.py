@@ -13,7 +13,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 import groundshift
 from groundshift.explore.catalog import Catalog, open_catalog
 from groundshift.explore.colors import PALETTES, stops
-from groundshift.explore.fields import FIELDS
+from groundshift.explore.fields import DISPLACEMENT, FIELDS
 from groundshift.explore.guard import add_guard
 from groundshift.explore.questions import MAX_ROWS, MAX_VERTICES, Refusal
 from groundshift.explore.routes import add_questions, add_tiles
@@ -96,7 +96,7 @@ def catalog_record(catalog: Catalog, about: dict[str, str | None], *, static: bo
         "version": groundshift.__version__,
         "static": static,
         "layers": catalog.describe(),
-        "fields": {name: field._asdict() for name, field in FIELDS.items()},
+        "fields": {name: field._asdict() for name, field in {**FIELDS, "displacement": DISPLACEMENT}.items()},
         "palettes": {name: stops(name) for name in PALETTES},
         "limits": {"vertices": MAX_VERTICES, "rows": MAX_ROWS},
     }

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import struct
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -75,22 +76,30 @@ def tile_content(
     return Content(_without_twice(arrays, field, by), names.dictionary.to_pylist(), 0)
 
 
-def pack(content: Content) -> bytes:
+def pack(content: Content, months: Mapping[str, Any] | None = None) -> bytes:
     """A tile as the page reads it: the length of a JSON header (uint32, little-endian), the header, and arrays.
 
     The header has `kind` (points or cells), `count`, `parts`, `side`, and `arrays`: name and type of each, as they
-    follow, little-endian, each from a multiple of 4 bytes.
+    follow, little-endian, each from a multiple of 4 bytes. With the fields of a
+    :class:`groundshift.explore.film.Film`, its `first` and `quantum` are there too, and `mean` and `count_of` follow,
+    whose third word is the number of months.
     """
+    blocks: dict[str, np.ndarray] = dict(content.arrays)
+    about = {}
+    if months is not None:
+        blocks |= {"mean": months["mean"], "count_of": months["count"]}
+        about = {name: months[name] for name in ("first", "quantum")}
     header = {
         "kind": "cells" if content.side else "points",
         "count": len(content.arrays["x"]),
         "parts": content.parts,
         "side": content.side,
-        "arrays": [[name, values.dtype.name] for name, values in content.arrays.items()],
+        "arrays": [[name, values.dtype.name, *values.shape[:-1]] for name, values in blocks.items()],
+        **about,
     }
     head = json.dumps(header, separators=(",", ":")).encode()
-    blocks = [head, *(np.ascontiguousarray(values).tobytes() for values in content.arrays.values())]
-    return struct.pack("<I", len(head)) + b"".join(block + b" " * (-len(block) % 4) for block in blocks)
+    said = [head, *(np.ascontiguousarray(values).tobytes() for values in blocks.values())]
+    return struct.pack("<I", len(head)) + b"".join(block + b" " * (-len(block) % 4) for block in said)
 
 
 def draw(content: Content, *, palette: str, limits: tuple[float, float], keep: tuple[float, float]) -> bytes:

@@ -1,6 +1,7 @@
 /** What the page asks the server, or an exported folder. */
 
 import { decode } from "./decode";
+import { FILM } from "./film";
 import { Missing, SCHEME, exported, read } from "./files";
 import type { AreaRecord, Catalog, LayerInfo, PointRecord, ProfileRecord, Question, TileData } from "./types";
 
@@ -32,9 +33,11 @@ export async function catalog(): Promise<Catalog> {
 }
 
 export async function tile(layer: LayerInfo, z: number, x: number, y: number, field: string, by: string, signal: AbortSignal): Promise<TileData> {
-  const query = exported ? "" : `?field=${field}&by=${by}&v=${layer.version}`;
+  const film = field === FILM;
+  const query = exported ? "" : `?${film ? "" : `field=${field}&`}by=${by}&v=${layer.version}`;
   try {
-    return decode(await read(`${at(layer)}/tiles/${z}/${x}/${y}.bin${query}`, signal), z, x, y);
+    const made = decode(await read(`${at(layer)}/${film ? "film" : "tiles"}/${z}/${x}/${y}.bin${query}`, signal), z, x, y);
+    return film && made.kind === "cells" ? { ...made, value: made.value.slice().fill(Number.NaN), pale: true } : made;
   } catch (error) {
     if (error instanceof Missing) return decode(new ArrayBuffer(0), z, x, y);
     throw error;

@@ -1,22 +1,24 @@
 /** Tiles of points as the server packs them: see explore/tiles.py. */
 
 import { degrees } from "../map/mercator";
+import { monthOf } from "./film";
 import type { TileData } from "./types";
 
-const kinds = { uint16: Uint16Array, uint32: Uint32Array, float32: Float32Array } as const;
+const kinds = { uint8: Uint8Array, uint16: Uint16Array, uint32: Uint32Array, int16: Int16Array, float32: Float32Array } as const;
+type Values = InstanceType<(typeof kinds)[keyof typeof kinds]>;
 
 /** A tile; without points if there is nothing in it. */
 export function decode(buffer: ArrayBuffer, z: number, x: number, y: number): TileData {
   const id = `${z}/${x}/${y}`;
   const none = new Uint16Array(0);
-  const empty = { kind: "points", id, z, x, y, side: 0, length: 0, x16: none, y16: none, places: new Float64Array(0), count: null, row: null, part: null } as const;
+  const empty = { kind: "points", id, z, x, y, side: 0, length: 0, x16: none, y16: none, places: new Float64Array(0), count: null, row: null, part: null, film: null, pale: false } as const;
   if (buffer.byteLength < 4) return { ...empty, parts: [], value: new Float32Array(0), by: new Float32Array(0) };
   const size = new DataView(buffer).getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, size)));
   let offset = 4 + Math.ceil(size / 4) * 4;
-  const arrays: Record<string, Uint16Array | Uint32Array | Float32Array> = {};
-  for (const [name, kind] of header.arrays as [string, keyof typeof kinds][]) {
-    const made = new kinds[kind](buffer, offset, header.count);
+  const arrays: Record<string, Values> = {};
+  for (const [name, kind, rows = 1] of header.arrays as [string, keyof typeof kinds, number?][]) {
+    const made = new kinds[kind](buffer, offset, rows * header.count);
     arrays[name] = made;
     offset += Math.ceil(made.byteLength / 4) * 4;
   }
@@ -36,11 +38,13 @@ export function decode(buffer: ArrayBuffer, z: number, x: number, y: number): Ti
     side: header.side ?? 0,
     length: header.count,
     places,
-    value: arrays.value as Float32Array,
+    value: (arrays.mean ? new Float32Array(header.count) : arrays.value) as Float32Array,
     by: (arrays.by ?? arrays.value) as Float32Array,
     count: (arrays.count as Uint32Array) ?? null,
     row: (arrays.row as Uint32Array) ?? null,
     part: (arrays.part as Uint16Array) ?? null,
     parts: header.parts,
+    film: arrays.mean ? { first: monthOf(header.first), quantum: header.quantum, mean: arrays.mean as Int16Array, counts: arrays.count_of as Uint8Array, noise: arrays.value as Float32Array, shown: "" } : null,
+    pale: false,
   };
 }

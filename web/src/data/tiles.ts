@@ -3,9 +3,11 @@
 import { fraction } from "../map/mercator";
 import type { Camera, View } from "../map/view";
 import { tile as fetchTile } from "./api";
+import { FILM } from "./film";
 import type { LayerInfo, TileData } from "./types";
 
 const KEPT = 160;
+const KEPT_FILMS = 40; // each is some megabytes
 const MAX_ZOOM = 16;
 
 interface Entry {
@@ -87,9 +89,10 @@ export class PointTiles {
   }
 
   private forget(): void {
-    if (this.entries.size <= KEPT) return;
+    const most = this.field === FILM ? KEPT_FILMS : KEPT;
+    if (this.entries.size <= most) return;
     const old = [...this.entries].filter(([, entry]) => entry.data).sort((a, b) => a[1].used - b[1].used);
-    for (const [key] of old.slice(0, this.entries.size - KEPT)) this.entries.delete(key);
+    for (const [key] of old.slice(0, this.entries.size - most)) this.entries.delete(key);
   }
 }
 

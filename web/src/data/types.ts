@@ -1,5 +1,7 @@
 /** What the server, or an exported folder, tells: see explore/server.py. */
 
+import type { Film } from "./film";
+
 export interface LayerInfo {
   id: string;
   kind: "points" | "map" | "image" | "features" | "stations";
@@ -93,12 +95,14 @@ export interface TileData {
   x16: Uint16Array; // places in the tile, 65,536 a side
   y16: Uint16Array;
   places: Float64Array; // longitude, latitude
-  value: Float32Array;
+  value: Float32Array; // with a film, of the months that are shown
   by: Float32Array; // what is filtered by
   count: Uint32Array | null;
   row: Uint32Array | null;
   part: Uint16Array | null;
   parts: string[];
+  film: Film | null;
+  pale: boolean; // cells that have no film, where one was asked for
 }
 
 export type Question = { field: string; by: string; least: number; largest: number };

@@ -47,7 +47,7 @@ export class Scale {
 
   /** Colours of a tile; points that are not measured, or outside the filter, are transparent. Kept until they change. */
   paint(tile: TileData, { least, largest, opacity }: Painted): Uint8Array {
-    const key = [...this.stops, this.low, this.high, least, largest, opacity].join();
+    const key = [...this.stops, this.low, this.high, least, largest, opacity, tile.film?.shown].join();
     const kept = painted.get(tile);
     if (kept?.key === key) return kept.colours;
     const colours = this.fresh(tile, least, largest, Math.round(255 * opacity));
@@ -59,7 +59,9 @@ export class Scale {
     const out = new Uint8Array(4 * tile.length);
     for (let i = 0; i < tile.length; i++) {
       const value = tile.value[i];
-      if (Number.isNaN(value) || tile.by[i] < least || tile.by[i] > largest) continue;
+      if (tile.by[i] < least || tile.by[i] > largest) continue;
+      if (tile.pale) out.set([...PALE, alpha], 4 * i);
+      if (Number.isNaN(value)) continue;
       const from = 3 * this.index(value);
       out[4 * i] = this.table[from];
       out[4 * i + 1] = this.table[from + 1];
@@ -70,6 +72,7 @@ export class Scale {
   }
 }
 
+const PALE = [176, 185, 190]; // of cells whose value is not known
 const painted = new WeakMap<TileData, { key: string; colours: Uint8Array }>();
 
 export function parse(hex: string): Rgb {

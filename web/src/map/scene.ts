@@ -1,6 +1,7 @@
 /** From the state to the map: tiles of points, pictures, shapes, marks and what is drawn by hand. */
 
 import * as api from "../data/api";
+import { develop } from "../data/film";
 import { PointTiles } from "../data/tiles";
 import type { LayerInfo } from "../data/types";
 import type { Page } from "../page";
@@ -76,14 +77,17 @@ export class Scene {
 
   /** Points that can be drawn now. */
   points(): Drawn[] {
-    return [...this.tiles.values()].map((tiles) => ({ layer: tiles.layer, tiles: tiles.drawn() }));
+    const drawn = [...this.tiles.values()].map((tiles) => ({ layer: tiles.layer, tiles: tiles.drawn() }));
+    for (const tile of drawn.flatMap(({ tiles }) => tiles)) develop(tile, this.page.state.span);
+    return drawn;
   }
 
   get waiting(): boolean {
     return [...this.tiles.values()].some((tiles) => tiles.waiting);
   }
 
-  private redraw(): void {
+  /** Draw the points again, as they are now. */
+  redraw(): void {
     if (this.frame) return;
     this.frame = requestAnimationFrame(() => {
       this.frame = 0;

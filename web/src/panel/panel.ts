@@ -1,5 +1,6 @@
 /** The panel beside the map: layers, colours, filter. */
 
+import { FILM } from "../data/film";
 import type { Catalog, LayerInfo } from "../data/types";
 import { element, get } from "../dom";
 import { current, number, t, unit } from "../i18n";
@@ -51,7 +52,7 @@ export class Panel {
     const fields = Object.keys(this.catalog.fields).filter((field) => points.some((layer) => layer.fields?.[field]));
     const named = fields.map((field): [string, string] => [field, this.catalog.fields[field].label[current()]]);
     fill(get("field"), named, this.state.field);
-    fill(get("by"), named, this.state.by);
+    fill(get("by"), named.filter(([field]) => field !== FILM), this.state.by);
     get("by-row").hidden = fields.length < 2;
     get<HTMLInputElement>("size").value = String(this.state.size);
     get<HTMLInputElement>("opacity").value = String(this.state.opacity);

@@ -1,6 +1,7 @@
 /** Points, shapes and values under the mouse: a tip, and at a click the drawer. */
 
 import * as api from "../data/api";
+import { spread } from "../data/film";
 import type { LayerInfo, PointRecord } from "../data/types";
 import { get } from "../dom";
 import * as drawer from "../drawer/drawer";
@@ -66,8 +67,10 @@ export class Picking {
     }
     const { tile, index, layer } = found;
     const units = unit(this.page.catalog.fields[this.page.state.field].unit);
+    if (tile.pale) return t("film-pale");
+    const sigma = tile.film ? ` ± ${number(spread(tile, index, this.page.state.span))}` : "";
     const many = tile.count ? ` · ${t("mean")}, ${tile.count[index]} ${t("points")}` : "";
-    return `${number(tile.value[index], units ? 1 : 2)} ${units}${many}${this.page.shown("points").length > 1 ? ` · ${name(layer)}` : ""}`;
+    return `${number(tile.value[index], units ? 1 : 2)}${sigma} ${units}${many}${this.page.shown("points").length > 1 ? ` · ${name(layer)}` : ""}`;
   }
 
   async click(longitude: number, latitude: number, add: boolean, reach: number): Promise<void> {
