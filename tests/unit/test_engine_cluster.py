@@ -1,4 +1,4 @@
-"""A Dask cluster without workers: the run says so, waits, and goes on when some come."""
+"""A Dask cluster without workers: the run says so, waits, goes on when some come, and ends when none does."""
 
 import logging
 from importlib.metadata import version
@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from distributed import Client, LocalCluster
 
-from groundshift.engine import MemoryStore, pools, run
-from groundshift.errors import ConfigurationError
+from groundshift.engine import FolderStore, MemoryStore, pools, run
+from groundshift.errors import ConfigurationError, RunError
 from groundshift.grid.tiles import tile_plan
 
 TILES = tile_plan((4, 6), 2)
@@ -86,16 +86,65 @@ def test_a_worker_of_another_version_is_refused(cluster, monkeypatch):
         run(lambda tile: {}, TILES, store=MemoryStore(), executor=cluster.scheduler_address)
 
 
+class Clock:
+    """Gives the seconds that it is set to."""
+
+    def __init__(self):
+        self.seconds = 0.0
+
+    def __call__(self):
+        return self.seconds
+
+
+def watched(*looks):
+    """Look at (seconds, workers or not), one after the other."""
+    clock = Clock()
+    watch = pools._WorkerWatch("tcp://here:1", clock)
+    for clock.seconds, there in looks:
+        watch.look(there)
+
+
 @pytest.mark.parametrize(
-    ("there", "alone", "after", "said"),
+    ("looks", "said"),
     [
-        (False, False, True, "waiting for some"),
-        (False, True, True, None),
-        (True, True, False, "the run goes on"),
-        (True, False, False, None),
+        ([(0, True), (10, True)], []),
+        ([(0, False), (10, False), (1799, False)], ["waiting 30 minutes for some"]),
+        ([(0, False), (10, True), (20, True)], ["waiting 30 minutes for some", "the run goes on"]),
+        (
+            [(0, False), (1790, True), (1800, False), (3590, False)],
+            ["waiting 30 minutes for some", "the run goes on", "waiting 30 minutes for some"],
+        ),
     ],
 )
-def test_each_loss_is_told_once(there, alone, after, said, caplog):
+def test_each_loss_is_told_once(looks, said, caplog):
     with caplog.at_level(logging.INFO):
-        assert pools._told_of_workers("tcp://here:1", there, alone) is after
-    assert (said in caplog.text) if said else not caplog.records
+        watched(*looks)
+    assert len(caplog.messages) == len(said)
+    assert all(part in message for part, message in zip(said, caplog.messages, strict=True))
+
+
+def test_no_workers_for_half_an_hour_is_an_error(caplog):
+    with pytest.raises(RunError, match=r"tcp://here:1 had no workers for 30 minutes; start some with .*tiles are kept"):
+        watched((0, True), (5, False), (1804, False), (1805, False))
+
+
+def test_a_run_ends_when_no_worker_comes(cluster, monkeypatch, tmp_path):
+    """Finished tiles are kept, and the same run goes on from them."""
+    cluster.scale(1)
+    store = FolderStore(tmp_path, "key")
+    monkeypatch.setattr(pools, "_NO_WORKERS", 0.0)
+
+    def lose(done, total):
+        cluster.scale(0)
+        with Client(cluster, set_as_default=False) as client:
+            while client.nthreads():
+                pass
+
+    def step(tile):
+        return {"index": np.array(tile.index)}
+
+    with pytest.raises(RunError, match="had no workers"):
+        run(step, TILES, store=store, executor=cluster.scheduler_address, workers=1, progress=lose)
+    assert 0 < sum(tile.index in store for tile in TILES) < len(TILES)
+    run(step, TILES, store=store, executor="serial")
+    assert indices(store) == list(range(len(TILES)))

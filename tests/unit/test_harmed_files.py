@@ -4,6 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
+import numcodecs
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,7 +21,7 @@ from groundshift.io.features import Features, read_features, write_features
 from groundshift.io.maps import read_map
 from groundshift.io.point_batches import point_batches, point_parts
 from groundshift.io.points import read_point_batches, read_points, write_points
-from groundshift.io.radar_stack import open_stack, write_stack
+from groundshift.io.radar_stack import open_cube, open_stack, write_stack
 from groundshift.io.stacks import LAYOUTS, open_any_stack, read_attributes, write_any_stack
 from groundshift.io.stacks.lazy import zarr_array
 from groundshift.io.stacks.pour import empty_binary
@@ -127,6 +128,31 @@ def test_of_several_chunks_the_harmed_one_is_named(tmp_path):
     for key in ((slice(0, 40), slice(0, 60)), (slice(30, 31), slice(50, 51)), (30, 50)):
         with pytest.raises(InputError, match=r"a/1\.2 cannot be unpacked"):
             image[key]
+
+
+BLOSC = {
+    2: {"compressors": numcodecs.Blosc(), "zarr_format": 2},
+    3: {"compressors": zarr.codecs.BloscCodec(), "zarr_format": 3},
+}
+
+
+@pytest.mark.parametrize("version", BLOSC)
+@pytest.mark.parametrize("share", [0.0, 0.002, 0.5, 0.999])
+def test_a_chunk_that_was_cut_is_named_before_blosc_reads_on(tmp_path, version, share):
+    """Without a checksum it would end the process."""
+    pixels = np.random.default_rng(0).normal(size=(400, 400))
+    root = zarr.create_group(tmp_path / "cube", zarr_format=version)
+    kind = {**BLOSC[version], "shape": pixels.shape, "chunks": (200, 200), "dtype": "f8"}
+    root.create_array("a", **{key: value for key, value in kind.items() if key != "zarr_format"},
+                      **({"dimension_names": ("y", "x")} if version == 3 else {}))[:] = pixels  # fmt: skip
+    path = tmp_path / "cube" / "a"
+    chunk = path / ("c/1/0" if version == 3 else "1.0")
+    chunk.write_bytes(chunk.read_bytes()[: int(share * chunk.stat().st_size)])
+    image = zarr_array(path) if version == 2 else open_cube(tmp_path / "cube")["a"]
+    np.testing.assert_array_equal(np.asarray(image[0:200, 0:400]), pixels[:200])
+    for key in ((slice(100, 300), slice(150, 160)), (399, 0)):
+        with pytest.raises(InputError, match=rf"{chunk.relative_to(path)} cannot be unpacked: .*truncated"):
+            np.asarray(image[key])
 
 
 def test_a_stack_is_on_the_disk_before_it_has_its_name(stack, tmp_path, monkeypatch):

@@ -111,6 +111,17 @@ def test_interferograms_without_coherence_beside_others_are_named(tmp_path):
         open_interferograms(folder)
 
 
+def test_a_coherence_without_its_phase_is_told(tmp_path, caplog):
+    folder = licsar(tmp_path / "GEOC")
+    for path in sorted(folder.glob("*/*.unw.tif"))[-2:]:
+        path.unlink()  # as a download that was interrupted leaves it
+    assert len(open_interferograms(folder).pairs) == len(PAIRS) - 2
+    assert caplog.messages == [
+        "the coherence of 2 interferograms is there, but not their unwrapped phase, such as beside "
+        f"{sorted(folder.glob('*/*.cc.tif'))[-2]}; they are left out"
+    ]
+
+
 def test_files_of_several_bands_are_refused(tmp_path):
     """In ISCE2's .unw the first band is the amplitude."""
     folder = licsar(tmp_path / "GEOC")

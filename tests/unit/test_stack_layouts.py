@@ -11,7 +11,8 @@ import pytest
 import xarray as xr
 
 from groundshift.cli.stack import LayoutName
-from groundshift.errors import InputError
+from groundshift.errors import InputError, RunError
+from groundshift.insar import convert
 from groundshift.insar.convert import convert_stack
 from groundshift.io.radar_stack import write_stack
 from groundshift.io.stacks import LAYOUTS, MAPPED, Supplement, geocoded, open_any_stack, write_any_stack
@@ -141,6 +142,57 @@ def test_a_killed_conversion_goes_on_and_gives_the_same_bytes(folders, tmp_path)
                      for each in (tmp_path / "killed.zarr").rglob("*") if each.is_file()}  # fmt: skip
     for name in files:
         assert (tmp_path / "killed.zarr" / name).read_bytes() == (tmp_path / "whole.zarr" / name).read_bytes(), name
+
+
+@pytest.fixture
+def largest_file():
+    """Sets a limit to the size of files; None lifts it."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def limit(size):
+        resource.setrlimit(resource.RLIMIT_FSIZE, before if size is None else (size, before[1]))
+
+    yield limit
+    limit(None)
+
+
+def test_a_full_disk_names_the_stack_and_finished_windows_are_kept(folders, tmp_path, monkeypatch, largest_file):
+    monkeypatch.setattr(convert, "_WINDOW", 16)
+    write, done = convert.write_window, []
+
+    def filling(cube, arrays, rows, columns):
+        if (rows.start, columns.start) == (16, 16):
+            largest_file(1000)
+        write(cube, arrays, rows, columns)
+
+    monkeypatch.setattr(convert, "write_window", filling)
+    with pytest.raises(RunError, match=r"too large: .*/out\.zarr/\w+'.* go on from the 5 finished windows"):
+        convert_stack(folders / "isce2", tmp_path / "out.zarr")
+    largest_file(None)
+    assert not (tmp_path / "out.zarr").exists()
+    monkeypatch.setattr(convert, "write_window", write)
+    convert_stack(folders / "isce2", tmp_path / "out.zarr", report=lambda *numbers: done.append(numbers))
+    assert done == [(6, 8), (7, 8), (8, 8)]
+    assert [each.name for each in tmp_path.iterdir()] == ["out.zarr"]
+
+
+@pytest.mark.parametrize("limit", [10, 1500])
+def test_a_conversion_without_a_finished_window_leaves_nothing(folders, tmp_path, largest_file, limit):
+    largest_file(limit)
+    with pytest.raises((OSError, RunError), match=r"too large: .*out\.zarr"):
+        convert_stack(folders / "isce2", tmp_path / "out.zarr")
+    largest_file(None)
+    assert not [each for each in tmp_path.iterdir() if each.is_dir()]
+
+
+def test_what_unfinished_conversions_left_is_named(folders, tmp_path, caplog):
+    other = tmp_path / ".out.zarr.0123456789abcdef"
+    (other / "done").mkdir(parents=True)
+    convert_stack(folders / "isce2", tmp_path / "out.zarr")
+    assert caplog.messages == [
+        f"{other} holds windows of an unfinished run with other options or inputs; delete it if it is not wanted"
+    ]
 
 
 def test_a_folder_of_no_known_layout_is_refused(tmp_path):

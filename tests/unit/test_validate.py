@@ -79,6 +79,45 @@ def test_bench_reads_cases_and_interpolates(tmp_path, step):
     assert "000" in table.text()
 
 
+def test_cases_that_are_measured_are_told_before_a_later_one_fails(tmp_path, caplog):
+    size = 160
+    grid = GeoBox((size, size), Affine(10, 0, 0, 0, -10, 0), "EPSG:32633")
+    for case in ("000", "001"):
+        for name in ("pre.tif", "post.tif"):
+            write_image(tmp_path / case / name, np.ones((size, size), np.float32), grid)
+        np.savez(tmp_path / case / "truth.npz", flow=np.zeros((2, size, size)), dist=np.full((size, size), 50.0))
+
+    def measure(pre, post):
+        if pre.parent.name == "001":
+            raise InputError("cut")
+        return map_of(np.full((size, size), 0.25), np.zeros((size, size)))
+
+    with caplog.at_level("INFO"), pytest.raises(InputError, match="cut"):
+        run_bench(tmp_path, measure)
+    assert [message.split(":")[0] for message in caplog.messages] == ["case 1 of 2, 000"]
+
+
+@pytest.mark.parametrize("harm", ["cut", "text", "renamed", "shape", "pickled"])
+def test_truth_of_a_case_that_cannot_be_used_is_named(tmp_path, harm):
+    path = tmp_path / "000" / "truth.npz"
+    for name in ("pre.tif", "post.tif"):
+        path.parent.mkdir(exist_ok=True)
+        (path.parent / name).touch()
+    flow, dist = np.zeros((2, 40, 50)), np.zeros((40, 50))
+    arrays = {
+        "renamed": {"flow": flow, "distance": dist},
+        "shape": {"flow": flow, "dist": dist.T},
+        "pickled": {"flow": np.array([None]), "dist": dist},
+    }
+    np.savez_compressed(path, **arrays.get(harm, {"flow": flow, "dist": dist}))
+    if harm == "cut":
+        path.write_bytes(path.read_bytes()[:-40])
+    elif harm == "text":
+        path.write_text("truth")
+    with pytest.raises(InputError, match=r"000/truth\.npz"):
+        run_bench(tmp_path, lambda pre, post: None)
+
+
 def test_bench_of_nothing(tmp_path):
     with pytest.raises(InputError, match="holds no case"):
         run_bench(tmp_path, lambda pre, post: None)

@@ -65,15 +65,15 @@ def exclusive(path: Path, work: str) -> Iterator[None]:
     RunError
         If another run holds the lock, or it cannot be made.
     """
-    file = os.fdopen(_locked(path, work), "r+")
+    descriptor = _locked(path, work)
     try:
-        file.truncate()
-        file.write(f"process {os.getpid()} on {platform.node()}")
-        file.flush()
+        with contextlib.suppress(OSError):  # of a full disk: the name of the holder is for people, and the lock holds
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, f"process {os.getpid()} on {platform.node()}".encode())
         yield
     finally:
         path.unlink(missing_ok=True)
-        file.close()
+        os.close(descriptor)
 
 
 def lock_open(file: BinaryIO) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import platform
 import threading
+import time
 import uuid
 from collections.abc import Callable, Collection, Iterator
 from concurrent import futures
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _PATIENCE = 10.0  # seconds without a finished tile, after which it is asked whether there are workers
+_NO_WORKERS = 1800.0  # seconds without any worker, after which a run on a Dask scheduler ends
 
 
 class Pool(NamedTuple):
@@ -174,12 +176,12 @@ def _dask(task: Task, executor: str | Client, workers: int | None) -> Iterator[P
             return client.submit(_perform, remote, tile, version("groundshift"), key=f"{name}-{tile.index}", pure=False)
 
         def wait(pending: Collection[distributed.Future], **options: Any) -> Any:
-            alone = False
+            watch = _WorkerWatch(address)
             with _reaching(address), client.as_current():
                 while True:
                     with contextlib.suppress(TimeoutError):
                         return distributed.wait(list(pending), timeout=_PATIENCE, **options)
-                    alone = _told_of_workers(address, bool(client.nthreads()), alone)
+                    watch.look(bool(client.nthreads()))
 
         def limit() -> int:
             with _reaching(address):
@@ -188,16 +190,45 @@ def _dask(task: Task, executor: str | Client, workers: int | None) -> Iterator[P
         yield Pool(submit, wait, limit, f"on the Dask scheduler {address}")
 
 
-def _told_of_workers(address: str, there: bool, alone: bool) -> bool:
-    """Say when a scheduler is found without workers, and when some are there again; whether it has none."""
-    if not there and not alone:
-        log.warning(
-            "the Dask scheduler at %s has no workers; waiting for some: start one with `dask worker %s`",
-            address, address,
-        )  # fmt: skip
-    elif there and alone:
-        log.info("the Dask scheduler at %s has workers; the run goes on", address)
-    return not there
+class _WorkerWatch:
+    """Whether a scheduler has workers; what is said of it, and for how long it is waited for one that has none.
+
+    Parameters
+    ----------
+    address
+        Of the scheduler.
+    clock
+        Gives seconds.
+    """
+
+    def __init__(self, address: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._address, self._clock = address, clock
+        self._alone_since: float | None = None
+
+    def look(self, there: bool) -> None:
+        """Take note whether there are workers now; say when all are gone and when some are there again.
+
+        Raises
+        ------
+        RunError
+            If there were none for half an hour.
+        """
+        now = self._clock()
+        if there:
+            if self._alone_since is not None:
+                log.info("the Dask scheduler at %s has workers; the run goes on", self._address)
+            self._alone_since = None
+        elif self._alone_since is None:
+            self._alone_since = now
+            log.warning(
+                "the Dask scheduler at %s has no workers; waiting %.0f minutes for some: start one with "
+                "`dask worker %s`", self._address, _NO_WORKERS / 60, self._address,
+            )  # fmt: skip
+        elif now - self._alone_since >= _NO_WORKERS:
+            raise RunError(
+                f"the Dask scheduler at {self._address} had no workers for {_NO_WORKERS / 60:.0f} minutes; start some "
+                f"with `dask worker {self._address}`, then the same command again: finished tiles are kept"
+            )
 
 
 @contextlib.contextmanager

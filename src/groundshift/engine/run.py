@@ -64,8 +64,9 @@ def run(
     GroundshiftError
         As raised by the step, unchanged.
     RunError
-        If a tile fails in any other way, a worker dies twice on the same tile, or another run holds the store. The
-        cause is chained; no further tile is started, and finished tiles are kept.
+        If a tile fails in any other way, a worker dies twice on the same tile, a Dask scheduler has no workers for
+        half an hour, or another run holds the store. The cause is chained; no further tile is started, and finished
+        tiles are kept.
     ConfigurationError
         If the executor is unknown, `workers` is below 1, or two tiles have the same index.
     """
@@ -130,6 +131,6 @@ class _TileError(Exception):
 
 
 def _advice(store: TileStore, finished: int, units: str) -> str:
-    if store.shared:
+    if store.lasting:
         return f"start the same command again to go on from the {finished} finished {units}"
     return f"the {finished} finished {units} are in memory only, and go with this process"

@@ -24,10 +24,11 @@ class TileStore(Protocol):
     """Finished tiles by their index; each is a few named arrays.
 
     `shared` says that a worker in another process can write into the store itself, so that arrays do not travel
-    through the process that coordinates.
+    through the process that coordinates; `lasting` that tiles are there after this process.
     """
 
     shared: bool
+    lasting: bool
 
     def __contains__(self, index: int) -> bool:
         """Whether the tile is there, whole and sound."""
@@ -53,7 +54,7 @@ class TileStore(Protocol):
 class MemoryStore:
     """Tiles in the memory of this process."""
 
-    shared = False
+    shared = lasting = False
 
     def __init__(self) -> None:
         self._tiles: dict[int, dict[str, np.ndarray]] = {}
@@ -95,7 +96,7 @@ class FolderStore:
         whoever finds the folder.
     """
 
-    shared = True
+    shared = lasting = True
 
     def __init__(self, folder: str | Path, key: str, *, record: Mapping[str, Any] | None = None) -> None:
         self.path = Path(folder).resolve() / key

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 import logging
 import shutil
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -71,7 +72,15 @@ def convert_stack(
         open_stack(store.cube)  # what is no stack does not take the place of one
         put_in_place(store.cube, out)
         store.clear()
+    _say_unfinished(out)
     return open_stack(out)
+
+
+def _say_unfinished(out: Path) -> None:
+    """Warn of what runs with other options or inputs left beside."""
+    for done in out.parent.glob(f".{glob.escape(out.name)}.*/done"):
+        log.warning("%s holds windows of an unfinished run with other options or inputs; delete it if it is not wanted",
+                    done.parent)  # fmt: skip
 
 
 def _say_partial(stack: xr.Dataset, count: np.ndarray) -> None:
@@ -102,7 +111,7 @@ class _Windows:
     """Store of finished windows: a Zarr folder that is not whole yet, and a file for each that is written, which has
     the numbers of pixels with data of all dates."""
 
-    shared = False
+    shared, lasting = False, True
 
     def __init__(self, out: Path, key: str, template: xr.Dataset, windows: Mapping[int, Tile]) -> None:
         self._folder = out.with_name(f".{out.name}.{key}")
@@ -130,8 +139,15 @@ class _Windows:
     def clear(self) -> None:
         shutil.rmtree(self._folder)
 
-    def lock(self) -> AbstractContextManager[None]:
-        return self._lock.hold(self._lay_out)
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        with self._lock.hold(self._lay_out):
+            try:
+                yield
+            finally:
+                with suppress(OSError):
+                    if not any(self._done.iterdir()):  # nothing to go on from
+                        self.clear()
 
     def _lay_out(self) -> None:
         """Begin a folder; one that a killed run had just begun is begun again."""
@@ -139,5 +155,9 @@ class _Windows:
             return
         if self._folder.exists():
             self.clear()
-        lay_out_cube(self.cube, self._template)
-        self._done.mkdir()
+        try:
+            lay_out_cube(self.cube, self._template)
+            self._done.mkdir()
+        except BaseException:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise

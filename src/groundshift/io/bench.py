@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,7 +28,7 @@ def load_cases(folder: str | Path) -> list[BenchCase]:
     Raises
     ------
     InputError
-        If there is no case, or a file of one is missing.
+        If there is no case, or a file of one is missing or cannot be read.
     """
     folders = sorted(path.parent for path in Path(folder).glob("*/truth.npz"))
     if not folders:
@@ -36,6 +38,17 @@ def load_cases(folder: str | Path) -> list[BenchCase]:
         for name in ("pre.tif", "post.tif"):
             if not (each / name).exists():
                 raise InputError(f"{each} has no {name}; expected pre.tif, post.tif and truth.npz")
-        with np.load(each / "truth.npz", allow_pickle=False) as truth:
-            cases.append(BenchCase(each.name, each / "pre.tif", each / "post.tif", truth["flow"], truth["dist"]))
+        cases.append(BenchCase(each.name, each / "pre.tif", each / "post.tif", *_truth(each / "truth.npz")))
     return cases
+
+
+def _truth(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as truth:
+            found = {name: truth[name] for name in truth.files}
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(f"{path} cannot be read ({error}); expected arrays flow and dist: make it again") from error
+    shapes = {name: found[name].shape if name in found else None for name in ("flow", "dist")}
+    if shapes["dist"] is None or len(shapes["dist"]) != 2 or shapes["flow"] != (2, *shapes["dist"]):
+        raise InputError(f"{path} has arrays {shapes}; expected flow (2, rows, columns) and dist (rows, columns)")
+    return found["flow"], found["dist"]

@@ -16,6 +16,8 @@ import zarr
 
 from groundshift.errors import GroundshiftError, InputError
 
+_BLOSC_HEAD = 16  # bytes; the last four say how many the chunk has, with these
+
 
 @dataclass(frozen=True)
 class _Reader:
@@ -23,6 +25,7 @@ class _Reader:
 
     path: Path  # of its array
     variable: xr.Variable
+    unchecked: bool  # see `refuse_cut`
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -37,6 +40,8 @@ class _Reader:
         return self.variable.ndim
 
     def __getitem__(self, key: Any) -> np.ndarray:
+        if self.unchecked:
+            refuse_cut(self.path, key)
         with naming_chunk(self.path, key):
             return self.variable[key].values
 
@@ -51,8 +56,9 @@ def lazy_cube(path: str | Path, cube: xr.Dataset) -> xr.Dataset:
 
 
 def _lazy(path: Path, variable: xr.Variable) -> xr.Variable:
+    reader = _Reader(path, variable, _ends_in_blosc(variable.encoding.get("compressors")))
     array = da.from_array(
-        _Reader(path, variable), chunks=variable.encoding["chunks"], name=False, asarray=False, fancy=False,
+        reader, chunks=variable.encoding["chunks"], name=False, asarray=False, fancy=False,
         meta=np.empty((0,) * variable.ndim, variable.dtype),
     )  # fmt: skip
     return xr.Variable(variable.dims, array, variable.attrs, variable.encoding)
@@ -80,16 +86,48 @@ def naming_chunk(path: Path, key: Any) -> Iterator[None]:
         ) from error
 
 
+def refuse_cut(path: Path, key: Any) -> None:
+    """Raise InputError if a chunk of part of the array at a path is shorter than it says, as one that was cut is.
+
+    Blosc reads on behind the end of such a chunk, and ends the process, where no checksum is looked at before.
+    """
+    array = zarr.open_array(path, mode="r")
+    if not _ends_in_blosc(array.compressors) or array.shards is not None:
+        return
+    for place in _places(array, key):
+        chunk = path / array.metadata.encode_chunk_key(place)
+        if not chunk.is_file():  # all of it is the fill value
+            continue
+        with chunk.open("rb") as file:
+            head = file.read(_BLOSC_HEAD)
+        said = int.from_bytes(head[-4:], "little")
+        if len(head) < _BLOSC_HEAD or chunk.stat().st_size < said:
+            raise InputError(
+                f"{chunk} cannot be unpacked: it has {chunk.stat().st_size} bytes and says {said}; it is truncated or "
+                "corrupt: write or fetch it again"
+            )
+
+
+def _ends_in_blosc(compressors: Any) -> bool:
+    """Whether chunks are what Blosc made of them, without a checksum."""
+    return bool(compressors) and type(compressors[-1]).__name__ in ("Blosc", "BloscCodec")
+
+
 def _broken(path: Path, key: Any) -> Path:
     """The first chunk of a part of an array that cannot be read; the array, if all of them can now."""
     array = zarr.open_array(path, mode="r")
-    spans = []
-    for each, size, side in zip(key, array.shape, array.chunks, strict=True):
-        numbers = range(*each.indices(size)) if isinstance(each, slice) else [int(each)]
-        spans.append(range(min(numbers) // side, max(numbers) // side + 1))
-    for place in itertools.product(*spans):
+    for place in _places(array, key):
         try:
             array[tuple(slice(k * side, (k + 1) * side) for k, side in zip(place, array.chunks, strict=True))]
         except Exception:  # noqa: BLE001  (a codec can fail in any way)
             return path / array.metadata.encode_chunk_key(place)
     return path
+
+
+def _places(array: zarr.Array, key: Any) -> Iterator[tuple[int, ...]]:
+    """Numbers of the chunks that part of an array lies in."""
+    spans = []
+    for each, size, side in zip(key, array.shape, array.chunks, strict=True):
+        numbers = range(*each.indices(size)) if isinstance(each, slice) else [int(each)]
+        spans.append(range(min(numbers, default=0) // side, max(numbers, default=-1) // side + 1))
+    return itertools.product(*spans)

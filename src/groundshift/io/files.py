@@ -38,9 +38,16 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
     The folder of `path` is made if it does not exist. Whatever else the block writes beside the temporary
     path (side-car files of GDAL) is removed, and so is what killed runs left of the same file.
+
+    Raises
+    ------
+    InputError
+        If there is a folder at `path`, before the block.
     """
     path = Path(path)
-    with _naming(path), temporary_folder(path) as folder:
+    if path.is_dir():
+        raise InputError(f"{path} is a folder, where a file is to be written; remove it, or choose another place")
+    with naming(path), temporary_folder(path) as folder:
         temporary = folder / path.name
         yield temporary
         if temporary.is_file():
@@ -58,7 +65,7 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
         If there is something at `path`, before the block or after it.
     """
     check_new(path := Path(path))
-    with _naming(path), temporary_folder(path) as folder:
+    with naming(path), temporary_folder(path) as folder:
         temporary = folder / path.name
         temporary.mkdir()
         yield temporary
@@ -98,8 +105,8 @@ def _lock(file: BinaryIO) -> None:
 
 
 @contextmanager
-def _naming(path: Path) -> Iterator[None]:
-    """Say in errors of a disk that takes no more which file was written, where they do not say it."""
+def naming(path: Path) -> Iterator[None]:
+    """Say in errors of a disk that takes no more which file or folder was written, where they do not say it."""
     try:
         yield
     except OSError as error:

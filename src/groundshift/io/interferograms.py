@@ -12,6 +12,7 @@ coherence in whole numbers goes up to 255.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from groundshift.grid.tiles import Box
 from groundshift.io.dates import date_in
 from groundshift.io.rasters import georeference, open_raster, read_window
 from groundshift.model.radar_stack import SENTINEL1_WAVELENGTH
+
+log = logging.getLogger(__name__)
 
 _PAIR = re.compile(r"(?<!\d)(\d{8})[-_](\d{8})(?!\d)")
 _PHASE = re.compile(r"unw", re.IGNORECASE)
@@ -149,6 +152,11 @@ def open_interferograms(path: str | Path, *, wavelength: float | None = None) ->
         raise InputError(
             f"{alone} has no coherence beside it, others have; add the file of its coherence, or take one of them away"
         )
+    if alone := [str(each) for pair, each in coherent.items() if not {pair, pair[::-1]} & seen.keys()]:
+        log.warning(
+            "the coherence of %d interferograms is there, but not their unwrapped phase, such as beside %s; they are "
+            "left out", len(alone), alone[0],
+        )  # fmt: skip
     heights = [each for each in files if _HEIGHT.search(each.stem) and _is_on(each, grid)]
     frame = _FRAME.search(" ".join(each.name for each in files))
     return Interferograms(

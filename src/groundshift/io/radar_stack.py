@@ -14,7 +14,7 @@ from zarr.codecs import BloscCodec, Crc32cCodec
 
 from groundshift.errors import InputError
 from groundshift.io.chunks import lazy_cube
-from groundshift.io.files import flush_folder, temporary_folder
+from groundshift.io.files import flush_folder, naming, temporary_folder
 from groundshift.model.radar_stack import check_stack
 
 CHUNK = 256
@@ -101,16 +101,18 @@ def lay_out_cube(folder: Path, template: xr.Dataset) -> None:
     """Write a data set but for what is on (…, y, x), which is 0 until windows are written; see :func:`cube_writer`."""
     shapes = {name: xr.zeros_like(each.chunk(-1)) for name, each in template.items() if _is_image(each)}
     rest = template.drop_vars(shapes).compute()  # what is lazy is not written below
-    rest.assign(shapes).drop_encoding().to_zarr(
-        folder, zarr_format=3, consolidated=False, encoding=_encoding(template), compute=False
-    )
+    with naming(folder):
+        rest.assign(shapes).drop_encoding().to_zarr(
+            folder, zarr_format=3, consolidated=False, encoding=_encoding(template), compute=False
+        )
 
 
 def write_window(folder: Path, arrays: Mapping[str, Any], rows: slice, columns: slice) -> None:
     """Write arrays, by name, to a window of what :func:`lay_out_cube` wrote."""
     group = zarr.open_group(folder, mode="r+", zarr_format=3)
     for name, values in arrays.items():
-        group[name][..., rows, columns] = values
+        with naming(folder / name):
+            group[name][..., rows, columns] = values
 
 
 def put_in_place(folder: Path, path: Path) -> None:
@@ -147,7 +149,7 @@ def _replacing(path: str | Path) -> Iterator[Path]:
     """Give a folder to write beside `path`; put it in its place when the block ends well, else leave nothing."""
     path = Path(path)
     check_free(path)
-    with temporary_folder(path) as folder:
+    with naming(path), temporary_folder(path) as folder:
         temporary = folder / path.name
         yield temporary
         put_in_place(temporary, path)

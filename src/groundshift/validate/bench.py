@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
@@ -13,6 +14,8 @@ from scipy.interpolate import RegularGridInterpolator
 
 from groundshift.io.bench import load_cases
 from groundshift.validate.metrics import Scores, score
+
+log = logging.getLogger(__name__)
 
 Measure = Callable[[Path, Path], xr.Dataset]
 
@@ -52,7 +55,7 @@ class BenchTable:
 
 
 def run_bench(folder: str | Path, measure: Measure) -> BenchTable:
-    """Measure every case of a folder and score it.
+    """Measure every case of a folder and score it. The log has each as soon as it is measured.
 
     Parameters
     ----------
@@ -62,13 +65,17 @@ def run_bench(folder: str | Path, measure: Measure) -> BenchTable:
         Called with the paths of both images; returns a displacement map in metres, which may be coarser than the
         images: it is then interpolated linearly to every pixel.
     """
-    rows = []
-    for case in load_cases(folder):
+    rows, cases = [], load_cases(folder)
+    for number, case in enumerate(cases, 1):
         started = time.perf_counter()
         dataset = measure(case.pre, case.post)
         seconds = time.perf_counter() - started
         measured, sigma = pixel_flow(dataset, case.distance.shape)
-        rows.append(BenchRow(case.name, score(measured, case.flow, case.distance, sigma), seconds))
+        rows.append(row := BenchRow(case.name, score(measured, case.flow, case.distance, sigma), seconds))
+        log.info(
+            "case %d of %d, %s: mean error %.4f pixels, %.4f near the trace, %.1f s", number, len(cases), row.case,
+            row.scores.epe, row.scores.near, seconds,
+        )  # fmt: skip
     return BenchTable(tuple(rows))
 
 

@@ -19,7 +19,7 @@ from scipy import ndimage
 
 from groundshift.errors import GroundshiftError, InputError
 from groundshift.grid.tiles import Box
-from groundshift.io.chunks import naming_chunk
+from groundshift.io.chunks import naming_chunk, refuse_cut
 from groundshift.io.rasters import open_raster, read_window
 from groundshift.model.longitude import beside, within_180
 
@@ -209,6 +209,7 @@ def _zarr(path: str) -> zarr.Array:
 
 
 def _read_zarr(path: str, rows: slice, columns: slice) -> np.ndarray:
+    refuse_cut(Path(path), (rows, columns))
     with naming_chunk(Path(path), (rows, columns)):
         return np.asarray(_zarr(path)[rows, columns])
 
