@@ -80,6 +80,12 @@ def test_points_picture_and_report_are_written(out, found):
     geoid = table["height_wgs84"].to_numpy() - table["height"].to_numpy()
     assert geoid == pytest.approx(35 + table["longitude"].to_numpy(), abs=1e-3)
     assert record.provenance["geoid"] == "geoid.tif"
+    said = header(again).provenance
+    assert said["reference_date"] == record.provenance["reference_date"] == report["reference_date"]
+    assert said["egms"]["header"]["reference"]["image"] == {"date": report["reference_date"].replace("-", "")}
+    assert len(said["egms"]["header"]["dataset"]["image"]) == report["dates"]
+    labels = said["egms"]["header"]["clusters"]["cluster_label"]
+    assert sorted(map(int, np.atleast_1d(labels))) == np.unique(table["cluster_label"].to_numpy()).tolist()
 
 
 def test_series_are_the_true_motion(found):

@@ -7,9 +7,11 @@ import pytest
 from typer.testing import CliRunner
 
 from groundshift.cli import app
+from groundshift.io.egms import read_egms
 from groundshift.io.gnss.files import read_gnss
-from groundshift.io.points import read_points
-from groundshift.model.points import level
+from groundshift.io.points import read_points, write_points
+from groundshift.model.points import header, level, series
+from groundshift.products.calibrate import CalibrateConfig, calibrate_points
 
 RUN = CliRunner()
 
@@ -58,6 +60,27 @@ def test_points_to_level_l2b(strip, tmp_path):
     table = read_points(made[0])
     assert level(table) == "L2b"
     assert np.isfinite(table["gnss_velocity"].to_numpy()).all()
+    assert "4 of them also as zips of EGMS" in done.output
+    record = header(table)
+    years = "_".join(str(day)[:4] for day in record.dates[[0, -1]])
+    delivered = read_egms(tmp_path / f"EGMS_L2b_{record.track:03d}_{record.frame}_{years}_1.zip")
+    assert delivered["pid"].to_pylist() == table["pid"].to_pylist()
+    assert np.abs(series(delivered) - series(table)).max() < 0.06
+    assert header(delivered).provenance["egms"]["header"]["product_level"] == "L2b"
+    stored = RUN.invoke(app, ["-q", "ingest", str(tmp_path), "-o", str(tmp_path / "store")])
+    assert stored.exit_code == 0, stored.exception
+    assert "4 sets" in stored.output  # each once
+
+
+def test_points_that_would_have_one_name_get_no_zip(strip, tmp_path, caplog):
+    whole = read_points(sorted(strip.glob("L2a_*.parquet"))[0])
+    for name, part in (("one", whole.slice(0, len(whole) // 2)), ("two", whole.slice(len(whole) // 2))):
+        write_points(tmp_path / f"{name}.parquet", part)
+    halves = [tmp_path / "one.parquet", tmp_path / "two.parquet"]
+    result = calibrate_points(halves, tmp_path / "out", config=CalibrateConfig(folds=0), executor="serial")
+    assert result.zips == (None, None)
+    assert "would have one name: EGMS_L2b_" in caplog.text
+    assert not list((tmp_path / "out").glob("*.zip"))
 
 
 def test_series_become_rates(tmp_path):

@@ -6,7 +6,9 @@ from typer.testing import CliRunner
 
 from groundshift.cli import app
 from groundshift.io import read_map
+from groundshift.io.egms import read_egms
 from groundshift.io.points import read_points, write_points
+from groundshift.model.points import series
 from tests.reference.tracks import track
 
 
@@ -21,8 +23,12 @@ def test_two_tracks_become_a_grid(tmp_path):
     assert done.exit_code == 0, done.output
     found = {path.name for path in (tmp_path / "out").iterdir()}
     tile = {f"L3_E45N30_{component}.{end}" for component in "EU" for end in ("parquet", "tiff")}
-    assert found == tile | {"velocity.tif", "quicklook.png", "record.json", "run.json"}
+    zips = {f"EGMS_L3_E45N30_100km_{component}_2020_2023_1.zip" for component in "EU"}
+    assert found == tile | zips | {"velocity.tif", "quicklook.png", "record.json", "run.json"}
     up = read_points(tmp_path / "out" / "L3_E45N30_U.parquet")
+    delivered = read_egms(tmp_path / "out" / "EGMS_L3_E45N30_100km_U_2020_2023_1.zip")
+    assert delivered["pid"].to_pylist() == up["pid"].to_pylist()
+    np.testing.assert_allclose(series(delivered), series(up), atol=0.06)
     velocity = read_map(tmp_path / "out" / "velocity.tif")
     assert velocity["up"].attrs["units"] == "m/yr"
     assert int(velocity["valid"].sum()) == len(up)

@@ -43,7 +43,8 @@ def here(paths, tmp_path_factory):
 
 
 def content(result):
-    files = [*result.paths, result.paths[0].parent / "report.json", result.paths[0].parent / "calibrate.png"]
+    others = (result.paths[0].parent / name for name in ("report.json", "calibrate.png"))
+    files = [*result.paths, *result.zips, *others]
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
@@ -78,7 +79,8 @@ def test_a_run_goes_on_where_it_was_stopped(paths, here, tmp_path, monkeypatch):
     assert content(result) == content(here)
 
 
-def test_a_file_that_was_taken_away_is_made_again(paths, here, tmp_path, monkeypatch):
+@pytest.mark.parametrize("taken", [lambda made: made.paths, lambda made: made.zips], ids=["parquet", "zip"])
+def test_a_file_that_was_taken_away_is_made_again(paths, here, taken, tmp_path, monkeypatch):
     whole, stations = module.ApplySurface.__call__, strip_stations(STRIP).stations
 
     def failing(self, tile):
@@ -90,7 +92,7 @@ def test_a_file_that_was_taken_away_is_made_again(paths, here, tmp_path, monkeyp
     with pytest.raises(RunError):
         calibrate_points(paths, tmp_path, gnss=stations, config=CONFIG, executor="serial")
     monkeypatch.undo()
-    (tmp_path / here.paths[0].name).unlink()
+    (tmp_path / taken(here)[0].name).unlink()
     result = calibrate_points(paths, tmp_path, gnss=stations, config=CONFIG, executor="serial")
     assert content(result) == content(here)
 

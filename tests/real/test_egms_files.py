@@ -23,6 +23,8 @@ def test_a_file_makes_itself_again(shared, tmp_path, stem):
     record = header(table)
     assert (len(table), len(record.dates)) == FILES[stem]
     assert record.provenance["egms"]["header"]["production_facility"] == "1"
+    reference = "2019-07-31" if "_L2b_" in stem else None
+    assert record.provenance.get("reference_date") == reference
     written = write_egms(tmp_path, table, level=1)
     assert written.name == path.name
     with zipfile.ZipFile(path) as old, zipfile.ZipFile(written) as new:

@@ -12,10 +12,11 @@ import uvicorn
 from odc.geo.geobox import GeoBox
 
 from groundshift.explore.server import create_app
+from groundshift.grid.metric import crs_name
 from groundshift.grid.tiles import Box
 from groundshift.io.maps import write_map
 from groundshift.io.store import commit, write_parts
-from groundshift.io.store.manifest import crs_name, set_name, set_record
+from groundshift.io.store.manifest import set_name, set_record
 from groundshift.io.write import write_image
 from groundshift.model.points import point_set
 
@@ -49,7 +50,7 @@ SOURCES = ("ground", "quake.tif", "before.tif", "after.tif", "faults.geojson", "
 def write_sources(root, table):
     """A store, a displacement map, two images, a fault and stations, in a folder."""
     record, parts = write_parts([table], root / "staged", key="a")
-    commit(root / "ground", root / "staged", {set_name(record): set_record(record)}, parts, crs=crs_name(record))
+    commit(root / "ground", root / "staged", {set_name(record): set_record(record)}, parts, crs=crs_name(record.crs))
     grid = GeoBox((40, 50), rasterio.Affine(30, 0, 600_000, 0, -30, 5_762_000), "EPSG:32632")
     rng = np.random.default_rng(0)
     layers = {"east": np.full((40, 50), 1.5), "north": np.full((40, 50), -2.0), "quality": np.ones((40, 50))}

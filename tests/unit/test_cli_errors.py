@@ -15,6 +15,7 @@ from odc.geo.geobox import GeoBox
 from typer.testing import CliRunner
 
 from groundshift.cli.app import app
+from groundshift.cli.recorded import folder_for
 from groundshift.io.write import write_image
 
 
@@ -52,6 +53,21 @@ def folder(tmp_path_factory):
         ("ingest empty -o store", "no file with points was found"),
         ("invert empty -o out --reference 1,2", "'1,2' is not LON,LAT,RADIUS"),
         ("calibrate notes.txt -o out", "notes.txt cannot be read as Parquet"),
+        *(
+            (
+                f"{command} -o out.{ending}",
+                f"out.{ending} is the name of a file, and the results go into a folder; give",
+            )
+            for command, ending in (
+                ("pair near.tif near.tif", "tif"),
+                ("basic empty", "parquet"),
+                ("ingest near.tif", "zip"),
+                ("fuse", "PNG"),
+                ("stack empty", "nc"),
+            )
+        ),
+        ("synth stack out.zarr", "into a folder; give one, such as out"),
+        ("stack empty -o out.nc", "such as out.zarr"),
     ],
 )
 def test_a_mistake_is_told_in_one_sentence(folder, command, said, monkeypatch, capsys):
@@ -65,7 +81,13 @@ def test_a_mistake_is_told_in_one_sentence(folder, command, said, monkeypatch, c
     told = capsys.readouterr().err
     assert said in " ".join(told.split())
     assert "Traceback" not in told
-    assert not (folder / "out").exists()
+    assert not list(folder.glob("out*"))
+
+
+@pytest.mark.parametrize("name", ["v1.2", "S1A.SAFE", "there.tif"])
+def test_folders_may_have_dots_in_their_names(tmp_path, name):
+    (tmp_path / "there.tif").mkdir()
+    assert folder_for(tmp_path / name) == tmp_path / name
 
 
 def test_what_dask_says_after_a_command_goes_to_the_standard_error_that_is_there(folder, capsys, monkeypatch):

@@ -6,11 +6,22 @@ import zipfile
 import numpy as np
 import pyarrow as pa
 import pytest
+from pyproj import CRS
 
 from groundshift.errors import InputError
 from groundshift.io.describe import describe_file
-from groundshift.io.egms import holds_table, name_of, parse_name, read_batches, read_egms, tile_of, write_egms
-from groundshift.io.egms.header import parse_header, write_header
+from groundshift.io.egms import (
+    holds_table,
+    name_of,
+    parse_name,
+    read_batches,
+    read_egms,
+    tile_of,
+    write_egms,
+    write_zip_of,
+)
+from groundshift.io.egms.header import parse_header, reference_date, write_header
+from groundshift.io.points import write_points
 from groundshift.model.points import header, point_set, series
 
 STEM = "EGMS_L2a_088_0282_IW2_VV_2018_2022_1"
@@ -70,8 +81,62 @@ def test_the_documented_text_is_that_of_the_description(tmp_path):
     assert second.split(",")[-2] == ""
     assert parse_header((tmp_path / f"{STEM}.xml").read_bytes(), "") == {
         "product_level": "L2a", "track": "088", "burst_id": "0282", "sub_swath": "2", "production_facility": "3",
-        "production_date": "02/01/2024",
+        "production_date": "02/01/2024", "dataset": {"image": [{"date": day.replace("-", "")} for day in DATES]},
     }  # fmt: skip
+
+
+def test_a_header_says_what_is_known_of_clusters_and_images(tmp_path):
+    labels = pa.array([4, 0, None, 4, 1], pa.int32())
+    table = points(provenance={"reference_date": "2019-07-31"})
+    table = table.set_column(table.column_names.index("cluster_label"), "cluster_label", labels)
+    read = read_egms(write_egms(tmp_path, [table.slice(0, 2), table.slice(2)]))
+    known = header(read).provenance
+    assert known["reference_date"] == "2019-07-31"
+    assert known["egms"]["header"]["clusters"] == {"cluster_label": ["0", "1", "4"]}
+    assert known["egms"]["header"]["reference"] == {"image": {"date": "20190731"}}
+    absolute = points("L2b", provenance=known)
+    content = header(read_egms(write_egms(tmp_path, absolute))).provenance["egms"]["header"]
+    assert content["reference"] == {"image": {"date": "20190731"}}
+    assert [each["date"] for each in content["dataset"]["image"]] == [day.replace("-", "") for day in DATES]
+    assert "clusters" not in content
+    assert not {"reference", "dataset", "clusters"} & set(
+        header(read_egms(write_egms(tmp_path, points("L3")))).provenance["egms"]["header"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("images", "day"),
+    [
+        (
+            {"image": {"product_id": "S1B_IW_SLC__1SDV_20190731T051146_20190731T051213_017373_020AAB_6B9E"}},
+            "2019-07-31",
+        ),
+        ({"image": [{"orbit_type": "AUX_POEORB"}, {"date": "20200229"}]}, "2020-02-29"),
+        ({"image": {"date": "20190230"}}, None),
+        ({"image": "20190731"}, None),
+        ("20190731", None),
+    ],
+)
+def test_the_day_of_the_reference_image_is_read(images, day):
+    assert str(reference_date({"reference": images})) == str(day)
+
+
+def test_a_point_set_is_delivered_where_files_of_egms_can_hold_it(tmp_path, caplog):
+    write_points(tmp_path / "points.parquet", table := points(count=20_000))
+    made = write_zip_of(tmp_path / "points.parquet", tmp_path)
+    assert made == tmp_path / "EGMS_L2a_088_0282_IW2_VV_2018_2022_1.zip"
+    same(read_egms(made), table)
+    caplog.set_level("INFO")
+    for change, said in (({"crs": CRS("EPSG:32633")}, "not in EPSG:3035"), ({"frame": "harbour"}, "no file name")):
+        record = header(table)._replace(**change)
+        other = {name: table[name] for name in table.column_names if name not in ("displacement", "geometry")}
+        write_points(
+            tmp_path / "other.parquet",
+            point_set(other | {"displacement": series(table)}, **record._asdict()),
+        )
+        assert write_zip_of(tmp_path / "other.parquet", tmp_path / "none") is None
+        assert said in caplog.messages[-1]
+    assert not (tmp_path / "none").exists()
 
 
 def test_parts_are_the_whole(tmp_path):

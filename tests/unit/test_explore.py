@@ -30,12 +30,13 @@ from groundshift.explore.mercator import morton, tile_bounds, to_centimetres, to
 from groundshift.explore.questions import MAX_BODY
 from groundshift.explore.serve import serve
 from groundshift.explore.server import PAGE, create_app
+from groundshift.grid.metric import crs_name
 from groundshift.grid.tiles import Box
 from groundshift.io.egms import write_egms
 from groundshift.io.maps import write_map
 from groundshift.io.points import write_points
 from groundshift.io.store import commit, write_parts
-from groundshift.io.store.manifest import crs_name, set_name, set_record
+from groundshift.io.store.manifest import set_name, set_record
 from groundshift.io.write import write_image
 from groundshift.kernels.series_fields import seasonal_design
 from groundshift.model.displacement import REQUIRED_ATTRIBUTES
@@ -360,7 +361,9 @@ def test_only_what_is_asked_for_with_its_version_is_kept_by_browsers(client):
 def replaced(folder, table):
     """The store of a folder with other points of the same set, as `groundshift ingest` leaves it."""
     record, parts = write_parts([table], folder / "staged", key="b")
-    commit(folder / "ground", folder / "staged", {set_name(record): set_record(record)}, parts, crs=crs_name(record))
+    commit(
+        folder / "ground", folder / "staged", {set_name(record): set_record(record)}, parts, crs=crs_name(record.crs)
+    )
 
 
 def test_a_store_that_changes_is_shown_as_it_is_and_rows_are_never_taken_for_others(tmp_path, table):

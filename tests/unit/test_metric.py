@@ -37,4 +37,5 @@ def test_the_name_of_a_crs_does_not_depend_on_what_it_was_made_from():
     made = [odc.geo.crs.CRS(each) for each in (CRS(32633).to_wkt(), "EPSG:32633", CRS(32633))]
     assert {crs_name(each) for each in made} == {"EPSG:32633"}
     assert crs_name(CRS("+proj=laea +lat_0=45 +lon_0=7")).startswith("PROJCRS")
+    assert crs_name(CRS("ESRI:102014")) == crs_name(odc.geo.crs.CRS("ESRI:102014")) == "ESRI:102014"
     assert crs_name(None) is None

@@ -13,11 +13,12 @@ import shapely
 
 from groundshift.errors import ContractError, InputError, RunError
 from groundshift.explore.ingestion import ingest
+from groundshift.grid.metric import crs_name
 from groundshift.io.describe import describe_file
 from groundshift.io.points import write_points
 from groundshift.io.store import PointStore, append_dates, commit, replace_tile, write_parts
 from groundshift.io.store.encode import CELL_ZOOM, encode_series, hilbert, overview
-from groundshift.io.store.manifest import crs_name, locked, set_name, set_record, tile_names
+from groundshift.io.store.manifest import locked, set_name, set_record, tile_names
 from groundshift.io.store.read import MERCATOR, HarmedError, statistics
 from groundshift.kernels.series_fields import series_fields
 from groundshift.model.points import point_set, series
@@ -49,7 +50,11 @@ def stored(tmp_path, *tables, encoding="auto"):
     for i, table in enumerate(tables):
         record, parts = write_parts([table], tmp_path / "staged", key=f"k{i}", encoding=encoding)
         commit(
-            tmp_path / "store", tmp_path / "staged", {set_name(record): set_record(record)}, parts, crs=crs_name(record)
+            tmp_path / "store",
+            tmp_path / "staged",
+            {set_name(record): set_record(record)},
+            parts,
+            crs=crs_name(record.crs),
         )
     return PointStore(tmp_path / "store")
 
@@ -310,7 +315,7 @@ def test_errors_say_what_to_do(tmp_path):
     record = json.loads((store.root / "manifest.json").read_text())
     record["parts"][0]["points"] = "many"
     (store.root / "manifest.json").write_text(json.dumps(record))
-    with pytest.raises(InputError, match=r"damaged at parts\.0\.points"):
+    with pytest.raises(InputError, match=r"damaged \(parts\.0\.points"):
         PointStore(store.root)
     (store.root / "manifest.json").write_text('{"format": "other"}')
     with pytest.raises(InputError, match="of format 'other'"):

@@ -7,9 +7,8 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TextIO
+from typing import Annotated, NoReturn, TextIO
 
 import typer
 from pydantic import ValidationError
@@ -19,7 +18,7 @@ from rich.markup import escape
 
 import groundshift
 from groundshift.cli.recorded import recorded_command
-from groundshift.errors import ConfigurationError, GroundshiftError
+from groundshift.errors import ConfigurationError, GroundshiftError, refused_fields
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +34,7 @@ class _Commands(typer.core.TyperGroup):
         except GroundshiftError as error:
             _fail(str(error), error)
         except ValidationError as error:
-            _fail("; ".join(map(_refused, error.errors())), error)
+            _fail(refused_fields(error, as_options=True), error)
         except MemoryError as error:
             _fail("there is not enough memory; use fewer workers, or give a part of the data", error)
         except OSError as error:
@@ -55,14 +54,6 @@ def _open_standard_streams() -> None:
 def _terminated(number: int, _: object) -> NoReturn:
     """End as if interrupted: workers are ended, temporary files removed, finished tiles kept."""
     raise SystemExit(128 + number)
-
-
-def _refused(error: Mapping[str, Any]) -> str:
-    """An option that a configuration refuses: its name, what came, what was expected."""
-    option = str(error["loc"][0]).replace("_", "-") if error["loc"] else "options"
-    came = "" if isinstance(error["input"], dict) else f" {error['input']}"
-    message = error["msg"].removeprefix("Value error, ")
-    return f"--{option}{came}: {message[0].lower()}{message[1:]}"
 
 
 def _fail(message: str, error: Exception) -> NoReturn:

@@ -63,4 +63,5 @@ def calibrate(
         found = report.get(key, {"pairs": 0})
         if found["pairs"]:
             lines.append(f"{name}: {found['stations']} stations, rms {found['rms']:.2f} mm/yr on the line of sight")
-    typer.echo("\n".join([*lines, f"point sets of level L2b, {REPORT_NAME} and {PICTURE_NAME} are in {out}"]))
+    zips = f", {count} of them also as zips of EGMS" if (count := sum(each is not None for each in result.zips)) else ""
+    typer.echo("\n".join([*lines, f"point sets of level L2b{zips}, {REPORT_NAME} and {PICTURE_NAME} are in {out}"]))

@@ -32,7 +32,10 @@ def ortho(
     ] = None,
     crs: Annotated[
         str | None,
-        typer.Option(help="Projected CRS; EPSG:3035 in Europe, a UTM zone elsewhere if not given.", show_default=False),
+        typer.Option(
+            help="Projected CRS; EPSG:3035 in Europe, else a UTM zone, if not given; zips of EGMS in EPSG:3035 only.",
+            show_default=False,
+        ),
     ] = None,
     cell: Annotated[float, typer.Option(help="Side of a cell, metres.")] = 100.0,
     origin: Annotated[str, typer.Option(help="A date of the six-day grid, YYYY-MM-DD.")] = "2014-04-03",
@@ -52,5 +55,6 @@ def ortho(
     report = result.report
     typer.echo(
         f"{report['cells']} cells from {report['points']} points, {report['dates']} dates; north motion: "
-        f"{report['north']}\n{len(result.up)} tiles of U and E, velocity.tif, quicklook.png and record.json in {out}"
+        f"{report['north']}\n{len(result.up)} tiles of U and E{' (also as zips of EGMS)' if result.zips else ''}, "
+        f"velocity.tif, quicklook.png and record.json in {out}"
     )

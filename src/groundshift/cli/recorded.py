@@ -9,7 +9,16 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from groundshift.errors import ConfigurationError
+
 _OPEN_TO_OTHERS = ("ingest",)  # several may bring files into one store at the same time
+# fmt: off
+_OF_FILES = frozenset((
+    ".tif", ".tiff", ".vrt", ".nc", ".h5", ".zarr", ".parquet", ".geoparquet", ".csv", ".json", ".geojson", ".gpkg",
+    ".shp", ".kml", ".zip", ".tar", ".gz", ".npz", ".npy", ".png", ".jpg", ".jpeg", ".webp", ".svg", ".pdf", ".html",
+    ".xml", ".txt", ".md", ".mp4", ".gif",
+))
+# fmt: on
 
 
 def recorded_command(name: str, command: Callable[..., None]) -> Callable[..., None]:
@@ -24,11 +33,27 @@ def recorded_command(name: str, command: Callable[..., None]) -> Callable[..., N
 
         given = {name: value for name, value in options.items() if value is not None}
         inputs = [each for option, value in given.items() if option != "out" for each in _files(value)]
-        out = Path(given["out"]) if into_folder else None
+        out = folder_for(Path(given["out"])) if into_folder else None
         with recorded(name, given, inputs=inputs, out=out, alone=name not in _OPEN_TO_OTHERS):
             command(**options)
 
     return run
+
+
+def folder_for(path: Path, *, suffix: str = "") -> Path:
+    """The path, if it is a name for a folder: one that is there, or no name of a file but those of `suffix`.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is the name of a file.
+    """
+    ending = path.suffix.lower()
+    if ending == suffix or ending not in _OF_FILES or path.is_dir():
+        return path
+    raise ConfigurationError(
+        f"{path} is the name of a file, and the results go into a folder; give one, such as {path.with_suffix(suffix)}"
+    )
 
 
 def _files(value: Any) -> Iterator[str | Path]:

@@ -45,7 +45,10 @@ def stack(
         Path | None, typer.Option(help="JSON file of attributes: wavelength, track, swath, ...", show_default=False)
     ] = None,
     reference: Annotated[
-        str | None, typer.Option(help="Day of the reference image, YYYY-MM-DD.", show_default=False)
+        str | None,
+        typer.Option(
+            "--reference", "--reference-date", help="Day of the reference image, YYYY-MM-DD.", show_default=False
+        ),
     ] = None,
     burst: Annotated[
         str | None, typer.Option(help="Which of several, such as T064-135518-IW1.", show_default=False)
@@ -65,6 +68,7 @@ def stack(
     ] = None,
 ) -> None:
     """Write a stack of another program (OPERA, ISCE2, SNAP, GeoTIFF) as the stack that other commands take."""
+    from groundshift.cli.recorded import folder_for
     from groundshift.insar.convert import convert_stack
     from groundshift.io.stacks import Supplement, read_attributes
 
@@ -79,7 +83,7 @@ def stack(
         flattened=flattened,
         conjugate=conjugate,
     )
-    made = convert_stack(source, out, supplement=supplement, layout=layout)
+    made = convert_stack(source, folder_for(out, suffix=".zarr"), supplement=supplement, layout=layout)
     days = made["time"].values.astype("datetime64[D]")
     typer.echo(
         f"{made.sizes['time']} images of {made.sizes['y']} x {made.sizes['x']} pixels, {days[0]} to {days[-1]}, "

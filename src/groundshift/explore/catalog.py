@@ -22,6 +22,7 @@ from groundshift.explore.points import PointLayer, open_layers
 from groundshift.explore.rasters import ImageLayer, MapLayer
 from groundshift.explore.vectors import FeatureLayer, StationLayer
 from groundshift.io.egms import holds_table
+from groundshift.io.store import without_copies
 from groundshift.io.store.manifest import NAME
 from groundshift.io.web import open_web_raster
 from groundshift.products.assets.assess import MAP_NAME, SPANS_NAME
@@ -151,7 +152,7 @@ def _sorted_out(path: Path) -> list[tuple[str, Path]]:
             return [("store", path)]
         if all((path / name).is_file() for name in _ASSESSED):
             return [("features", path / name) for name in _ASSESSED]
-        files = sorted(each for each in path.iterdir() if each.is_file() and not _aside(each))
+        files = without_copies(sorted(each for each in path.iterdir() if each.is_file() and not _aside(each)))
         known = [(kind, each) for each in files if (kind := _kind(each)) is not None]
         if not known:
             raise InputError(f"{path} is neither a store nor a folder with points, maps, images, stations or lines")

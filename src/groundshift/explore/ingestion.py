@@ -15,8 +15,9 @@ import groundshift
 from groundshift.engine import FolderStore, run, run_key
 from groundshift.engine.progress import Report
 from groundshift.errors import InputError
+from groundshift.grid.metric import crs_name
 from groundshift.io.store import Manifest, Part, SetRecord, Source, commit, open_sources, write_parts
-from groundshift.io.store.manifest import crs_name, set_name, set_record
+from groundshift.io.store.manifest import set_name, set_record
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -91,7 +92,7 @@ class Ingestion:
         record, parts = write_parts(source.batches(), self.staged, key=self.key, encoding=self.encoding)
         result = {
             "name": set_name(record),
-            "crs": crs_name(record),
+            "crs": crs_name(record.crs),
             "set": set_record(record).model_dump(),
             "parts": [part.model_dump() for part in parts],
         }

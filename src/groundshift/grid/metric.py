@@ -10,6 +10,7 @@ from odc.geo.geobox import GeoBox
 from pyproj import CRS, Transformer
 
 _TRUE = 0.02  # by which a metre of the CRS may differ from one on the ground
+_SURE = 70  # per cent, by which a CRS is that of a code: as `to_epsg` has it
 _POLES = -80.0, 84.0  # degrees of latitude, beyond which there are no UTM zones
 
 
@@ -19,14 +20,18 @@ def in_metres(crs: CRS) -> bool:
 
 
 def crs_name(crs: Any) -> str | None:
-    """`EPSG:…`, or WKT where there is no code: the same whatever the CRS was made from; None for none.
+    """Authority and code, or WKT where there is none: the same whatever the CRS was made from; None for none.
 
     The text of a CRS of odc-geo depends on what else the process has made of the same code.
     """
     if crs is None:
         return None
     code = crs.to_epsg()
-    return f"EPSG:{code}" if code else crs.to_wkt()
+    if code:
+        return f"EPSG:{code}"
+    crs = CRS.from_user_input(crs.to_wkt())
+    other = crs.to_authority(min_confidence=_SURE)
+    return ":".join(other) if other else crs.to_wkt()
 
 
 def grid_record(grid: GeoBox) -> list[Any]:

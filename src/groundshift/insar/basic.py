@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 import xarray as xr
-from pyproj import CRS
 
 from groundshift.engine import FolderStore, MemoryStore, TileStore, one_thread, run, run_key, run_record
 from groundshift.figures.points import points_figure
@@ -33,10 +32,10 @@ from groundshift.insar.parts import Measured, Summary
 from groundshift.insar.scan import ScanTile, gather_network, stack_gains
 from groundshift.insar.second_pass import PointTile
 from groundshift.insar.stack.places import local_plane, stack_geometry
-from groundshift.io.egms import write_egms
+from groundshift.io.egms import write_zip_of
 from groundshift.io.files import write_json
 from groundshift.io.geoid import Geoid, check_geoid, open_geoid
-from groundshift.io.points import read_point_batches, write_points
+from groundshift.io.points import write_points
 from groundshift.io.stacks import files_of, open_any_stack
 
 if TYPE_CHECKING:
@@ -46,7 +45,6 @@ log = logging.getLogger(__name__)
 
 POINTS_NAME, PICTURE_NAME, REPORT_NAME = "points.parquet", "quicklook.png", "report.json"
 
-_EGMS_CRS = 3035
 _PROBES = 64  # lines and columns, about, at which the geoid is looked for
 _STEPS = ("pixels", "blocks", "held", "points", "heights")
 
@@ -106,8 +104,7 @@ def make_basic(
         shutil.rmtree(half)  # what a killed run was writing
     summary = Summary(stack.sizes["x"])
     write_points(out / POINTS_NAME, map(summary.seen, measured.parts()))
-    if CRS(config.crs).to_epsg() == _EGMS_CRS:
-        write_egms(out, read_point_batches(out / POINTS_NAME), version=1)
+    write_zip_of(out / POINTS_NAME, out)
     save_figure(points_figure(summary.sample(), of=summary.points), out / PICTURE_NAME)
     report = {"stack": Path(path).name, **_joined_report(measured, summary)}
     write_json(out / REPORT_NAME, report)

@@ -55,6 +55,7 @@ class Measured:
         provenance = {
             "source": self.stack.attrs["source"], "software": self.software,
             "config": self.config.model_dump(mode="json"),
+            "reference_date": str(self.report["reference_date"]),
             **({} if self.geoid is None else {"geoid": self.geoid.name}),
         }  # fmt: skip
         empty = True

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from groundshift.errors import ConfigurationError, InputError, one_line
+from groundshift.errors import ConfigurationError, InputError, one_line, refused_fields
 from groundshift.synth.dataset import DatasetOptions
 
 SHIPPED = "shipped"  # the network of the package
@@ -112,7 +112,6 @@ def read_recipe(path: str | Path, *, profile: str | None = None, **changes: Any)
     try:
         return Recipe(**{**content, **(profiles[profile] if profile else {}), **changes})
     except ValidationError as error:
-        said = (f"{'.'.join(map(str, each['loc'])) or 'recipe'}: {one_line(each['msg'])}" for each in error.errors())
-        raise ConfigurationError(f"{path}: {'; '.join(said)}") from error
+        raise ConfigurationError(f"{path}: {refused_fields(error)}") from error
     except TypeError as error:
         raise ConfigurationError(f"{path}: {one_line(error)}") from error

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 from xml.etree import ElementTree
+
+import numpy as np
 
 from groundshift.errors import InputError
 from groundshift.kernels.point_codes import PRODUCERS
 from groundshift.model.points import Header
 
 _DEPTH = 8
+_DAY = re.compile(
+    r"(?:^|_)(\d{4})(\d{2})(\d{2})(?:T|$)"
+)  # of an image: its `date`, or in the name of a Sentinel-1 product
 
 
 def parse_header(text: bytes, title: str) -> dict[str, Any]:
@@ -44,8 +50,11 @@ def write_header(content: Mapping[str, Any], level: str) -> bytes:
     return ElementTree.tostring(root, encoding="UTF-8", xml_declaration=True)
 
 
-def header_of(record: Header, producer: str, day: datetime.date) -> dict[str, Any]:
+def header_of(record: Header, producer: str, day: datetime.date, clusters: Iterable[int] = ()) -> dict[str, Any]:
     """The header for points: that in the provenance if it is of the same level, else what is known.
+
+    Where the names of the images are not known, their dates stand for them: `reference` has that of the reference image
+    of the stack (`reference_date` in the provenance), `dataset` those of the series.
 
     Parameters
     ----------
@@ -55,6 +64,8 @@ def header_of(record: Header, producer: str, day: datetime.date) -> dict[str, An
         First character of their names.
     day
         Of production.
+    clusters
+        Labels of the clusters that the points are of.
     """
     known = dict(record.provenance.get("egms", {}).get("header") or {})
     if known.get("product_level") == record.level:
@@ -65,7 +76,34 @@ def header_of(record: Header, producer: str, day: datetime.date) -> dict[str, An
         start |= {"track": f"{record.track:03d}", "burst_id": cycle, "sub_swath": swath[2:]}
     facility = producer if producer in map(str, PRODUCERS.values()) else "0"
     start |= {"production_facility": facility, "production_date": f"{day:%d/%m/%Y}"}
-    return start | {key: value for key, value in known.items() if key not in start and record.level != "L3"}
+    if record.level == "L3":
+        return start
+    start |= {key: value for key, value in known.items() if key not in start and key != "clusters"}
+    if labels := sorted(set(clusters)):
+        start["clusters"] = {"cluster_label": labels}
+    images = {"reference": record.provenance.get("reference_date"), "dataset": record.dates}
+    made = {name: _images(dates) for name, dates in images.items() if dates is not None and name not in start}
+    return start | made
+
+
+def reference_date(content: Mapping[str, Any]) -> np.datetime64 | None:
+    """Day of the reference image that a header names, by its date or in the name of its product; None if none."""
+    images = content.get("reference")
+    images = images.get("image") if isinstance(images, Mapping) else None
+    for image in images if isinstance(images, list) else [images]:
+        for name in ("date", "product_id"):
+            found = _DAY.search(str(image.get(name, ""))) if isinstance(image, Mapping) else None
+            if found:
+                try:
+                    return np.datetime64("-".join(found.groups()), "D")
+                except ValueError:
+                    continue
+    return None
+
+
+def _images(dates: Any) -> dict[str, Any]:
+    days = np.atleast_1d(np.asarray(dates, "datetime64[D]")).astype(str)
+    return {"image": [{"date": day.replace("-", "")} for day in days.tolist()]}
 
 
 def _content(element: ElementTree.Element, title: str, depth: int = 0) -> Any:

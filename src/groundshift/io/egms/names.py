@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import NamedTuple
 
@@ -10,6 +11,9 @@ import numpy as np
 from groundshift.errors import InputError
 from groundshift.model.points import Header
 
+log = logging.getLogger(__name__)
+
+EPSG = 3035  # of eastings and northings in files of EGMS
 _YEARS = r"(?:_(?P<first>\d{4})_(?P<last>\d{4})_(?P<version>\d+))?"
 _BURST = re.compile(rf"EGMS_(?P<level>L2a|L2b)_(?P<track>\d{{3}})_(?P<frame>\d{{4}}_IW[123]_(?:HH|HV|VH|VV)){_YEARS}")
 _TILE = re.compile(rf"EGMS_(?P<level>L3)_(?P<frame>E\d{{2}}N\d{{2}})_100km_(?P<component>[UE]){_YEARS}")
@@ -67,6 +71,18 @@ def name_of(record: Header, *, version: int = 1) -> EgmsName:
             "track 88 and 0282_IW2_VV, or E45N17 for L3: give the path of the file itself"
         )
     return name
+
+
+def zip_name(record: Header) -> str | None:
+    """Name of the zip that is written beside a point set; None, which is logged, where files of EGMS cannot hold it."""
+    if record.crs.to_epsg() != EPSG:
+        log.info("no zip of EGMS is written: the points are in %s, not in EPSG:%d", record.crs.name, EPSG)
+        return None
+    try:
+        return f"{name_of(record).stem}.zip"
+    except InputError as error:
+        log.info("no zip of EGMS is written: %s", error)
+        return None
 
 
 def tile_of(easting: float, northing: float) -> str:

@@ -6,7 +6,7 @@ import io
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -41,8 +41,11 @@ def pack(text: memoryview, level: int) -> Block:
     return Block(text, packer.compress(text) + packer.flush(zlib.Z_SYNC_FLUSH))
 
 
-def write_zip(path: Path, table: str, blocks: Iterable[Block], header: str, content: bytes) -> None:
-    """Write a zip of a table that comes in blocks, and a header. Members have no date: same blocks, same bytes."""
+def write_zip(path: Path, table: str, blocks: Iterable[Block], header: str, content: Callable[[], bytes]) -> None:
+    """Write a zip of a table that comes in blocks, and a header, which is made when all blocks have been.
+
+    Members have no date: same blocks, same bytes.
+    """
     with zipfile.ZipFile(path, "w") as archive:
         file, member = archive.fp, zipfile.ZipInfo(table)
         member.compress_type, member.header_offset, member.CRC = zipfile.ZIP_DEFLATED, 0, 0
@@ -60,7 +63,7 @@ def write_zip(path: Path, table: str, blocks: Iterable[Block], header: str, cont
         archive.filelist.append(member)
         archive.NameToInfo[table] = member
         archive.start_dir = file.tell()
-        archive.writestr(zipfile.ZipInfo(header), content, zipfile.ZIP_DEFLATED)
+        archive.writestr(zipfile.ZipInfo(header), content(), zipfile.ZIP_DEFLATED)
 
 
 class Unpacked(io.RawIOBase):

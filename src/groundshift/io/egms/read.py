@@ -14,14 +14,14 @@ from groundshift.errors import ContractError, InputError
 from groundshift.io.ahead import mapped
 from groundshift.io.egms.archive import MAX_BYTES, Opened, lines, open_product
 from groundshift.io.egms.dialect import Layout, Style, parse_columns, resaved, style_of
-from groundshift.io.egms.header import parse_header
-from groundshift.io.egms.names import parse_name
+from groundshift.io.egms.header import parse_header, reference_date
+from groundshift.io.egms.names import EPSG, parse_name
 from groundshift.kernels.decimal_text import BAD_NAME, FINE, NO_NUMBER, TOO_FEW, Fault, Rows, read_rows
 from groundshift.model.points import COMPONENTS, INTEGERS, point_set
 
 log = logging.getLogger(__name__)
 
-CRS = "EPSG:3035"
+CRS = f"EPSG:{EPSG}"
 _BATCH = 2**23  # bytes of text
 
 
@@ -147,9 +147,12 @@ def _metadata(path: Path, product: Opened, layout: Layout, style: Style, compone
         egms |= {"years": list(name.years), "version": name.version}
     if header:
         egms["header"] = header
+    provenance: dict[str, Any] = {"source": path.name, "egms": egms}
+    if (day := reference_date(header)) is not None:
+        provenance["reference_date"] = str(day)
     return {
         "level": layout.level, "component": component, "dates": layout.dates, "crs": CRS, "track": track,
-        "frame": name.frame if name else None, "provenance": {"source": path.name, "egms": egms},
+        "frame": name.frame if name else None, "provenance": provenance,
     }  # fmt: skip
 
 

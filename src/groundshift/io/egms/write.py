@@ -15,9 +15,10 @@ from groundshift.errors import InputError
 from groundshift.io.ahead import mapped
 from groundshift.io.egms.dialect import Layout, Style, documented_style, newer_style
 from groundshift.io.egms.header import header_of, write_header
-from groundshift.io.egms.names import name_of, parse_name
+from groundshift.io.egms.names import EPSG, name_of, parse_name, zip_name
 from groundshift.io.egms.packing import pack, write_zip
 from groundshift.io.files import atomic_path
+from groundshift.io.points import read_point_batches
 from groundshift.kernels.decimal_text import write_rows
 from groundshift.model.points import COLUMNS, Header, header, series
 
@@ -70,17 +71,20 @@ def write_egms(
     if first is None:
         raise InputError("there is no point set to write; expected at least one, perhaps without points")
     record = header(first)
-    if record.crs.to_epsg() != 3035:
-        raise InputError(f"the points are in {record.crs.name}; files of EGMS are in EPSG:3035: make them in it")
+    if record.crs.to_epsg() != EPSG:
+        raise InputError(f"the points are in {record.crs.name}; files of EGMS are in EPSG:{EPSG}: make them in it")
     path = Path(path)
     if path.suffix.lower() not in (".zip", ".csv"):
         path = path / f"{name_of(record, version=version).stem}.zip"
     style = _style(first, record, dialect)
     facility = first["pid"][0].as_py()[:1] if len(first) else "0"
-    xml = write_header(
-        header_of(record, facility, produced or datetime.datetime.now(datetime.UTC).date()), record.level
-    )
-    text = _text(itertools.chain([first], parts), record, style)
+    produced = produced or datetime.datetime.now(datetime.UTC).date()
+    clusters: set[int] = set()
+    text = _text(_labelled(itertools.chain([first], parts), clusters), record, style)
+
+    def xml() -> bytes:
+        return write_header(header_of(record, facility, produced, clusters), record.level)
+
     with atomic_path(path) as temporary:
         if path.suffix.lower() == ".zip":
             stem = path.stem if parse_name(path.stem) else _stem(record, path.stem)
@@ -92,8 +96,29 @@ def write_egms(
                     file.write(part)
     if path.suffix.lower() == ".csv":
         with atomic_path(path.with_suffix(".xml")) as temporary:
-            temporary.write_bytes(xml)
+            temporary.write_bytes(xml())
     return path
+
+
+def write_zip_of(points: str | Path, folder: str | Path) -> Path | None:
+    """Write a point set on disk (GeoParquet) as a zip of EGMS too, under the name that EGMS gives it.
+
+    Returns
+    -------
+    The zip; None, which is logged, if files of EGMS cannot hold the points.
+    """
+    parts = read_point_batches(points)
+    first = next(parts)
+    name = zip_name(header(first))
+    return None if name is None else write_egms(Path(folder) / name, itertools.chain([first], parts))
+
+
+def _labelled(tables: Iterable[pa.Table], clusters: set[int]) -> Iterator[pa.Table]:
+    """The tables, taking note of the clusters that pass by."""
+    for table in tables:
+        if "cluster_label" in table.column_names:
+            clusters.update(label for label in table["cluster_label"].unique().to_pylist() if label is not None)
+        yield table
 
 
 def _stem(record: Header, otherwise: str) -> str:

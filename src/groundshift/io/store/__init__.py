@@ -16,7 +16,7 @@ A *set* is what one product holds (level, component, track, frame), a *part* is 
 from groundshift.io.store.change import append_dates, replace_tile
 from groundshift.io.store.manifest import Manifest, Part, SetRecord, read_manifest
 from groundshift.io.store.read import PointStore
-from groundshift.io.store.sources import Source, open_sources
+from groundshift.io.store.sources import Source, open_sources, without_copies
 from groundshift.io.store.write import commit, write_parts
 
 __all__ = [
@@ -30,5 +30,6 @@ __all__ = [
     "open_sources",
     "read_manifest",
     "replace_tile",
+    "without_copies",
     "write_parts",
 ]

@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from groundshift.errors import ContractError
-from groundshift.io.store.manifest import Manifest, Part, crs_name, set_name, set_record, tile_names
+from groundshift.grid.metric import crs_name
+from groundshift.io.store.manifest import Manifest, Part, set_name, set_record, tile_names
 from groundshift.io.store.read import PointStore
 from groundshift.io.store.write import commit, write_parts
 from groundshift.kernels.series_fields import series_fields
@@ -99,7 +100,9 @@ def _write(root: str | Path, batches: Iterable[pa.Table], encoding: str, tiles: 
     staged = Path(root) / ".ingest" / key
     try:
         record, parts = write_parts(batches, staged, key=key, encoding=encoding)
-        return commit(root, staged, {set_name(record): set_record(record)}, parts, crs=crs_name(record), tiles=tiles)
+        return commit(
+            root, staged, {set_name(record): set_record(record)}, parts, crs=crs_name(record.crs), tiles=tiles
+        )
     finally:
         shutil.rmtree(staged, ignore_errors=True)
 

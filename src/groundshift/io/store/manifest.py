@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from groundshift.errors import InputError, RunError
+from groundshift.errors import InputError, RunError, refused_fields
 from groundshift.io.files import write_text
 from groundshift.model.points import Header
 
@@ -107,9 +107,7 @@ def read_manifest(root: str | Path) -> Manifest:
     try:
         return Manifest.model_validate(record)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise InputError(f"{path} is damaged at {where} ({first['msg']}); write the store again") from error
+        raise InputError(f"{path} is damaged ({refused_fields(error)}); write the store again") from error
 
 
 def write_manifest(root: Path, manifest: Manifest) -> None:
@@ -137,12 +135,6 @@ def set_record(header: Header) -> SetRecord:
         dates=tuple(header.dates.astype(str).tolist()),
         provenance={**short, **release},
     )
-
-
-def crs_name(header: Header) -> str:
-    """The CRS of a point set as text: authority and code where it has one, else WKT."""
-    code = header.crs.to_authority()
-    return ":".join(code) if code else header.crs.to_wkt()
 
 
 def tile_names(easting: np.ndarray, northing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

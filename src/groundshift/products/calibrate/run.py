@@ -27,9 +27,10 @@ from groundshift.figures.style import save_figure
 from groundshift.geodesy.frames import to_frame
 from groundshift.geodesy.velocity_field import GridField, grid_to_frame, interpolate, sample_field
 from groundshift.geodesy.velocity_model import VelocityField, VelocityModel
+from groundshift.io.egms import write_egms, zip_name
 from groundshift.io.files import write_json
 from groundshift.io.point_batches import point_parts, read_any_batches
-from groundshift.io.points import write_points
+from groundshift.io.points import read_point_batches, write_points
 from groundshift.model.stations import StationVelocities
 from groundshift.model.velocity_grid import VelocityGrid
 from groundshift.products.calibrate.apply import apply_surface
@@ -53,6 +54,7 @@ class CalibrateResult(NamedTuple):
     """What was made."""
 
     paths: tuple[Path, ...]  # a point set of level L2b for each input, in their order
+    zips: tuple[Path | None, ...]  # the same as EGMS delivers it
     report: dict[str, Any]
     solution: Solution
     bursts: tuple[BurstSummary, ...]
@@ -69,6 +71,9 @@ def calibrate_points(
     workers: int | None = None,
 ) -> CalibrateResult:
     """Calibrate point sets; writes one of level L2b for each, `report.json` and `calibrate.png` to the folder `out`.
+
+    Each is written as GeoParquet, and, where eastings and northings are in EPSG:3035, as a zip of EGMS under its own
+    name.
 
     Parameters
     ----------
@@ -93,6 +98,7 @@ def calibrate_points(
     """
     config, out = config or CalibrateConfig(), Path(out)
     targets = _targets(paths, out)
+    zips = _zips(paths, out)
     stations = to_frame(gnss, config.frame or gnss.frame) if isinstance(gnss, StationVelocities) else None
     crs = point_parts(paths[0]).header.crs
     bursts = _summaries(paths, stations, crs, config)
@@ -111,10 +117,11 @@ def calibrate_points(
     key = run_key(list(paths), given, version("groundshift"))
     store = FolderStore(out / _TILES, key, record=run_record(list(paths), given, version("groundshift")))
     tiles = [_Tile(index) for index in range(len(paths))]
-    if any(tile.index in store and not target.is_file() for tile, target in zip(tiles, targets, strict=True)):
+    made = [[each for each in pair if each] for pair in zip(targets, zips, strict=True)]
+    if any(tile.index in store and not all(each.is_file() for each in made[tile.index]) for tile in tiles):
         store.clear()
     step = ApplySurface(
-        tuple(map(str, paths)), tuple(map(str, targets)), solution.surfaces, solution.unknowns, sigmas,
+        tuple(map(str, paths)), tuple(map(str, targets)), zips, solution.surfaces, solution.unknowns, sigmas,
         grid, _said(field, config) | {"reference_sigma": report["reference_sigma"]}, solution.noise.burst,
     )  # fmt: skip
     run(step, tiles, store=store, executor=executor, workers=workers, label="calibrating", units="bursts")
@@ -125,11 +132,11 @@ def calibrate_points(
         least=config.least,
     )  # fmt: skip
     store.clear()
-    for leftover in (each for target in targets for each in out.glob(f".{target.name}.*")):
+    for leftover in (each for written in made for target in written for each in out.glob(f".{target.name}.*")):
         shutil.rmtree(leftover, ignore_errors=True)  # of a run that was killed while it wrote
     write_json(out / REPORT_NAME, report)
     save_figure(calibrate_figure(*_drawn(bursts, solution), report), out / PICTURE_NAME)
-    return CalibrateResult(tuple(targets), report, solution, tuple(bursts))
+    return CalibrateResult(tuple(targets), zips, report, solution, tuple(bursts))
 
 
 @dataclass(frozen=True)
@@ -143,6 +150,7 @@ class ApplySurface:
 
     paths: tuple[str, ...]
     targets: tuple[str, ...]
+    zips: tuple[Path | None, ...]
     surfaces: Surfaces
     unknowns: np.ndarray
     sigmas: tuple[tuple[Nodes, np.ndarray], ...]
@@ -151,9 +159,12 @@ class ApplySurface:
     left: float  # mm/yr: standard deviation of what is left of the atmosphere
 
     def __call__(self, tile: Any) -> dict[str, np.ndarray]:
-        """Write the point set of a burst; returns numbers for the report."""
+        """Write the point set of a burst, and its zip of EGMS; returns numbers for the report."""
         seen: list[np.ndarray] = [np.empty((0, 5))]
-        write_points(self.targets[tile.index], self._calibrated(tile.index, seen))
+        target, archive = self.targets[tile.index], self.zips[tile.index]
+        write_points(target, self._calibrated(tile.index, seen))
+        if archive is not None:
+            write_egms(archive, read_point_batches(target))
         east, north, before, after, model = np.concatenate(seen).T
         means = {"mean_before": before, "mean_after": after}
         places = places_of(np.stack([east, north], 1), before - model, after - model)
@@ -191,6 +202,18 @@ def _targets(paths: Sequence[str | Path], out: Path) -> list[Path]:
     if len(set(targets)) < len(targets) or {each.resolve() for each in targets} & {Path(p).resolve() for p in paths}:
         raise InputError("two inputs have the same name, or an output would replace an input; choose another folder")
     return targets
+
+
+def _zips(paths: Sequence[str | Path], out: Path) -> tuple[Path | None, ...]:
+    """Zips of EGMS for the point sets that have a name of their own there."""
+    names = [zip_name(point_parts(path).header._replace(level="L2b")) for path in paths]
+    given, twice = {Path(path).resolve() for path in paths}, {name for name in names if name and names.count(name) > 1}
+    if twice:
+        log.warning("no zip of EGMS is written of point sets that would have one name: %s", ", ".join(sorted(twice)))
+    zips = tuple(None if name is None or name in twice else out / name for name in names)
+    if given & {each.resolve() for each in zips if each}:
+        raise InputError("an output would replace an input; choose another folder")
+    return zips
 
 
 def _summaries(

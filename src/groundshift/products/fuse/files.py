@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import xarray as xr
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from groundshift.errors import ConfigurationError, InputError
+from groundshift.errors import ConfigurationError, InputError, one_line, refused_fields
 from groundshift.figures.fusion import fusion_figure, profile_3d_figure
 from groundshift.figures.style import save_figure
 from groundshift.io.gnss.files import read_gnss
@@ -132,8 +132,7 @@ def _checked(kind: type[T], said: dict[str, Any], where: Any) -> T:
     try:
         return kind(**said)
     except (TypeError, ValueError) as error:
-        first = error.errors()[0] if isinstance(error, ValidationError) else None
-        what = f"{'.'.join(map(str, first['loc']))}: {first['msg']}" if first else str(error)
+        what = refused_fields(error) if isinstance(error, ValidationError) else one_line(error)
         raise ConfigurationError(
             f"{where} holds no options of a fusion ({what}); expected those of {kind.__name__}"
         ) from error

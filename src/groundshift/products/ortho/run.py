@@ -36,6 +36,7 @@ class OrthoResult(NamedTuple):
 
     up: list[Path]  # L3 point sets, one a tile
     east: list[Path]
+    zips: list[Path]  # of U and E of each tile, as EGMS delivers them
     velocity: Path  # displacement map of velocities, m/yr
     report: dict[str, Any]
 
@@ -54,8 +55,8 @@ def make_ortho(
     """Ortho of calibrated point sets, written to a folder.
 
     Of each tile `L3_<tile>_U.parquet` and `L3_<tile>_E.parquet` (point sets) and their velocities as EGMS has them
-    (`.tiff`, mm/yr, -9999 without data), of all `velocity.tif` (displacement map, m/yr, with the covariance),
-    `quicklook.png` and `record.json`.
+    (`.tiff`, mm/yr, -9999 without data); of cells of 100 m in EPSG:3035 also the zips of EGMS under their own names;
+    of all `velocity.tif` (displacement map, m/yr, with the covariance), `quicklook.png` and `record.json`.
 
     Parameters are those of :func:`ortho_tables`, and
 
@@ -71,9 +72,11 @@ def make_ortho(
     with store.lock():
         _run(plan, store, executor, workers)
         written: dict[str, list[Path]] = {"U": [], "E": []}
+        zips: list[Path] = []
         largest = None
         for frame, bands in frames(plan):
-            paths, seen = write_frame(out, plan, store, frame, bands, producer)
+            paths, packed, seen = write_frame(out, plan, store, frame, bands, producer)
+            zips += packed
             for component, path in paths.items():
                 written[component].append(path)
             if seen.count and (largest is None or seen.count >= largest.count):
@@ -89,7 +92,7 @@ def make_ortho(
         save_figure(figure, out / PICTURE_NAME)
         write_json(out / RECORD_NAME, report)
         store.clear()
-    return OrthoResult(written["U"], written["E"], out / MAP_NAME, report)
+    return OrthoResult(written["U"], written["E"], zips, out / MAP_NAME, report)
 
 
 def ortho_tables(

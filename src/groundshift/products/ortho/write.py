@@ -17,6 +17,7 @@ from groundshift.engine import TileStore
 from groundshift.figures.ortho import Example
 from groundshift.grid.tiles import Box, Tile
 from groundshift.io.convert.raster import write_egms_tile
+from groundshift.io.egms import write_zip_of
 from groundshift.io.maps import write_map
 from groundshift.io.points import write_points
 from groundshift.kernels.point_codes import cell_codes
@@ -27,6 +28,7 @@ from groundshift.products.ortho.plan import OrthoPlan, frame_of
 from groundshift.products.ortho.tile import FIELDS
 
 COMPONENTS = ("E", "U")
+_CELL, _TILE = 100.0, 100_000.0  # m, of EGMS
 _NO_CELLS = {
     "east": np.empty(0), "north": np.empty(0), "velocity": np.empty((0, 2)), "velocity_covariance": np.empty((0, 3))
 }  # fmt: skip
@@ -91,9 +93,9 @@ class Seen:
 
 def write_frame(
     out: Path, plan: OrthoPlan, store: TileStore, frame: str, bands: Sequence[Tile], producer: str
-) -> tuple[dict[str, Path], Seen]:
-    """Write the point sets and velocities of a tile, band by band; nothing if it has no cells."""
-    seen, written = Seen(frame), {}
+) -> tuple[dict[str, Path], list[Path], Seen]:
+    """Write the point sets, velocities and zips of EGMS of a tile, band by band; nothing if it has no cells."""
+    seen, written, zips = Seen(frame), {}, []
 
     def tables(component: str) -> Iterator[pa.Table]:
         for band in bands:
@@ -111,11 +113,13 @@ def write_frame(
         written[component] = out / f"L3_{frame}_{component}.parquet"
         write_points(written[component], itertools.chain([first], parts))
         config = plan.step.config
+        if (config.cell, config.tile) == (_CELL, _TILE) and (made := write_zip_of(written[component], out)):
+            zips.append(made)
         write_egms_tile(
             written[component].with_suffix(".tiff"), *np.concatenate(seen.places, axis=1),
             np.concatenate(seen.velocities[component]), crs=plan.step.crs, cell=config.cell, tile=config.tile,
         )  # fmt: skip
-    return written, seen
+    return written, zips, seen
 
 
 def write_velocity(path: Path, plan: OrthoPlan, store: TileStore) -> dict[str, Any]:
