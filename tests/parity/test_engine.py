@@ -110,7 +110,7 @@ def test_own_error_passes_and_other_errors_are_wrapped(executor, tmp_path):
     store = FolderStore(tmp_path, "key")
     with pytest.raises(InputError, match="constant image"):
         run(refuses, TILES, store=store, executor=executor)
-    with pytest.raises(RunError, match=r"index=5.*ZeroDivisionError.* go on from the \d+ finished tiles") as caught:
+    with pytest.raises(RunError, match=r"tile 5 .*ZeroDivisionError.* go on from the \d+ finished tiles") as caught:
         run(breaks, TILES, store=store, executor=executor, workers=1)
     assert type(caught.value.__cause__) is ZeroDivisionError
     assert 4 in store

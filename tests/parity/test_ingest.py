@@ -8,6 +8,7 @@ import numpy as np
 import psutil
 import pytest
 
+from groundshift.errors import RunError
 from groundshift.explore.ingestion import ingest
 from groundshift.io.points import write_points
 from groundshift.io.store import PointStore
@@ -76,6 +77,22 @@ def test_a_killed_worker_loses_nothing(folder, expected, tmp_path):
 
     ingest([folder], tmp_path / "store", executor="processes", workers=1, progress=kill_once)
     assert killed
+    assert contents(tmp_path / "store") == expected
+
+
+def test_a_full_disk_names_the_file_and_what_is_finished_is_kept(folder, expected, tmp_path):
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8_000, before[1]))
+    try:
+        with pytest.raises(
+            RunError, match=r"/0\.parquet: OSError: .*too large: '.*\.parquet'; .* the 0 finished files"
+        ):
+            ingest([folder], tmp_path / "store", executor="serial")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not (tmp_path / "store" / "manifest.json").exists()
+    ingest([folder], tmp_path / "store", executor="serial")
     assert contents(tmp_path / "store") == expected
 
 

@@ -5,6 +5,8 @@ import signal
 import sys
 import threading
 from concurrent import futures
+from pathlib import Path
+from typing import NamedTuple
 
 import cloudpickle
 import numpy as np
@@ -39,7 +41,9 @@ def fails_on(index, error):
 
 @pytest.mark.parametrize("executor", LOCAL)
 def test_failed_tile_is_named_with_its_cause_and_finished_tiles_are_kept(store, executor):
-    with pytest.raises(RunError, match=r"matching failed on Tile\(index=3, .*ValueError: odd") as caught:
+    with pytest.raises(
+        RunError, match=r"matching failed on tile 3 \(rows \d+ to \d+, columns \d+ to \d+\): ValueError: odd"
+    ) as caught:
         run(fails_on(3, ValueError("odd")), TILES, store=store, executor=executor, workers=1, label="matching")
     assert type(caught.value.__cause__) is ValueError
     finished = [tile.index for tile in TILES if tile.index in store]
@@ -102,13 +106,39 @@ def test_worker_killed_once_is_replaced(store, tmp_path, caplog):
     assert "worker process of tile 2 was killed by signal 9" in caplog.text
 
 
+class Part(NamedTuple):
+    """A piece of work that holds arrays."""
+
+    index: int
+    points: np.ndarray
+
+
+class Source(NamedTuple):
+    """A piece of work that is a file."""
+
+    index: int
+    path: Path
+
+
+@pytest.mark.parametrize(
+    ("tile", "said"), [(Part(0, np.arange(9).reshape(3, 3)), "block 0"), (Source(0, Path("in/a.zip")), "in/a.zip")]
+)
+def test_a_failure_is_told_in_one_line(store, tile, said):
+    with pytest.raises(RunError) as caught:
+        run(fails_on(0, ValueError("one\ntwo")), [tile], store=store, executor="serial", units="blocks")
+    assert str(caught.value) == (
+        f"measuring failed on {said}: ValueError: one two; start the same command again to go on from the 0 finished "
+        "blocks"
+    )
+
+
 def test_worker_killed_again_ends_the_run_with_advice(store):
     def step(tile):
         if tile.index == 2:
             os._exit(7)
         return {"index": np.array(tile.index)}
 
-    with pytest.raises(RunError, match=r"index=2.*ended with status 7 twice.*fewer workers.*from the 2 finished"):
+    with pytest.raises(RunError, match=r"tile 2 .*ended with status 7 twice.*fewer workers.*from the 2 finished"):
         run(step, TILES, store=store, executor="processes", workers=1)
 
 

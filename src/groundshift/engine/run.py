@@ -13,7 +13,8 @@ from groundshift.engine.pools import Pool, open_pool
 from groundshift.engine.progress import Report, reporting
 from groundshift.engine.store import TileStore
 from groundshift.engine.task import Indexed, Step, Task, one_thread
-from groundshift.errors import ConfigurationError, GroundshiftError, RunError
+from groundshift.errors import ConfigurationError, GroundshiftError, RunError, one_line
+from groundshift.grid.tiles import Box
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -90,7 +91,7 @@ def run(
             ):
                 log.info("%s: %d of %d %s to go, %s", label, len(missing), len(tiles), units, pool.description)
                 for tile, future in ended:
-                    _keep(tile, future, store)
+                    _keep(tile, future, store, units)
                     done += 1
                     report(done, len(tiles))
         except _TileError as failure:
@@ -115,7 +116,7 @@ def _as_they_end(pool: Pool, tiles: list[Indexed]) -> Generator[tuple[Indexed, A
             future.cancel()
 
 
-def _keep(tile: Indexed, future: Any, store: TileStore) -> None:
+def _keep(tile: Indexed, future: Any, store: TileStore, units: str) -> None:
     try:
         arrays = future.result()
         if arrays is not None:
@@ -123,7 +124,16 @@ def _keep(tile: Indexed, future: Any, store: TileStore) -> None:
     except GroundshiftError:
         raise
     except Exception as error:
-        raise _TileError(f"{tile}: {type(error).__name__}: {error}") from error
+        raise _TileError(f"{_named(tile, units)}: {type(error).__name__}: {one_line(error)}") from error
+
+
+def _named(tile: Indexed, units: str) -> str:
+    """What a person calls a tile: its file, or its number and pixels."""
+    if (path := getattr(tile, "path", None)) is not None:
+        return str(path)
+    box = getattr(tile, "box", None)
+    where = f" (rows {box.top} to {box.bottom}, columns {box.left} to {box.right})" if isinstance(box, Box) else ""
+    return f"{units.removesuffix('s')} {tile.index}{where}"
 
 
 class _TileError(Exception):

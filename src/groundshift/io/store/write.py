@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from groundshift.errors import ContractError, RunError
+from groundshift.io.files import naming
 from groundshift.io.store.encode import (
     SCALE,
     TENTHS,
@@ -208,9 +209,10 @@ def _write_part(table: pa.Table, values: np.ndarray, record: Header, tile: str, 
         path = folder / part.file(kind)
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        write(temporary)
-        with temporary.open("rb") as stream:
-            os.fsync(stream.fileno())
+        with naming(path):
+            write(temporary)
+            with temporary.open("rb") as stream:
+                os.fsync(stream.fileno())
         temporary.replace(path)
     return part
 
