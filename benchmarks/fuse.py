@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,7 @@ EARTHQUAKES = (
 
 def ortho_way(made: SimulatedEarthquake, grid: xr.Dataset, radar: list[RadarPoints]) -> dict[str, np.ndarray]:
     """East, north, up (y, x) as Ortho has them: tracks tied to stations by a plane, north of the stations' model."""
-    model = fit_velocity_model(made.stations)
+    model = fit_velocity_model(replace(made.stations, quantity="velocity"))  # mm of one interval, as if a year
     rows, columns = np.mgrid[: grid.shape.y, : grid.shape.x] + 0.5
     x, y = grid.affine @ (columns.ravel(), rows.ravel())
     crs = Transformer.from_crs(str(grid.crs), "EPSG:4326", always_xy=True)

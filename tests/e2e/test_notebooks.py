@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+PICTURES = r"^ *show\(check\)$|(?:frame|areas)\.plot\(|^(?:quicklook|verdicts_figure)\("
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 
 
@@ -38,7 +39,8 @@ def test_papermill_runs_a_notebook_with_other_parameters(name, tmp_path, monkeyp
         each for cell in notebook.cells for each in cell.get("outputs", ()) if "image/png" in each.get("data", {})
     ]
     code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
-    assert len(pictures) == len(re.findall(r"^ *show\(check\)$|\.plot\(", code, re.M)) > 0
+    assert len(pictures) == len(re.findall(PICTURES, code, re.M)) > 1
+    assert pictures[-1] in notebook.cells[-1].outputs, "the last cell shows all numbers in one look"
     text = outputs(notebook)
     assert "pass" in text
     assert "fail" not in text.replace("failed", "")

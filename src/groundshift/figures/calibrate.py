@@ -53,8 +53,9 @@ def calibrate_figure(
                                     ylim=(-0.03 * np.ptp(shift[:, 1]), 1.03 * np.ptp(shift[:, 1])))  # fmt: skip
             _map(panels[row, column], f"{name}, {what}")
             figure.colorbar(
-                drawn, ax=panels[row, column], label=signed_label("mm/yr", "toward the satellite"), shrink=0.8
-            )
+                drawn, ax=panels[row, column], label=signed_label("mm/yr", "toward the satellite"), shrink=0.8,
+                extend="both",
+            )  # fmt: skip
     _differences(panels[0, 2], report)
     _overlaps(panels[1, 2], report)
     return figure
@@ -143,7 +144,7 @@ def _differences(panel: Axes, report: dict[str, Any]) -> None:
     panel.axvline(0, color=TRUTH, linewidth=0.8)
     panel.set(ylabel="share of pairs")
     panel.set_xlabel("points less station, mm/yr toward the satellite", fontsize=9)
-    panel.legend(fontsize=8, loc="lower right")
+    panel.legend(fontsize=8, loc="upper left")
 
 
 def _overlaps(panel: Axes, report: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
 from groundshift.figures.style import (
@@ -69,9 +70,9 @@ def ortho_figure(
             panel.plot(days, values, ".", color=colour, markersize=2.5, label=label)
         panel.axhline(0, color=TRUTH, linewidth=0.5)
         panel.set_title(f"{name}: {example.name}", fontsize=9)
-        ticks = days[np.unique(np.linspace(0, len(days) - 1, 4).astype(int))]
-        panel.set_xticks(ticks, [str(each)[:7] for each in ticks])
-        panel.tick_params(axis="x", rotation=30, labelsize=7)
+        place = AutoDateLocator(minticks=2, maxticks=4)
+        panel.xaxis.set_major_locator(place)
+        panel.xaxis.set_major_formatter(ConciseDateFormatter(place, show_offset=False))
         if name == next(iter(examples)):
             panel.set_ylabel("displacement (mm)")
             panel.legend(fontsize=8, markerscale=3)

@@ -55,8 +55,8 @@ def points_figure(table: pa.Table, *, of: int | None = None) -> Figure:
         panel.plot(days, values, "o", color=FIRST, markersize=3)
         panel.plot(*_fitted(days, values), color=SECOND, linewidth=1.2)
         panel.axhline(0, color=TRUTH, linewidth=0.5)
-        said = f"{name}: {table['pid'][point]}, {velocity[point]:.1f} mm/yr"
-        panel.set_title(said, fontsize=9, loc="left")
+        said = f"{velocity[point]:.1f} ± {table['mean_velocity_std'].to_numpy()[point]:.1f} mm/yr".replace("-", "−")
+        panel.set_title(f"{name}: {table['pid'][point]}, {said}", fontsize=9, loc="left")
         panel.set_ylabel("mm")
         _name(top, name, east[point] - east.min(), north[point] - north.min())
     panels[0].figure.suptitle("displacement toward the satellite", fontsize=10)
@@ -71,7 +71,7 @@ def _map(figure: Figure, panel: Axes, east: np.ndarray, north: np.ndarray, veloc
     panel.set_aspect("equal")
     panel.set(xticks=[], yticks=[], facecolor=INVALID)
     scale_bar(panel, max(float(np.ptp(panel.get_xlim())), 1.0))
-    figure.colorbar(drawn, ax=panel, label=signed_label("mm/yr", "toward the satellite"), shrink=0.8)
+    figure.colorbar(drawn, ax=panel, label=signed_label("mm/yr", "toward the satellite"), shrink=0.8, extend="both")
 
 
 def _name(panel: Axes, name: str, east: float, north: float) -> None:

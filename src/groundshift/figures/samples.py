@@ -37,7 +37,9 @@ def examples_figure(examples: Sequence[Example]) -> Figure:
         for panel, component, said in zip(row[2:], shown, ("dx, right", "dy, down"), strict=True):
             image = panel.imshow(component, cmap=DIVERGING, vmin=-limit, vmax=limit, interpolation="nearest")
             panel.set_title(said, fontsize=9)
-            figure.colorbar(image, ax=panel, label=signed_label("pixels", said.split()[-1]), shrink=0.8)
+            bar = figure.colorbar(image, ax=panel, ticks=(-limit, 0, limit))
+            bar.ax.tick_params(labelsize=8)
+            bar.set_label(signed_label("pixels", said.split()[-1]), fontsize=8)
         row[0].set_ylabel(example.title, fontsize=8)
         for panel in row:
             panel.set_xticks([])

@@ -31,7 +31,7 @@ class StripPicture:
 
     def save(self, path: Path, made: StripStations) -> None:
         """Draw: truth east, north, up with the stations; below, the velocities of both orbits as they come."""
-        figure = new_figure(13, 9)
+        figure = new_figure(13, 7.6)
         panels = figure.subplots(2, 3)
         half = half_size(self._options)
         axes = [np.linspace(-size, size, 240) for size in half]
@@ -45,19 +45,22 @@ class StripPicture:
                 spots = metres(self._options, stations.latitude, stations.longitude)
                 panel.plot(*spots.T, mark, color="black", markersize=3.5, markerfacecolor="none")
             _finish(panel, extent, f"truth, {name}")
-        figure.colorbar(drawn, ax=panels[0], label="← west, south, down   mm/yr   east, north, up →", shrink=0.8)
+        figure.colorbar(
+            drawn, ax=panels[0], label="← west, south, down   mm/yr   east, north, up →", aspect=30, extend="both"
+        )
         points = {orbit: np.concatenate(seen) for orbit, seen in self._seen.items()}
         limit = symmetric_limit(*(each[:, 2] for each in points.values()))
         for panel, (orbit, values) in zip(panels[1], points.items(), strict=False):
             colour = panel.scatter(*values.T[:2], c=values[:, 2], s=1, cmap=DIVERGING, vmin=-limit, vmax=limit)
             _finish(panel, extent, f"{orbit}, as it comes")
-        figure.colorbar(colour, ax=panels[1], label=signed_label("mm/yr", "toward the satellite"), shrink=0.8)
+        figure.colorbar(
+            colour, ax=panels[1], label=signed_label("mm/yr", "toward the satellite"), aspect=30, extend="both"
+        )
         panels[1, 2].axis("off")
-        panels[1, 2].text(
-            0, 0.9, f"triangles: {len(made.stations)} stations\ncircles: {len(made.held_out)} held out\n"
-            f"{2 * self._options.tracks} tracks of {self._options.bursts} bursts\nseed {self._options.seed}",
-            va="top",
-        )  # fmt: skip
+        for mark, said in (("^", f"{len(made.stations)} stations"), ("o", f"{len(made.held_out)} stations held out")):
+            panels[1, 2].plot([], [], mark, color="black", markerfacecolor="none", label=said)
+        tracks = f"{2 * self._options.tracks} tracks of {self._options.bursts} bursts, seed {self._options.seed}"
+        panels[1, 2].legend(loc="center", frameon=False, title=tracks, fontsize=10)
         save_figure(figure, path)
 
 
