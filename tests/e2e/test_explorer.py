@@ -3,7 +3,6 @@
 import io
 import json
 import re
-from pathlib import Path
 
 import numpy as np
 import pyarrow.csv
@@ -11,22 +10,17 @@ import pyarrow.parquet as pq
 import pytest
 import rasterio
 from odc.geo.geobox import GeoBox
+from reference.browser import CHROMIUM, browsers, draw, middle, number, taken, until
 from reference.explorer import served, village
 
 from groundshift.explore.export import export_page
 from groundshift.io.points import write_points
 from groundshift.io.write import write_image
 
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update",
-)  # fmt: skip
-WAIT = 90_000  # ms
 POINTS = 600
 
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Chromium as /usr/bin/chromium")
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+pytest.importorskip("playwright.sync_api", reason="needs playwright")
 
 
 @pytest.fixture(scope="module")
@@ -52,58 +46,8 @@ def address(folder):
 
 @pytest.fixture(scope="module")
 def chromium():
-    """Opens pages; all but those without WebGL are of one browser."""
-    with playwright.sync_playwright() as driver:
-        browsers = {}
-
-        def opened(url, *flags, **options):
-            """A page whose map is drawn, and what went wrong in it."""
-            if flags not in browsers:
-                browsers[flags] = driver.chromium.launch(executable_path=str(CHROMIUM), args=[*FLAGS, *flags])
-            page = browsers[flags].new_page(**({"viewport": {"width": 1000, "height": 660}} | options))
-            page.set_default_timeout(WAIT)
-            wrong = []
-            page.on("pageerror", lambda error: wrong.append(str(error)))
-            page.on("console", lambda line: wrong.append(line.text) if line.type == "error" else None)
-            allowed = (url.split("#")[0].removesuffix("index.html"), "blob:", "data:")
-            page.on("request", lambda asked: None if asked.url.startswith(allowed) else wrong.append(asked.url))
-            page.goto(url)
-            page.wait_for_selector("body[data-ready=true][data-waiting=false]")
-            return page, wrong
-
+    with browsers() as opened:
         yield opened
-        for browser in browsers.values():
-            browser.close()
-
-
-def until(page, condition):
-    """Wait; the page's policy refuses what Playwright would do for it."""
-    for _ in range(WAIT // 600):
-        if page.evaluate(condition):
-            return
-        page.wait_for_timeout(200)
-    raise AssertionError(f"never came: {condition}")
-
-
-def middle(page):
-    box = page.locator("#map").bounding_box()
-    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-
-
-def draw(page, *corners):
-    """Click corners, from the middle of the map, and end."""
-    x, y = middle(page)
-    for dx, dy in corners:
-        page.mouse.click(x + dx, y + dy)
-        page.wait_for_timeout(350)  # two clicks at once would be a double click
-    page.keyboard.press("Enter")
-
-
-def taken(page, what):
-    """The file that a button of the drawer hands over."""
-    with page.expect_download() as download:
-        page.click(f"#take-{what}")
-    return Path(download.value.path()).read_bytes()
 
 
 def told(page, x, y):
@@ -113,10 +57,6 @@ def told(page, x, y):
     if page.locator("#tip").is_visible():
         page.wait_for_timeout(500)  # it may have been of a place before
     return page.locator("#tip").is_visible()
-
-
-def number(text):
-    return float(re.sub(r"[^\d.−-]", "", text).replace("−", "-"))
 
 
 def number_pair(text):

@@ -30,7 +30,7 @@ async function start(): Promise<void> {
   document.title = catalog.title;
   if (!catalog.layers.length) return notice(t("nothing"), true);
   const webgl = hasWebgl() && !new URLSearchParams(location.search).has("pictures");
-  if (!webgl && !catalog.static) for (const layer of catalog.layers) delete layer.fields?.[FILM]; // pictures have columns of points only
+  if (!webgl && !catalog.static) for (const { fields } of [catalog, ...catalog.layers]) delete fields?.[FILM]; // pictures have columns of points only
   const state = initial(catalog, link);
   if (onPhone()) fold(true);
   if (!webgl) notice(t(catalog.static ? "no-webgl-static" : "no-webgl"), true);

@@ -9,7 +9,7 @@ import { SERIES } from "../map/color";
 const FONT = "11px system-ui, sans-serif";
 const GRID = { stroke: "#e4e8ea", width: 1 };
 const TICKS = { stroke: "#c9d1d5", width: 1, size: 4 };
-const axis = (label?: string, size = 46): uPlot.Axis => ({ stroke: "#52626b", font: FONT, grid: GRID, ticks: TICKS, label, labelFont: FONT, labelSize: 16, size, values: (_, splits) => splits.map(plain) });
+export const axis = (label?: string, size = 46): uPlot.Axis => ({ stroke: "#52626b", font: FONT, grid: GRID, ticks: TICKS, label, labelFont: FONT, labelSize: 16, size, values: (_, splits) => splits.map(plain) });
 
 const seconds = (date: string): number => Date.parse(date) / 1000;
 const YEAR = 365 * 86400;
@@ -43,7 +43,7 @@ function dates(): uPlot.Axis {
   };
 }
 
-function place(host: HTMLElement, options: Omit<uPlot.Options, "width" | "height">, data: uPlot.AlignedData): uPlot {
+export function place(host: HTMLElement, options: Omit<uPlot.Options, "width" | "height">, data: uPlot.AlignedData): uPlot {
   const size = (): { width: number; height: number } => ({ width: Math.max(160, host.clientWidth), height: Math.max(120, host.clientHeight) });
   const chart = new uPlot({ ...options, ...size(), legend: { show: false }, cursor: { drag: { x: true, y: false }, points: { size: 6 } } } as uPlot.Options, data, host);
   const watch = new ResizeObserver(() => {

@@ -4,10 +4,11 @@ import type { AreaRecord, PointRecord, ProfileRecord } from "../data/types";
 import { element, get } from "../dom";
 import { number, say, t, unit, whole } from "../i18n";
 import { SERIES } from "../map/color";
+import { alongChart, alongTable, alongText } from "./along";
 import { distributionChart, letter, meanChart, profileChart, seriesChart } from "./charts";
 import { differenceOf } from "./difference";
 import { comparison, describePoint, facts } from "./facts";
-import { type Properties, judged, rows } from "./features";
+import { type Properties, judged, rows, sentence } from "./features";
 import { periodOf } from "./period";
 import { type Note, type Table, areaTable, picture, pointTable, profileTable, takeTable } from "./take";
 
@@ -137,12 +138,27 @@ export function showValues(heading: string, values: Values): void {
   open(heading, element("div", { class: "facts alone" }, known.length ? list : element("p", { class: "empty", text: t("no-value") })));
 }
 
-/** What is known of a line or area, and the values of a map there. */
-export function showFeature(heading: string, properties: Properties, values: Values): void {
+/** Parts of an asset, which of them is shown, and who hears of another that is chosen. */
+export interface Parts {
+  all: Properties[];
+  shown: number;
+  choose: (part: number) => void;
+}
+
+/** What is known of a line or area, and the values of a map there; of a part of an asset, what all of them do. */
+export function showFeature(heading: string, properties: Properties, values: Values, parts: Parts | null): void {
   const said = judged(properties);
   const more = Object.entries(values).filter(([, { value }]) => value !== null).map(([name, { value, unit: units }]) => [name, typeof value === "number" ? `${number(value, digits(value))} ${unit(units)}` : String(value)]);
   const nodes = said ? [said, element("p", { class: "quiet", text: t("verdict-note") })] : [];
-  open(heading, element("div", { class: "facts alone" }, ...nodes, definitions([...rows(properties), ...more])));
+  const known = element("div", { class: parts ? "facts" : "facts alone" }, ...nodes, definitions([...rows(properties), ...more]));
+  if (!parts) return open(heading, known);
+  const chart = element("div", { class: "chart" });
+  const readout = element("output", { class: "readout" });
+  const title = `${t("along")} ${String(properties.name || properties.id)}`;
+  open(heading, element("div", { class: "plot" }, element("h3", { text: `${title}, ${t("along-note")}` }), readout, chart), known);
+  alongChart(chart, parts.all, parts.shown, (text) => (readout.textContent = text), parts.choose);
+  describe(chart, `${title}. ${alongText(parts.all)}`);
+  offer(() => title, () => alongTable(parts.all), () => [{ text: t("verdict-note") }, { text: `${heading}: ${sentence(properties)}` }]);
 }
 
 /** Four that count, and no more than six behind the point. */

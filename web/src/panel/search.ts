@@ -3,7 +3,7 @@
 import type { LayerInfo } from "../data/types";
 import { element, get } from "../dom";
 import { spanName } from "../drawer/features";
-import { t } from "../i18n";
+import { t, whole } from "../i18n";
 import type { Shapes } from "../map/shapes";
 import { notice } from "../notice";
 import type { Page } from "../page";
@@ -29,6 +29,7 @@ export function wireSearch(page: Page, shapes: Shapes, { go, choose }: SearchAct
     const once = found.filter(({ name }, i) => found.findIndex((each) => each.name === name) === i);
     if (!once.length) return notice(t("not-found"));
     if (once.length === 1) return choose(once[0].layer, once[0].feature);
+    const left = once.length - MOST;
     get("found").replaceChildren(
       ...once.slice(0, MOST).map(({ layer, feature, name }) => {
         const button = element("button", { text: name });
@@ -39,6 +40,7 @@ export function wireSearch(page: Page, shapes: Shapes, { go, choose }: SearchAct
         });
         return element("li", {}, button);
       }),
+      ...(left > 0 ? [element("li", { class: "quiet", text: `${whole(left)} ${t("more-found")}` })] : []),
     );
     get("found").hidden = false;
   });

@@ -4,6 +4,7 @@ import * as api from "../data/api";
 import { spread } from "../data/film";
 import type { LayerInfo, PointRecord } from "../data/types";
 import { get } from "../dom";
+import { partsOf } from "../drawer/along";
 import * as drawer from "../drawer/drawer";
 import { sentence, spanName } from "../drawer/features";
 import { number, t, unit } from "../i18n";
@@ -22,7 +23,8 @@ const MOST = 8; // points compared
 const TIP = 6; // pixels
 const SHAPE = 8;
 const SHAPES = ["stations", "features"] as const;
-const AROUND = 2e-4; // degrees around a feature that is gone to, at least
+const CONTEXT = 1.5; // sizes of a feature that are seen on each side of it
+const AROUND = 4e-4; // degrees around a feature that is gone to, at least
 const CLOSE = 19; // zoom of it
 const SETTLED = 150; // ms until a map knows its new size
 const SOUGHT = 15; // zoom of a place that was sought
@@ -161,16 +163,20 @@ export class Picking {
     const all = [...lines.flat(), ...places];
     const [x, y] = [0, 1].map((k) => all.map((place) => place[k]));
     const [west, south, east, north] = [Math.min(...x), Math.min(...y), Math.max(...x), Math.max(...y)];
-    const edge = Math.max(AROUND, (east - west) / 2, (north - south) / 2);
+    const edge = Math.max(AROUND, (east - west) * CONTEXT, (north - south) * CONTEXT);
     this.describe({ layer, feature }, {});
     this.forget();
     window.setTimeout(() => this.page.view.fit([west - edge, south - edge, east + edge, north + edge], CLOSE), SETTLED);
-    this.scene.outline(outlineOf(west, south, east, north, edge / 4), true);
+    this.scene.outline(outlineOf(west, south, east, north, edge / 8), true);
   }
 
   private describe({ layer, feature }: Shape, values: drawer.Values): void {
     const properties = feature.properties ?? {};
-    if (layer.kind === "features") return drawer.showFeature(spanName(properties, layer.title), properties, values);
+    if (layer.kind === "features") {
+      const parts = partsOf(this.scene.shapes.of(layer), properties);
+      const among = parts.length ? { all: parts.map((part) => part.properties!), shown: parts.indexOf(feature), choose: (part: number) => this.choose(layer, parts[part]) } : null;
+      return drawer.showFeature(spanName(properties, layer.title), properties, values, among);
+    }
     const { pixels: _, ...own } = properties;
     const known = Object.entries(own).map(([key, value]) => [key, { value: value as number | string, unit: "mm/yr" }]);
     drawer.showValues(String(properties.name ?? layer.title), { ...Object.fromEntries(known), ...values });
