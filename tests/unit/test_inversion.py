@@ -78,6 +78,26 @@ def test_declared_sigmas_hold(walk):
     assert scaled.sigma == pytest.approx(result.sigma, rel=1e-3)
 
 
+@pytest.mark.parametrize("kind", ["line", "season"])
+def test_declared_sigmas_of_velocities_hold(walk, kind):
+    """Errors of interferograms add from date to date; a line through the series sees little of that."""
+    random = np.random.default_rng(3)
+    path = np.tile(walk, 40)
+    design = np.column_stack([np.ones(DATES), DAYS / 365.25])
+    if kind == "season":
+        angle = 2 * np.pi * DAYS / 365.25
+        design = np.column_stack([design, np.cos(angle), np.sin(angle)])
+    row = np.linalg.pinv(design)[1]
+    noise = random.uniform(0.5, 3, (len(PAIRS), 1))
+    values = incidence(PAIRS) @ path + noise * random.normal(size=(len(PAIRS), path.shape[1]))
+    given = {} if kind == "line" else {"row": row}
+    result = invert_network(values, PAIRS, DAYS, weights=noise[:, 0] ** -2, **given)
+    standardised = (result.velocity - row @ path) / result.velocity_sigma
+    assert 0.9 < standardised.var() < 1.2
+    chain = PAIRS[np.diff(PAIRS, axis=1)[:, 0] == 1]  # nothing to spare: nothing tells the errors
+    assert np.isnan(invert_network(incidence(chain) @ walk, chain, DAYS).velocity_sigma).all()
+
+
 def test_a_pixel_without_data_is_empty(walk):
     values = incidence(PAIRS) @ walk[:, :2]
     values[:, 1] = np.nan
@@ -124,3 +144,5 @@ def test_shapes_that_do_not_fit_are_refused():
         invert_network(np.zeros((3, 1)), PAIRS, DAYS)
     with pytest.raises(InputError, match="weights"):
         invert_network(np.zeros((len(PAIRS), 4)), PAIRS, DAYS, weights=np.ones(3))
+    with pytest.raises(InputError, match="factors"):
+        invert_network(np.zeros((len(PAIRS), 4)), PAIRS, DAYS, row=np.ones(3))

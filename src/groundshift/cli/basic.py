@@ -23,23 +23,51 @@ class ReferenceName(StrEnum):
 def basic(
     stack: Annotated[Path, typer.Argument(help="Co-registered radar stack, of any layout that is known.")],
     out: Out,
-    max_velocity: Annotated[float, typer.Option(help="Largest velocity looked for, either sign, mm/yr.")] = 30.0,
-    max_height: Annotated[float, typer.Option(help="Largest height error looked for, either sign, m.")] = 60.0,
+    options: Annotated[
+        Path | None,
+        typer.Option(help="JSON file of any option (see the documentation); those below win.", show_default=False),
+    ] = None,
+    max_velocity: Annotated[
+        float | None,
+        typer.Option(help="Largest velocity looked for, either sign, mm/yr; 30 if not given.", show_default=False),
+    ] = None,
+    max_height: Annotated[
+        float | None,
+        typer.Option(help="Largest height error looked for, either sign, m; 60 if not given.", show_default=False),
+    ] = None,
     network_dispersion: Annotated[
-        float, typer.Option(help="Pixels of smaller amplitude dispersion make the network.")
-    ] = 0.25,
+        float | None,
+        typer.Option(
+            help="Pixels of smaller amplitude dispersion make the network; 0.25 if not given.", show_default=False
+        ),
+    ] = None,
     distributed: Annotated[
-        bool, typer.Option("--distributed/--no-distributed", help="Look at distributed scatterers too.")
-    ] = True,
+        bool | None,
+        typer.Option(
+            "--distributed/--no-distributed",
+            help="Look at distributed scatterers too; done if not given.",
+            show_default=False,
+        ),
+    ] = None,
     atmosphere: Annotated[
-        bool, typer.Option("--atmosphere/--no-atmosphere", help="Estimate the atmosphere and take it off.")
-    ] = True,
+        bool | None,
+        typer.Option(
+            "--atmosphere/--no-atmosphere",
+            help="Estimate the atmosphere and take it off; done if not given.",
+            show_default=False,
+        ),
+    ] = None,
     virtual_reference: Annotated[
-        ReferenceName, typer.Option(help="Of all series, which is taken off each.")
-    ] = ReferenceName.MEAN,
+        ReferenceName | None,
+        typer.Option(help="Of all series, which is taken off each; mean if not given.", show_default=False),
+    ] = None,
     crs: Annotated[
-        str, typer.Option(help="CRS of eastings and northings; the zip of EGMS is written for EPSG:3035 only.")
-    ] = "EPSG:3035",
+        str | None,
+        typer.Option(
+            help="CRS of eastings and northings; EPSG:3035 if not given, and only then is the zip of EGMS written.",
+            show_default=False,
+        ),
+    ] = None,
     geoid: Annotated[
         Path | None,
         typer.Option(
@@ -54,17 +82,23 @@ def basic(
     from groundshift.insar.basic import PICTURE_NAME, POINTS_NAME, REPORT_NAME, make_basic
     from groundshift.insar.basic_config import BasicConfig, DistributedConfig
     from groundshift.insar.motion.atmosphere import AtmosphereConfig
-    from groundshift.insar.network.arcs import NetworkConfig, SearchConfig
     from groundshift.insar.parts import said_of
+    from groundshift.io.given import options_from
 
-    config = BasicConfig(
-        network=NetworkConfig(search=SearchConfig(max_velocity=max_velocity, max_height=max_height)),
+    config = options_from(
+        BasicConfig,
+        options,
+        network={"search": {"max_velocity": max_velocity, "max_height": max_height}},
         network_dispersion=network_dispersion,
-        distributed=DistributedConfig() if distributed else None,
-        atmosphere=AtmosphereConfig() if atmosphere else None,
-        virtual_reference=virtual_reference.value,
+        virtual_reference=None if virtual_reference is None else virtual_reference.value,
         crs=crs,
     )
+    chosen = {}
+    if distributed is not None:
+        chosen["distributed"] = (config.distributed or DistributedConfig()) if distributed else None
+    if atmosphere is not None:
+        chosen["atmosphere"] = (config.atmosphere or AtmosphereConfig()) if atmosphere else None
+    config = BasicConfig.model_validate(dict(config) | chosen)
     report = make_basic(stack, out, config, executor=scheduler or "threads", workers=workers, geoid=geoid)
     typer.echo(said_of(report))
     typer.echo(f"{POINTS_NAME}, {PICTURE_NAME} and {REPORT_NAME} are in {out}")

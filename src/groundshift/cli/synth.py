@@ -114,15 +114,25 @@ def stack(
         int | None, typer.Option(help="Of everything that is drawn; 0 if not given.", show_default=False)
     ] = None,
     layout: Annotated[
-        LayoutName, typer.Option(help="Also write the stack as another program would.")
-    ] = LayoutName.ZARR,
+        list[LayoutName] | None,
+        typer.Option(help="Also write the stack as another program would; may be given often.", show_default=False),
+    ] = None,
+    interferograms: Annotated[
+        int | None,
+        typer.Option(
+            help="Also write unwrapped interferograms as LiCSAR would, of each date with so many next ones.",
+            min=1,
+            show_default=False,
+        ),
+    ] = None,
     options: Annotated[
         Path | None,
         typer.Option(help="JSON file of more options (see the documentation); those above win.", show_default=False),
     ] = None,
 ) -> None:
     """Make a Sentinel-1 stack with its truth: persistent and distributed scatterers, motion, atmosphere, heights."""
-    from groundshift.synth.given import options_from
+    from groundshift.io.given import options_from
+    from groundshift.synth.radar.interferograms import simulate_interferograms
     from groundshift.synth.radar.options import StackOptions
     from groundshift.synth.radar.picture import draw_stack
     from groundshift.synth.radar.scene import KINDS
@@ -140,7 +150,9 @@ def stack(
         seed=seed,
     )
     simulation = write_simulation(out, chosen)
-    written = write_layout(out, layout.value)
+    others = dict.fromkeys(each.value for each in layout or () if each is not LayoutName.ZARR)
+    written = [write_layout(out, each) for each in others]
+    network = None if interferograms is None else simulate_interferograms(out, simulation, following=interferograms)
     draw_stack(out / "stack.png", simulation)
     days = simulation.stack["time"].values.astype("datetime64[D]")
     kind = simulation.truth["kind"].values
@@ -149,7 +161,8 @@ def stack(
         f"{chosen.dates} {chosen.orbit} images of {chosen.lines} x {chosen.pixels} pixels, {days[0]} to {days[-1]}\n"
         f"{persistent} persistent scatterers, {distributed} pixels of distributed scatterers\n"
         f"stack.zarr, truth.zarr and stack.png in {out}"
-        + ("" if layout is LayoutName.ZARR else f"; the same stack as {layout.value} in {written}")
+        + "".join(f"; the same stack as {name} in {path}" for name, path in zip(others, written, strict=True))
+        + ("" if network is None else f"; its interferograms, unwrapped, in {network}")
     )
 
 
@@ -175,7 +188,7 @@ def points(
     ] = None,
 ) -> None:
     """Make a strip of a continent: points of ascending and descending tracks (L2a), GNSS stations, and the truth."""
-    from groundshift.synth.given import options_from
+    from groundshift.io.given import options_from
     from groundshift.synth.points.options import StripOptions
     from groundshift.synth.points.write import write_strip
 

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from functools import partial
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from groundshift.insar.config import CandidateConfig, LinkConfig, ReferenceConfig
 from groundshift.insar.motion.atmosphere import AtmosphereConfig
 from groundshift.insar.network.arcs import NetworkConfig
+
+_LINK = LinkConfig(stride=(4, 16), min_neighbours=21, evenness=1.0)
+_CANDIDATES = CandidateConfig(max_dispersion=0.45, steady_dispersion=0.45)
+
+
+def _completed(default: BaseModel, value: Any) -> Any:
+    """What is given by field names, and the rest as it is by default here, not in other uses of the same options."""
+    return default.model_dump() | dict(value) if isinstance(value, Mapping) else value
 
 
 class DistributedConfig(BaseModel):
@@ -16,9 +26,8 @@ class DistributedConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    link: LinkConfig = Field(
-        LinkConfig(stride=(4, 16), min_neighbours=21, evenness=1.0),
-        description="neighbours, phase linking, and the grid of results",
+    link: Annotated[LinkConfig, BeforeValidator(partial(_completed, _LINK))] = Field(
+        _LINK, description="neighbours, phase linking, and the grid of results"
     )
     max_sigma: float = Field(
         0.5, gt=0, description="those with a larger phase sigma, median over the dates, are left out, radians"
@@ -35,8 +44,8 @@ class BasicConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     reference: ReferenceConfig = Field(ReferenceConfig(), description="how the reference image is chosen")
-    candidates: CandidateConfig = Field(
-        CandidateConfig(max_dispersion=0.45, steady_dispersion=0.45), description="pixels that are looked at"
+    candidates: Annotated[CandidateConfig, BeforeValidator(partial(_completed, _CANDIDATES))] = Field(
+        _CANDIDATES, description="pixels that are looked at"
     )
     max_dispersion: float = Field(
         0.3, gt=0, le=0.5, description="those of larger amplitude dispersion are no persistent scatterers"

@@ -25,6 +25,7 @@ from groundshift.insar.stack.places import layers_at, local_positions
 log = logging.getLogger(__name__)
 
 _LEAST_POINTS = 10
+_SHORT = 365.0  # days of a series in which a velocity is not told from a season
 _FRAME_POINTS = 200_000  # of a cluster's network, at most, that its atmosphere and virtual reference are found from
 
 
@@ -52,6 +53,11 @@ def frame_network(
             f"{len(candidates.rows)} of {stack.sizes['y'] * stack.sizes['x']} pixels are candidates; give an area with "
             "buildings or rocks, or a larger network_dispersion"
         )
+    if (span := geometry.days[-1] - geometry.days[0]) < _SHORT:
+        log.warning(
+            "the dates span %.0f days: a velocity is hardly told from a season in less than a year; see the standard "
+            "deviations, or give more dates", span,
+        )  # fmt: skip
     positions = local_positions(stack, plane, candidates.rows, candidates.columns)
     blocks = block_plan(positions, most=config.block, overlap=config.overlap)
     step = SolveBlock(positions, candidates.phases, geometry, config.network)

@@ -193,8 +193,10 @@ def _tables(run: _Run, said: Report) -> Iterator[pa.Table]:
             heights = run.network.read_height(box)[rows - box.top, columns - box.left]
             series -= run.air.at(rows, columns, heights).T
         fields = point_fields(series, run.days, 1000 * run.network.wavelength)
+        errors = [fields["mean_velocity_std"], np.nan_to_num(part.velocity_sigma)]
         if run.air is not None:
-            fields["mean_velocity_std"] = np.hypot(fields["mean_velocity_std"], run.air.velocity_sigma)
+            errors.append(np.broadcast_to(run.air.velocity_sigma, len(rows)))
+        fields["mean_velocity_std"] = np.sqrt(np.square(errors).sum(axis=0))
         run.velocity[rows, columns] = fields["mean_velocity"]
         run.points += len(rows)
         run.sigma.append(part.sigma[-1])

@@ -18,7 +18,8 @@ class Inversion(NamedTuple):
 
     displacement: np.ndarray  # float32 (time, n), unit of the interferograms, 0 at the first date
     sigma: np.ndarray  # float32 (time, n); NaN at dates that no interferogram joins with the first, or nothing to spare
-    velocity: np.ndarray  # float64 (n,), unit per year of 365.25 days, straight line through the series
+    velocity: np.ndarray  # float64 (n,), unit per year of 365.25 days, a straight line unless a row is given
+    velocity_sigma: np.ndarray  # float64 (n,), of it by the errors of the interferograms; NaN where nothing is to spare
     rms: np.ndarray  # float64 (n,), of the interferograms' weighted residuals
     used: np.ndarray  # int (n,), interferograms with data
     subsets: np.ndarray  # int (n,), groups of dates that no interferogram joins; 1 is a whole network
@@ -53,7 +54,12 @@ def check_pairs(pairs: np.ndarray, dates: int) -> np.ndarray:
 
 
 def invert_network(
-    values: np.ndarray, pairs: np.ndarray, days: np.ndarray, *, weights: np.ndarray | None = None
+    values: np.ndarray,
+    pairs: np.ndarray,
+    days: np.ndarray,
+    *,
+    weights: np.ndarray | None = None,
+    row: np.ndarray | None = None,
 ) -> Inversion:
     """Displacement series of each pixel from its interferograms, by weighted least squares.
 
@@ -72,6 +78,8 @@ def invert_network(
     weights
         1 / variance up to a factor, float (m,) or (m, n); all one if not given. An interferogram of weight 0 or NaN is
         left out.
+    row
+        Factors of the dates that make the velocity of a series, float (time,); those of a straight line if not given.
 
     Returns
     -------
@@ -95,16 +103,18 @@ def invert_network(
     weights = np.broadcast_to(weights.reshape(len(pairs), -1), values.shape)
     steps = np.diff(days) / YEAR
     displacement, sigma = np.full((2, values.shape[1], len(days)), np.nan, np.float32)
-    rms, count = np.full(values.shape[1], np.nan), np.zeros((2, values.shape[1]), np.int64)
-    used, subsets = count
+    rms, velocity_sigma = np.full((2, values.shape[1]), np.nan)
+    used, subsets = np.zeros((2, values.shape[1]), np.int64)
+    years = (days - days.mean()) / YEAR
+    row = years / (years @ years) if row is None else np.asarray(row, np.float64)
+    if row.shape != days.shape:
+        raise InputError(f"factors {row.shape} of {len(days)} dates; give one for each")
     _invert(
         np.ascontiguousarray(np.where(np.isfinite(values) & np.isfinite(weights), values, 0).T),
         np.ascontiguousarray(np.where(np.isfinite(values) & np.isfinite(weights), weights, 0).T),
-        pairs, steps, displacement, sigma, rms, used, subsets,
+        pairs, steps, np.cumsum(row[::-1])[::-1][1:].copy(), displacement, sigma, velocity_sigma, rms, used, subsets,
     )  # fmt: skip
-    years = (days - days.mean()) / YEAR
-    velocity = displacement @ (years / (years @ years))
-    return Inversion(displacement.T, sigma.T, velocity, rms, used, subsets)
+    return Inversion(displacement.T, sigma.T, displacement @ row, velocity_sigma, rms, used, subsets)
 
 
 def find_triplets(pairs: np.ndarray, dates: int) -> np.ndarray:
@@ -243,7 +253,7 @@ def _count_groups(pairs, weights, group):
 
 
 @numba.njit(cache=True, nogil=True)
-def _invert(values, weights, pairs, steps, displacement, sigma, rms, used, subsets):
+def _invert(values, weights, pairs, steps, tail, displacement, sigma, velocity_sigma, rms, used, subsets):
     size = steps.size
     band = 0
     for p in range(pairs.shape[0]):
@@ -292,6 +302,11 @@ def _invert(values, weights, pairs, steps, displacement, sigma, rms, used, subse
         if free < 1:
             continue
         sigma[i, 0] = 0.0
+        if subsets[i] == 1:
+            for j in range(size):
+                reach[j] = steps[j] * tail[j]
+            _forward(normal, band, reach, 0)
+            velocity_sigma[i] = np.sqrt((reach * reach).sum() * squares / free)
         for t in range(1, size + 1):
             if group[t] != group[0]:
                 continue

@@ -8,7 +8,14 @@ import numpy as np
 
 from groundshift.grid.tiles import Box
 from groundshift.insar.interferograms.inversion import Closure, Inversion, closure, invert_network, suspects
-from groundshift.insar.interferograms.survey import InvertConfig, Looks, Survey, coherence_weights, mean_coherence
+from groundshift.insar.interferograms.survey import (
+    InvertConfig,
+    Looks,
+    Survey,
+    coherence_weights,
+    mean_coherence,
+    velocity_row,
+)
 from groundshift.io.interferograms import Interferograms
 
 
@@ -48,6 +55,6 @@ def solve_box(
         left_out = out & np.isfinite(phase)
         used = np.where(out, np.nan, phase)
         wrong = closure(used, network.pairs, len(days), expected=expected).wrong
-    found = invert_network(network.millimetres * used, network.pairs, days, weights=weights)
+    found = invert_network(network.millimetres * used, network.pairs, days, weights=weights, row=velocity_row(days))
     kept = (found.subsets == known.groups) & ~(wrong > config.max_open)
     return Solved(rows, columns, look, kept, found, closed, phase, left_out)

@@ -9,9 +9,9 @@ import numpy as np
 from groundshift.engine.progress import reporting
 from groundshift.errors import InputError
 from groundshift.io.files import write_json
+from groundshift.io.given import options_from
 from groundshift.io.gnss.table import write_station_table
 from groundshift.io.points import write_points
-from groundshift.synth.given import options_from
 from groundshift.synth.points.motion import ground_velocity, metres
 from groundshift.synth.points.options import StripOptions
 from groundshift.synth.points.picture import StripPicture

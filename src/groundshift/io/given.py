@@ -1,8 +1,9 @@
-"""Options of a simulation from a file, and from a command line."""
+"""Options from a file, and from a command line."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +16,8 @@ Options = TypeVar("Options", bound=BaseModel)
 
 def options_from(kind: type[Options], path: str | Path | None = None, **given: Any) -> Options:
     """Options from a JSON file, if there is one, and from those given that are not None, which win.
+
+    What is given as a mapping changes the fields of an option that it names and leaves the others.
 
     Raises
     ------
@@ -31,4 +34,16 @@ def options_from(kind: type[Options], path: str | Path | None = None, **given: A
         raise ConfigurationError(
             f"{path} holds a {type(read).__name__}; expected an object with the fields of {kind.__name__}"
         )
-    return kind.model_validate(read | {name: each for name, each in given.items() if each is not None})
+    return kind.model_validate(_changed(read, given))
+
+
+def _changed(read: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What was read, with what was given in its place."""
+    out = dict(read)
+    for name, each in given.items():
+        if isinstance(each, Mapping):
+            inner = out.get(name)
+            each = _changed(inner if isinstance(inner, Mapping) else {}, each) or None
+        if each is not None:
+            out[name] = each
+    return out
