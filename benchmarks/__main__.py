@@ -18,8 +18,8 @@
     python -m benchmarks gallery yahtse|kaiserberg|farmland|submetre DATA OUT [METHOD]
 
 Others have options of their own: `python -m benchmarks.store`, `benchmarks.explorer`, `benchmarks.egms`,
-`benchmarks.assets` and `benchmarks.calibrate`. `groundshift bench optical FOLDER` scores a method on
-pairs with known truth.
+`benchmarks.assets`, `benchmarks.calibrate` and `benchmarks.screenshots`. `groundshift bench optical FOLDER`
+scores a method on pairs with known truth.
 """
 
 from __future__ import annotations

@@ -159,6 +159,9 @@ def test_points_are_asked_compared_filtered_and_taken_away(chromium, address):
     until(page, "document.getElementById('drawer-title').textContent.startsWith('Profile')")
     assert number(page.locator("#drawer-actions").inner_text().split("m")[0]) > 300
     assert page.locator("#drawer-body canvas").count() == 1
+    profile = taken(page, "values").decode().splitlines()
+    assert profile[1] == "distance_m,value,sigma"
+    assert {line.split(",")[2] for line in profile[2:]} == {"0.2"}
     page.keyboard.press("Escape")
 
     page.fill("#sought", "52°00'36\"N 10.01 E")

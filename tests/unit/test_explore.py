@@ -222,6 +222,9 @@ def test_a_profile_lies_along_the_line(client, table):
     assert 300 < found["points"] < 1000
     middle = np.array(found["value"])[np.abs(np.array(found["distance"]) - found["length"] / 2) < 150]
     assert np.mean(middle) < -6
+    assert found["sigma"] == pytest.approx([0.2] * len(found["value"]))
+    bare = client.post(f"/api/layers/{LAYER}/profile", {"line": line, "width": 300, "field": "height"}).json()
+    assert "sigma" not in bare
     along = client.post("/api/layers/quake/profile", {"line": [[10.46, 52.0], [10.475, 51.995]]}).json()
     assert set(along["values"]) == {"east", "east_sigma", "north", "north_sigma"}
     assert {v for v in along["values"]["north"] if v is not None} == {-2.0}

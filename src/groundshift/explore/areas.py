@@ -87,9 +87,9 @@ def area_statistics(layer: PointLayer, polygon: Polygon, field: str, keep: Range
 
 
 def line_profile(layer: PointLayer, line: Polygon, width: float, field: str, keep: Range, by: str) -> dict[str, Any]:
-    """Points within `width` / 2 metres of a line of degrees: distance along it, and the field.
+    """Points within `width` / 2 metres of a line of degrees: distance along it, the field, and its standard deviation.
 
-    At most 10,000 points, evenly taken from all.
+    At most 10,000 points, evenly taken from all. `sigma` is there for fields whose column has one beside it.
     """
     corners = np.array(line, float)
     middle = corners.mean(axis=0)
@@ -103,18 +103,22 @@ def line_profile(layer: PointLayer, line: Polygon, width: float, field: str, kee
     reach = 100 * width / 2 / np.cos(np.radians(np.abs(corners[:, 1]).max()))
     box = (x.min() - reach, y.min() - reach, x.max() + reach, y.max() + reach)
     _refuse_too_many(layer, box)
-    columns = tuple(dict.fromkeys((field, by, *MERCATOR)))
+    sigma = f"{field}_std"
+    columns = tuple(dict.fromkeys((field, by, sigma, *MERCATOR)))
     table = layer.look(lambda: layer.store.window(box, sets=layer.sets, by=MERCATOR, columns=columns))
     if not len(table):
         return {"length": trace.length, "points": 0, "distance": [], "value": [], "unit": FIELDS[field].unit}
     places = shapely.points(*to_plane.transform(*to_degrees(*(table[name].to_numpy() for name in MERCATOR))))
     near = (shapely.distance(trace, places) <= width / 2) & _kept(table, by, keep)
-    along, values = shapely.line_locate_point(trace, places[near]), table[field].to_numpy()[near]
+    along = shapely.line_locate_point(trace, places[near])
+    values, spread = (table[name].to_numpy()[near] for name in (field, sigma))
     order = np.argsort(along)[:: max(1, -(-len(along) // PROFILE_POINTS))]
-    return {
+    made = {
         "length": trace.length, "points": len(along), "unit": FIELDS[field].unit,
         "distance": along[order].round(1).tolist(), "value": listed(values[order]),
     }  # fmt: skip
+    known = np.isfinite(spread[order].astype(float)).any()
+    return made | ({"sigma": listed(spread[order])} if known else {})
 
 
 def _shape(polygon: Polygon) -> shapely.Polygon:

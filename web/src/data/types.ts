@@ -80,6 +80,7 @@ export interface ProfileRecord {
   points?: number;
   distance: number[];
   value?: (number | null)[];
+  sigma?: (number | null)[]; // of `value`
   values?: Record<string, (number | null)[]>;
   unit: string;
 }

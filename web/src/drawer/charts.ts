@@ -137,13 +137,37 @@ export function distributionChart(host: HTMLElement, area: AreaRecord, label: st
   );
 }
 
+/** A line of one standard deviation to both sides of each value, below the values. */
+function whiskers(chart: uPlot, { distance, value, sigma }: ProfileRecord): void {
+  if (!sigma) return;
+  const pen = chart.ctx;
+  pen.save();
+  pen.beginPath();
+  pen.rect(chart.bbox.left, chart.bbox.top, chart.bbox.width, chart.bbox.height);
+  pen.clip();
+  pen.beginPath();
+  value!.forEach((each, i) => {
+    const spread = sigma[i];
+    if (each === null || spread === null) return;
+    const x = chart.valToPos(distance[i], "x", true);
+    pen.moveTo(x, chart.valToPos(each - spread, "y", true));
+    pen.lineTo(x, chart.valToPos(each + spread, "y", true));
+  });
+  pen.strokeStyle = `${SERIES[0]}66`;
+  pen.lineWidth = devicePixelRatio;
+  pen.stroke();
+  pen.restore();
+}
+
 /** Values along a line; `told` hears of the place under the mouse: how far along, and what is there. */
 export function profileChart(host: HTMLElement, record: ProfileRecord, label: string, told: (distance: number | null, text: string) => void): void {
   const shown = record.value ? { "": record.value } : Object.fromEntries(Object.entries(record.values!).filter(([name]) => !name.endsWith("_sigma")));
   const cursor = (chart: uPlot): void => {
     const i = chart.cursor.idx ?? null;
     if (i === null || chart.cursor.left! < 0) return told(null, "");
-    const texts = Object.entries(shown).map(([name, values]) => `${name && `${say(name)} `}${number(values[i], 2)}`);
+    const sigmaOf = (name: string): (number | null)[] | undefined => (name ? record.values![`${name}_sigma`] : record.sigma);
+    const spread = (name: string): string => (typeof sigmaOf(name)?.[i] === "number" ? ` ± ${number(sigmaOf(name)![i], 2)}` : "");
+    const texts = Object.entries(shown).map(([name, values]) => `${name && `${say(name)} `}${number(values[i], 2)}${spread(name)}`);
     told(record.distance[i], `${number(record.distance[i], 0)} m · ${texts.join(" · ")} ${unit(record.unit)}`);
   };
   const hooks = { setCursor: [cursor] };
@@ -151,7 +175,7 @@ export function profileChart(host: HTMLElement, record: ProfileRecord, label: st
   const scales = { x: { time: false, range: [0, record.length] as uPlot.Range.MinMax } };
   if (record.value) {
     const dots: uPlot.Series = { stroke: SERIES[0], width: 0, paths: () => null, points: { show: true, size: 4, fill: `${SERIES[0]}aa`, stroke: "transparent", width: 0 } };
-    place(host, { scales, axes, hooks, series: [{}, dots] }, [record.distance, record.value as number[]]);
+    place(host, { scales, axes, hooks: { ...hooks, drawAxes: [(chart) => whiskers(chart, record)] }, series: [{}, dots] }, [record.distance, record.value as number[]]);
     return;
   }
   const names = Object.keys(record.values!).filter((name) => !name.endsWith("_sigma"));

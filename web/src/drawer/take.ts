@@ -44,6 +44,7 @@ export function areaTable({ series, points }: AreaRecord): Table {
 export function profileTable(record: ProfileRecord, label: string): Table {
   const columns: Table["columns"] = { distance_m: record.distance };
   if (record.value) columns.value = record.value;
+  if (record.sigma) columns.sigma = record.sigma;
   for (const [name, values] of Object.entries(record.values ?? {})) columns[name] = values;
   return { about: [`${label}, ${record.unit || "no unit"}; distance from A, m`], columns };
 }

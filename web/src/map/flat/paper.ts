@@ -1,6 +1,7 @@
 /** Land, coasts and borders in a canvas. */
 
-import { COLOURS, type World } from "../ground";
+import { parse } from "../color";
+import { COLOURS, SURE, type World } from "../ground";
 import { fraction } from "../mercator";
 import { type Frame, touches } from "./frame";
 
@@ -16,7 +17,7 @@ export function prepare(canvas: HTMLCanvasElement, { width, height }: Frame): Ca
 
 export function drawGround(canvas: HTMLCanvasElement, { land, borders }: World, frame: Frame): void {
   const pen = prepare(canvas, frame);
-  pen.fillStyle = COLOURS.sea;
+  pen.fillStyle = sea(frame.camera.zoom);
   pen.fillRect(0, 0, frame.width, frame.height);
   const features = land.type === "FeatureCollection" ? land.features : [land];
   const rings = features.flatMap(({ geometry }) => (geometry.type === "MultiPolygon" ? geometry.coordinates.flat() : geometry.type === "Polygon" ? geometry.coordinates : []));
@@ -29,6 +30,13 @@ export function drawGround(canvas: HTMLCanvasElement, { land, borders }: World, 
   pen.setLineDash([3, 2]);
   trace(pen, borders.coordinates, frame, false);
   pen.stroke();
+}
+
+/** The colour of the sea at a zoom. */
+function sea(zoom: number): string {
+  const share = Math.max(0, Math.min(1, (zoom - SURE[0]) / (SURE[1] - SURE[0])));
+  const [from, to] = [parse(COLOURS.sea), parse(COLOURS.land)];
+  return `rgb(${from.map((value, i) => Math.round(value + share * (to[i] - value))).join(" ")})`;
 }
 
 /** Lay a path along the lines that may be in view. */

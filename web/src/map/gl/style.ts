@@ -1,7 +1,7 @@
 /** Sources and layers of the base map. */
 
 import type maplibregl from "maplibre-gl";
-import { COLOURS, type World } from "../ground";
+import { COLOURS, SURE, type World } from "../ground";
 
 /** Sea, land and borders, and an online map over them if there is one; nothing without a world. */
 export function baseStyle(world: World | null, basemap: string | null): maplibregl.StyleSpecification {
@@ -10,7 +10,7 @@ export function baseStyle(world: World | null, basemap: string | null): maplibre
   style.sources.land = { type: "geojson", data: world.land as GeoJSON.GeoJSON, maxzoom: 12, tolerance: 0.2 };
   style.sources.borders = { type: "geojson", data: world.borders, maxzoom: 9 };
   style.layers.push(
-    { id: "sea", type: "background", paint: { "background-color": COLOURS.sea } },
+    { id: "sea", type: "background", paint: { "background-color": ["interpolate", ["linear"], ["zoom"], SURE[0], COLOURS.sea, SURE[1], COLOURS.land] } },
     { id: "land", type: "fill", source: "land", paint: { "fill-color": COLOURS.land } },
     { id: "coast", type: "line", source: "land", paint: { "line-color": COLOURS.coast, "line-width": 0.8, "line-opacity": ["interpolate", ["linear"], ["zoom"], 9, 1, 13, 0.25] } },
     { id: "borders", type: "line", source: "borders", paint: { "line-color": COLOURS.border, "line-width": 0.8, "line-dasharray": [3, 2] } },
