@@ -10,9 +10,11 @@ from tests.reference.command import run
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     out = tmp_path_factory.mktemp("made") / "city"
-    done = run("synth", "stack", out, "--size", 48, "--dates", 4, "--layout", "isce2")
+    done = run("synth", "stack", out, "--size", 48, "--dates", 4, "--layout", "isce2", "--layout", "snap")
     assert done.returncode == 0, done.stderr
-    assert f"the same stack as isce2 in {out / 'isce2'}" in done.stdout
+    for name in ("isce2", "snap"):
+        assert f"the same stack as {name} in {out / name}" in done.stdout
+        assert (out / name).is_dir()
     return out
 
 
