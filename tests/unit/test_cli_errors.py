@@ -90,6 +90,14 @@ def test_folders_may_have_dots_in_their_names(tmp_path, name):
     assert folder_for(tmp_path / name) == tmp_path / name
 
 
+def test_every_command_shows_an_example_of_itself():
+    groups = [("", app), *((f"{group.name} ", group.typer_instance) for group in app.registered_groups)]
+    commands = {f"{prefix}{each.name}": each.epilog or "" for prefix, group in groups
+                for each in group.registered_commands}  # fmt: skip
+    assert len(commands) > 20
+    assert {name for name, said in commands.items() if not said.startswith(f"Example: groundshift {name} ")} == set()
+
+
 def test_what_dask_says_after_a_command_goes_to_the_standard_error_that_is_there(folder, capsys, monkeypatch):
     """Commands that tests run have a standard error of their own, which is closed; workers speak later."""
     monkeypatch.setattr(logging.root, "handlers", logging.root.handlers[:])

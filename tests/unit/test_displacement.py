@@ -128,4 +128,25 @@ def test_a_crs_without_a_code_goes_by_its_name():
 def test_an_empty_map_can_be_described():
     nothing = {name: np.full(SHAPE, np.nan, np.float32) for name in layers() if name != "reason"}
     dataset = build(reason=np.full(SHAPE, Reason.NO_DATA, np.uint8), **nothing)
-    assert displacement.describe(dataset).endswith("valid: 0.0 % of pixels")
+    assert displacement.describe(dataset).endswith("valid: 0.0 % of pixels; no data in one of the images 100.0 %")
+
+
+def test_why_pixels_are_empty_is_told_the_most_frequent_first():
+    reason = np.full(SHAPE, Reason.VALID, np.uint8)
+    reason[0, :2], reason[1:, 1] = Reason.NO_DATA, Reason.NO_MATCH
+    reason[2, :] = Reason.NO_MATCH
+    empty = {name: np.where(reason == 0, np.float32(0.1), np.float32(np.nan)) for name in layers() if name != "reason"}
+    said = displacement.describe(build(reason=reason, **empty)).splitlines()[2]
+    assert said == "valid: 41.7 % of pixels; no reliable match 41.7 %, no data in one of the images 16.7 %"
+
+
+def test_small_motion_is_told_with_the_digits_of_its_sigma():
+    small = {name: layer * np.float32(2e-5) for name, layer in layers().items() if name not in ("reason", "quality")}
+    assert "north: median -0.0000250 m" in displacement.describe(build(**small))
+
+
+@pytest.mark.parametrize(
+    ("sigma", "digits"), [(20.0, 3), (0.14, 3), (0.0099, 4), (1.7e-5, 6), (1e-4, 5), (0.0, 3), (np.inf, 3), (np.nan, 3)]
+)
+def test_two_digits_of_a_sigma_are_told(sigma, digits):
+    assert displacement.decimals(sigma) == digits

@@ -92,6 +92,14 @@ def test_infinite_values_are_no_data(tmp_path, texture):
     assert (open_image(write(tmp_path / "a.tif", values)).read(WHOLE).reason[1, 1:5] == Reason.NO_DATA).all()
 
 
+def test_the_least_of_all_numbers_is_no_data_though_nobody_says_so(tmp_path, texture):
+    values = texture.astype(np.float32)
+    values[1, 1:3] = [np.finfo(np.float32).min, 1e38]
+    reason = open_image(write(tmp_path / "a.tif", values)).read(WHOLE).reason
+    assert (reason[1, 1:3] == Reason.NO_DATA).all()
+    assert (reason != Reason.VALID).sum() == 2
+
+
 def test_alpha_is_a_mask_not_a_choice(tmp_path, texture):
     alpha = np.full(GRID.shape, 255)
     alpha[10:20] = 0

@@ -8,7 +8,7 @@ from groundshift.cli.app import app
 from groundshift.cli.convert import Component, Dialect, OutFile, Source, To
 
 
-@app.command(name="fields")
+@app.command(name="fields", epilog="Example: groundshift fields points.parquet -o again.parquet")
 def fields(points: Source, out: OutFile, to: To = None, component: Component = None, dialect: Dialect = None) -> None:
     """Compute velocity, acceleration, seasonality and quality of points again, from their series."""
     from groundshift.io.convert import convert

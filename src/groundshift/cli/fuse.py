@@ -19,7 +19,11 @@ class QuantityName(StrEnum):
     VELOCITY = "velocity"
 
 
-@app.command(name="fuse")
+@app.command(
+    name="fuse",
+    epilog="Example: groundshift fuse --optical displacement.tif --radar ascending.parquet --radar descending.parquet "
+    "--stations gnss.csv -o fused",
+)
 def fuse(
     out: Out,
     optical: Annotated[

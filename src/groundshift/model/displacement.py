@@ -16,6 +16,7 @@ The attribute `quantity` is `displacement`, also if it is not there, or `velocit
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -211,7 +212,7 @@ def describe(dataset: xr.Dataset) -> str:
         f"{dataset.attrs.get('quantity', 'displacement')} map, {dataset.sizes['y']} x {dataset.sizes['x']} pixels of "
         f"{abs(dataset.rio.resolution()[0]):g} {side}, {_short(str(dataset.rio.crs))}",
         f"{period(dataset.attrs)}, method {dataset.attrs['method']}",
-        f"valid: {100 * valid.mean():.1f} % of pixels",
+        f"valid: {100 * valid.mean():.1f} % of pixels{_why_empty(some['reason'].values)}",
     ]
     for name in components(dataset) if valid.any() else ():
         there = valid & np.isfinite(some[name].values)
@@ -219,11 +220,26 @@ def describe(dataset: xr.Dataset) -> str:
         if not there.any():
             continue
         low, middle, high = scale * np.percentile(values, [2.5, 50, 97.5])
+        common = float(scale * np.median(sigma))
+        digits = decimals(common)
         lines.append(
-            f"{name}: median {middle:+.3f} {unit}, 95 % between {low:+.3f} and {high:+.3f} {unit}, "
-            f"median sigma {np.median(sigma) * scale:.3f} {unit}"
+            f"{name}: median {middle:+.{digits}f} {unit}, 95 % between {low:+.{digits}f} and {high:+.{digits}f} "
+            f"{unit}, median sigma {common:.{digits}f} {unit}"
         )
     return "\n".join(lines)
+
+
+def decimals(sigma: float) -> int:
+    """Digits after the point to tell a value with: three, or as many as show two digits of its standard deviation."""
+    return max(3, 1 - math.floor(math.log10(sigma))) if 0 < sigma < np.inf else 3
+
+
+def _why_empty(reason: np.ndarray) -> str:
+    """Shares of the reasons for which pixels are not valid, the largest first; those that round to nothing are left."""
+    codes, counts = np.unique(reason[reason != Reason.VALID], return_counts=True)
+    shares = [(100 * count / reason.size, Reason(code).meaning) for code, count in zip(codes, counts, strict=True)]
+    told = [f"{meaning} {share:.1f} %" for share, meaning in sorted(shares, reverse=True) if share >= 0.05]
+    return f"; {', '.join(told)}" if told else ""
 
 
 def _short(crs: str) -> str:

@@ -24,6 +24,7 @@ from groundshift.grid.metric import in_metres
 from groundshift.io import read_line, read_map, write_text
 from groundshift.kernels.alike import blocks_of, errors_alike
 from groundshift.kernels.robust import robust_fit
+from groundshift.model.displacement import decimals
 
 log = logging.getLogger(__name__)
 
@@ -358,9 +359,11 @@ def write_profiles(
     )
     save_figure(profile_figure(profile, curve), out / "profile.png")
     offset = profile.offset
+    digits = decimals(min(offset.right_lateral_sigma, offset.opening_sigma))
     return (
-        f"offset at the middle of the trace: right-lateral {offset.right_lateral:+.3f} ± "
-        f"{offset.right_lateral_sigma:.3f} m, opening {offset.opening:+.3f} ± {offset.opening_sigma:.3f} m\n"
+        f"offset at the middle of the trace: right-lateral {offset.right_lateral:+.{digits}f} ± "
+        f"{offset.right_lateral_sigma:.{digits}f} m, opening {offset.opening:+.{digits}f} ± "
+        f"{offset.opening_sigma:.{digits}f} m\n"
         f"profile, {len(curve)} offsets along the trace and a picture are in {out}"
     )
 

@@ -20,6 +20,7 @@ from groundshift.io.images.quality import QualityLayer
 from groundshift.io.rasters import read_window
 from groundshift.model.reason import Reason
 
+_MOST = np.float32(1e30)  # no image has such values: they stand for no data (-3.4e38), though the file does not say so
 _BLOCK = 2048  # pixels: side of the blocks in which an array is hashed
 
 
@@ -146,11 +147,11 @@ def _read(box: Box, grid: GeoBox, inside: Callable[[Box], Pixels]) -> Pixels:
 
 
 def _checked(raw: np.ndarray, nodata: float | None) -> Pixels:
-    """Float values, NaN where the value is no data or not finite."""
+    """Float values, NaN where the value is no data, not finite, or no measurement that there could be."""
     with np.errstate(over="ignore", invalid="ignore"):
         values = raw.astype(np.float32)
     reason = np.zeros(raw.shape, np.uint8)
-    unusable = ~np.isfinite(values)
+    unusable = ~(np.abs(values) < _MOST)
     if nodata is not None:
         unusable |= raw == nodata
     reason[unusable] = Reason.NO_DATA
