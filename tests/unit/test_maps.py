@@ -152,6 +152,19 @@ def test_what_is_no_map(tmp_path):
         write_dataset(tmp_path / "b.tif", displacement_map(layers, grid, ATTRIBUTES).expand_dims(time=2))
 
 
+@pytest.mark.parametrize("value", [np.nan, 300.0])
+def test_a_map_that_breaks_the_contract_is_named(tmp_path, value):
+    grid, layers = make_map((40, 30))
+    write_map(tmp_path / "map.tif", grid, tiles(grid, layers), attributes=ATTRIBUTES)
+    with rasterio.open(tmp_path / "map.tif", "r+", IGNORE_COG_LAYOUT_BREAK="YES") as dataset:
+        band = dataset.descriptions.index("east" if np.isnan(value) else "reason") + 1
+        pixels = dataset.read(band)
+        pixels[layers["reason"] == 0] = value
+        dataset.write(pixels, band)
+    with pytest.raises(ContractError, match=r"map\.tif: layer 'east' must be finite exactly where"):
+        read_map(tmp_path / "map.tif")
+
+
 def test_json_record(tmp_path):
     record = {
         "day": np.datetime64("2016-07-18"), "no day": np.datetime64("NaT"), "path": Path("a/b"), "none": float("nan"),

@@ -127,6 +127,8 @@ def read_map(path: str | Path) -> xr.Dataset:
     ------
     InputError
         If the file is missing, no raster, or no displacement map.
+    ContractError
+        If it breaks the contract of one, as a harmed file does.
     """
     path = str(path)
     with open_raster(path) as dataset:
@@ -144,7 +146,8 @@ def read_map(path: str | Path) -> xr.Dataset:
     if lazy:
         bands = rioxarray.open_rasterio(path, chunks={"band": 1, "y": 4 * _TILE, "x": 4 * _TILE}, lock=False).data
     layers = {name: bands[i] for i, name in enumerate(names)}
-    layers["reason"] = layers["reason"].astype(np.uint8)
+    with np.errstate(invalid="ignore"):  # of what a harmed file holds
+        layers["reason"] = layers["reason"].astype(np.uint8)
     layers["valid"] = layers["reason"] == Reason.VALID
     attributes = {key: _from_tag(text) for key, text in tags.items()}
     quantity = attributes.get("quantity", "displacement")
@@ -153,7 +156,10 @@ def read_map(path: str | Path) -> xr.Dataset:
         for name, layer in layers.items()
     }
     result = xr.Dataset(variables, coords=xr_coords(grid), attrs=attributes)
-    check(result.isel(y=slice(1), x=slice(1)) if lazy else result)
+    try:
+        check(result.isel(y=slice(1), x=slice(1)) if lazy else result)
+    except ContractError as error:
+        raise ContractError(f"{path}: {error}; if it is no longer what was written, write or fetch it again") from error
     return result
 
 
