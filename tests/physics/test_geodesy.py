@@ -20,6 +20,7 @@ from groundshift.geodesy.own_motion import (
     own_variance,
 )
 from groundshift.geodesy.smooth_field import Field3, centre_of, smooth_covariance
+from groundshift.geodesy.steps import YEARS_BETWEEN, rate_with_doubtful_steps
 from groundshift.geodesy.trajectory import (
     YEAR,
     Relaxation,
@@ -191,6 +192,50 @@ def test_three_jumps_of_ten_millimetres_are_found_and_none_where_there_is_none()
         when = [(each - np.datetime64("2010-01-01")).astype(int) for each in found.steps]
         np.testing.assert_allclose(when, [600, 1300, 1900], atol=4)
         assert found.rate == pytest.approx(2, abs=3.5 * found.sigma)
+
+
+def test_steps_just_below_what_is_found_are_in_the_sigma_of_a_rate():
+    """One step of 3 mm in each series, of which few are found: before, the rate knew of none of the others."""
+    random, count = np.random.default_rng(4), 2500
+    days, standardised = np.arange(count), {"now": [], "before": []}
+    for _ in range(40):
+        values = noisy(count, random) + 2 * days / YEAR + 3 * (days >= random.integers(200, count - 200))
+        found = fit_trajectory(daily(values), "up", TrajectoryConfig(detect=5, index=-1.0))
+        row = found.names.index("rate")
+        standardised["now"].append((found.rate - 2) / found.sigma)
+        standardised["before"].append((found.coefficients[row] - 2) / np.sqrt(found.covariance[row, row]))
+    now, before = (np.mean(np.square(each)) for each in standardised.values())
+    assert 0.5 < now < 1.6  # forty series: ±0.22
+    assert before > 2.5
+
+
+def test_a_rate_over_steps_that_might_be_is_that_of_all_models_by_their_probability():
+    """White noise, whose least squares are done model by model."""
+    random, count, sigmas = np.random.default_rng(5), 300, 4.0
+    days = np.arange(count, dtype=float)
+    years = (days - days.mean()) / YEAR
+    values = 3 * years + random.standard_normal(count) + 0.6 * (days >= 110)
+    design, steps = np.stack([np.ones(count), years, days >= 200], 1), [200.0]
+    rate, sigma = rate_with_doubtful_steps(days, design, values, np.ones(count), steps, sigmas, 0.0, 1)
+    single = [day for day in range(count) if 40 <= day <= 160 or 240 <= day <= 260]
+    pairs = [(i, j) for i in single for j in single if j - i >= 40]
+    shrunk, chance = sigmas**2 / (1 + sigmas**2), 1 / (YEARS_BETWEEN * YEAR) / np.sqrt(1 + sigmas**2)
+    without = np.sum((values - design @ np.linalg.lstsq(design, values)[0]) ** 2)
+    free, weights, rates, variances = count - 3, [], [], []
+    for more in ((), *((day,) for day in single), *pairs):
+        whole = np.column_stack([design, *(days >= day for day in more)])
+        fit = np.linalg.lstsq(whole, values)[0]
+        left = (1 - shrunk) * without + shrunk * np.sum((values - whole @ fit) ** 2)
+        own = np.linalg.inv(design.T @ design)[1, 1]
+        gained = np.linalg.inv(whole.T @ whole)[1, 1] - own
+        base = np.linalg.lstsq(design, values)[0][1]
+        weights.append(chance ** len(more) * (left / without) ** (-free / 2))
+        rates.append(base + shrunk * (fit[1] - base))
+        variances.append(left / free * (own + shrunk * gained))
+    weights = np.array(weights) / np.sum(weights)
+    mean = weights @ rates
+    assert rate == pytest.approx(mean, abs=1e-6)
+    assert sigma**2 == pytest.approx(weights @ (variances + (np.array(rates) - mean) ** 2), rel=1e-6)
 
 
 def test_days_of_larger_sigma_count_for_less():

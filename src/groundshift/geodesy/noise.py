@@ -103,6 +103,18 @@ class Averaged(NamedTuple):
         return cls(float(step), number, first, root, model, np.add.reduceat(values * weight, first) / (total * root))
 
 
+class More(NamedTuple):
+    """What more columns would do to a model and to one of its coefficients; where the noise has the scale 1."""
+
+    coefficient: float  # without any
+    variance: float  # of it
+    pull: np.ndarray  # float64 (k,): what a column takes off the coefficient, for one unit of its own
+    gram: np.ndarray  # float64 (k, k): of the columns, less what the model explains of them
+    product: np.ndarray  # float64 (k,): of these with the residual of the model
+    squares: float  # of the residual
+    free: int  # degrees of freedom of it
+
+
 class Likelihood:
     """Restricted likelihood for one spectral index; noise is made independent once, for all shares."""
 
@@ -126,12 +138,21 @@ class Likelihood:
 
     def significance(self, columns: np.ndarray) -> np.ndarray:
         """What each of some more columns (m, k) would be over its sigma, were it the only one added; float64 (k,)."""
+        more = self.more(columns)
+        part = more.product / np.sqrt(np.maximum(np.diag(more.gram), 1e-12))
+        return part / np.sqrt(np.maximum(more.squares - part**2, 1e-12) / max(self._free - 1, 1))
+
+    def more(self, columns: np.ndarray, row: int = 0) -> More:
+        """What some more columns (m, k) would do to the model, and to one of its coefficients, by its row."""
         root = np.sqrt(self._variance(self.share))[:, None]
-        q = np.linalg.qr(self._model / root)[0]
-        rest, more = self._mean / root[:, 0], self._axes.T @ columns / root
-        rest, more = rest - q @ (q.T @ rest), more - q @ (q.T @ more)
-        part = np.einsum("mk,m->k", more, rest) / np.sqrt(np.maximum((more**2).sum(axis=0), 1e-12))
-        return part / np.sqrt(np.maximum(rest @ rest - part**2, 1e-12) / max(self._free - 1, 1))
+        q, r = np.linalg.qr(self._model / root)
+        data, more = self._mean / root[:, 0], self._axes.T @ columns / root
+        rest, apart = data - q @ (q.T @ data), more - q @ (q.T @ more)
+        inverse = np.linalg.inv(r)[row]
+        return More(
+            float(inverse @ (q.T @ data)), float(inverse @ inverse), inverse @ (q.T @ more), apart.T @ apart,
+            apart.T @ rest, float(rest @ rest), self._free,
+        )  # fmt: skip
 
     def _variance(self, share: float) -> np.ndarray:
         return share * np.maximum(self._power, 0) + (1 - share) + 1e-12

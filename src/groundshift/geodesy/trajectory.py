@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from groundshift.errors import InputError
 from groundshift.geodesy.midas import midas_rate
 from groundshift.geodesy.noise import Noise, coloured_fit
-from groundshift.geodesy.steps import find_step
+from groundshift.geodesy.steps import find_step, rate_with_doubtful_steps
 from groundshift.kernels.robust import nmad, robust_fit
 from groundshift.model.stations import COMPONENTS, StationSeries, StationVelocities, build_velocities
 from groundshift.model.units import YEAR
@@ -62,8 +62,8 @@ class TrajectoryConfig(BaseModel):
 class Trajectory(NamedTuple):
     """The trajectory of one component."""
 
-    rate: float  # mm/yr
-    sigma: float  # mm/yr, in the noise that was found
+    rate: float  # mm/yr; where steps are looked for, over those that might be there but are not significant
+    sigma: float  # mm/yr, in the noise that was found; likewise
     names: tuple[str, ...]  # of the coefficients
     coefficients: np.ndarray  # float64 (p,): mm, mm/yr for the rate
     covariance: np.ndarray  # float64 (p, p)
@@ -78,7 +78,8 @@ def fit_trajectory(series: StationSeries, component: str, config: TrajectoryConf
     """Fit a trajectory to one component of a series.
 
     Outliers are found by a robust fit and left out. Of the steps that might be (:mod:`~groundshift.geodesy.steps`) the
-    most significant is added, and all is fitted again, until none is left. Decays of relaxations that are not given are
+    most significant is added, and all is fitted again, until none is left; rate and sigma know that there may be more,
+    which coefficients and covariance do not. Decays of relaxations that are not given are
     those of twelve that fit best. Steps and relaxations outside the series are left out; of steps without a day between
     them, the first stands for all.
 
@@ -131,9 +132,14 @@ def fit_trajectory(series: StationSeries, component: str, config: TrajectoryConf
     found = coloured_fit(days[rows], design[rows], values[rows], sigma=sigma[rows], index=config.index)
     weight = np.zeros(len(days))
     weight[there] = fit.weights
-    rate = names.index("rate")
+    row = names.index("rate")
+    rate, spread = float(found.coefficients[row]), float(np.sqrt(found.covariance[row, row]))
+    if config.detect:
+        rate, spread = rate_with_doubtful_steps(
+            days[rows], design[rows], values[rows], sigma[rows], steps, config.detect, found.noise.index, row
+        )
     return Trajectory(
-        float(found.coefficients[rate]), float(np.sqrt(found.covariance[rate, rate])), names, found.coefficients,
+        rate, spread, names, found.coefficients,
         found.covariance, design @ found.coefficients, weight, found.noise,
         tuple(np.datetime64(int(each), "D") for each in steps), tuple(decays),
     )  # fmt: skip
