@@ -128,7 +128,7 @@ def test_points_are_asked_compared_filtered_and_taken_away(chromium, address):
     page.keyboard.press("Home")
     for _ in range(4):
         page.keyboard.press("PageUp")
-    until(page, "document.getElementById('shown').textContent.includes('/')")
+    until(page, "/^[1-9].* [/] /.test(document.getElementById('shown').textContent)")  # after the last of the keys
     kept, total = (number(part) for part in page.locator("#shown").inner_text().split("/"))
     assert 0 < kept < total <= POINTS
 

@@ -10,7 +10,7 @@ from reference.explorer import served, village
 from groundshift.explore.export import export_page
 from groundshift.io.points import write_points
 
-POINTS = 300
+POINTS = 1200
 MOTIONS = (0.1, -0.2, -6.5, None, 0.3, 0.0, 0.1, 0.2, -0.1, 0.4)  # mm/yr
 
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Chromium as /usr/bin/chromium")
@@ -47,6 +47,7 @@ def folder(tmp_path_factory):
             "motion_bound": 0.9,
             "points": 5,
             "span": False,
+            "width": 400.0,
         }
         west = 9.996 + 0.0008 * n
         line = {"type": "LineString", "coordinates": [[west, 52.0], [west + 0.0008, 52.0]]}
@@ -171,6 +172,14 @@ def test_what_an_asset_does_along_it(chromium, address):
     assert re.match(r"400–450 m · does not move by more than 0.9 mm/yr", page.locator(".readout").inner_text())
     page.mouse.click(box["x"] + 0.85 * box["width"], box["y"] + 40)
     until(page, "document.getElementById('drawer-title').textContent === 'Railway · segment 9 / 10'")
+    page.click("#take-series")  # of the points beside the ninth segment
+    page.wait_for_selector("#take-csv")
+    taken_away = json.loads(taken(page, "geojson"))["features"]
+    assert len(taken_away) == number(page.locator("dl.wide dd").first.inner_text()) > 0
+    for longitude, latitude in (each["geometry"]["coordinates"] for each in taken_away):
+        assert 10.0024 < longitude < 10.0032  # not beyond the ends of the segment
+        assert abs(latitude - 52) * 111_320 < 215
+    assert re.search(r"Mean series of the area: .* ± .* mm/yr", page.locator("#drawer-body").inner_text())
     page.fill("#sought", "railway")
     page.keyboard.press("Enter")
     assert page.locator("#found button").count() == 8

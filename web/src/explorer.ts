@@ -46,7 +46,7 @@ export class Explorer {
     this.panel = new Panel(page.catalog, page.state, (what) => this.change(what), (layer) => page.view.fit(layer.bounds));
     this.film = new FilmBar(page, () => this.timeChanged());
     this.regions = new Regions(page, this.scene, () => this.remember());
-    this.picking = new Picking(page, this.scene, () => this.remember());
+    this.picking = new Picking(page, this.scene, () => this.remember(), (outline, points) => void this.regions.ask("area", outline, points));
     this.pencil = new Pencil(page, this.scene, (kind, vertices) => void this.regions.ask(kind, vertices), () => this.toolbox.press());
     this.toolbox = new Toolbox(page, this.pencil, this.picking, () => this.layersChanged());
     drawer.watch((height) => this.makeRoom(height));

@@ -189,6 +189,7 @@ const words = {
   download: ["Points:", "Points :"],
   "mean-series": ["Mean series of the area", "Série moyenne de la zone"],
   distribution: ["Distribution", "Distribution"],
+  "series-near": ["Series of the points near it", "Série des points voisins"],
   along: ["Motion along", "Mouvement le long de"],
   "along-note": ["± one standard deviation; below 0: away, down or west", "± un écart type ; sous 0 : s’éloigne, descend ou va vers l’ouest"],
   "along-distance": ["Distance from the start, m", "Distance depuis le début, m"],

@@ -74,7 +74,7 @@ export function initial(catalog: Catalog, link: Link): State {
 }
 
 /** Whether a layer of assets was judged by these points: see explore/assets.py. */
-const isJudgedBy = ({ title }: LayerInfo, { level, component, track }: LayerInfo): boolean => title.endsWith(`, ${level} ${track === null || track === undefined ? component : `track ${track}`}`);
+export const isJudgedBy = ({ title }: LayerInfo, { level, component, track }: LayerInfo): boolean => title.endsWith(`, ${level} ${track === null || track === undefined ? component : `track ${track}`}`);
 
 const firstComponent = ({ components }: LayerInfo): string => (components!.includes("up") ? "up" : "magnitude");
 

@@ -7,7 +7,7 @@ import { FILM } from "./film";
 import type { LayerInfo, TileData } from "./types";
 
 const KEPT = 160;
-const KEPT_FILMS = 40; // each is some megabytes
+const KEPT_FILMS = 64; // each is some megabytes; as many as there are in view at most
 const MAX_ZOOM = 16;
 
 interface Entry {

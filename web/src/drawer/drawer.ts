@@ -10,6 +10,7 @@ import { differenceOf } from "./difference";
 import { comparison, describePoint, facts } from "./facts";
 import { type Properties, judged, rows, sentence } from "./features";
 import { periodOf } from "./period";
+import { trend } from "./trend";
 import { type Note, type Table, areaTable, picture, pointTable, profileTable, takeTable } from "./take";
 
 const FORMATS: Record<string, string> = { csv: "CSV", geojson: "GeoJSON", parquet: "GeoParquet" };
@@ -93,7 +94,7 @@ export function showArea(area: AreaRecord, label: string, layer: string, take: (
   ]);
   open(
     `${t("area")} · ${label}`,
-    element("div", { class: "plot" }, element("h3", { text: t("mean-series") }), series),
+    element("div", { class: "plot" }, element("h3", { text: `${t("mean-series")}${trendOf(area)}` }), series),
     element("div", { class: "plot small" }, element("h3", { text: t("distribution") }), bars),
     element("div", { class: "facts" }, element("p", { class: "quiet", text: layer }), list, element("p", { class: "quiet", text: t("uncertain") })),
   );
@@ -104,6 +105,12 @@ export function showArea(area: AreaRecord, label: string, layer: string, take: (
   get("drawer-actions").append(element("span", { class: "quiet", text: t("download") }));
   for (const [format, text] of Object.entries(FORMATS)) action(`take-${format}`, text, () => take(format));
   if (area.series) offer(() => `${t("area")} ${layer}`, () => areaTable(area), () => [{ text: `${t("mean-series")}, ${whole(area.points)} ${t("points")}; ${t("mean")} ${number(area.mean, 2)} ${u}` }], t("take-mean"));
+}
+
+/** Of the mean series of an area, with what its own residuals say of it. */
+function trendOf({ series }: AreaRecord): string {
+  const found = series && trend(series.dates.map((date) => Date.parse(date) / 1000), series.mean, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY);
+  return found ? `: ${number(found.rate)} ± ${number(found.sigma)} ${unit("mm/yr")}` : "";
 }
 
 /** `at` hears of the share of the line that the mouse is at in the chart. */
@@ -146,18 +153,23 @@ export interface Parts {
 }
 
 /** What is known of a line or area, and the values of a map there; of a part of an asset, what all of them do. */
-export function showFeature(heading: string, properties: Properties, values: Values, parts: Parts | null): void {
+export function showFeature(heading: string, properties: Properties, values: Values, parts: Parts | null, series: (() => void) | null): void {
   const said = judged(properties);
   const more = Object.entries(values).filter(([, { value }]) => value !== null).map(([name, { value, unit: units }]) => [name, typeof value === "number" ? `${number(value, digits(value))} ${unit(units)}` : String(value)]);
   const nodes = said ? [said, element("p", { class: "quiet", text: t("verdict-note") })] : [];
   const known = element("div", { class: parts ? "facts" : "facts alone" }, ...nodes, definitions([...rows(properties), ...more]));
-  if (!parts) return open(heading, known);
+  if (!parts) {
+    open(heading, known);
+    if (series) action("take-series", t("series-near"), series);
+    return;
+  }
   const chart = element("div", { class: "chart" });
   const readout = element("output", { class: "readout" });
   const title = `${t("along")} ${String(properties.name || properties.id)}`;
   open(heading, element("div", { class: "plot" }, element("h3", { text: `${title}, ${t("along-note")}` }), readout, chart), known);
   alongChart(chart, parts.all, parts.shown, (text) => (readout.textContent = text), parts.choose);
   describe(chart, `${title}. ${alongText(parts.all)}`);
+  if (series) action("take-series", t("series-near"), series);
   offer(() => title, () => alongTable(parts.all), () => [{ text: t("verdict-note") }, { text: `${heading}: ${sentence(properties)}` }]);
 }
 

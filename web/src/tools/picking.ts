@@ -10,6 +10,7 @@ import { sentence, spanName } from "../drawer/features";
 import { number, t, unit } from "../i18n";
 import { SERIES } from "../map/color";
 import { degreesPerPixel, metresPerPixel } from "../map/mercator";
+import { around } from "../map/around";
 import { near, parts } from "../map/near";
 import type { Scene } from "../map/scene";
 import { type Found, under } from "../map/under";
@@ -17,8 +18,10 @@ import type { Mark } from "../map/view";
 import { name } from "../names";
 import { failed, notice } from "../notice";
 import type { Page } from "../page";
+import { isJudgedBy } from "../state";
 import { uncover } from "./uncover";
 
+const BESIDE = 10; // metres from a part of an asset, where points are asked for
 const MOST = 8; // points compared
 const TIP = 6; // pixels
 const SHAPE = 8;
@@ -42,11 +45,12 @@ function covers(longitude: number, latitude: number): (layer: LayerInfo) => bool
 export class Picking {
   comparing = false;
 
-  /** `shown` is called when other points are in the drawer. */
+  /** `shown` is called when other points are in the drawer, `inside` for what an outline holds of a layer of points. */
   constructor(
     private readonly page: Page,
     private readonly scene: Scene,
     private readonly shown: () => void,
+    private readonly inside: (outline: [number, number][], points: LayerInfo) => void,
   ) {}
 
   /** Tell what is under the mouse, at some pixels from the corner of the map; whether there is anything. */
@@ -175,11 +179,19 @@ export class Picking {
     if (layer.kind === "features") {
       const parts = partsOf(this.scene.shapes.of(layer), properties);
       const among = parts.length ? { all: parts.map((part) => part.properties!), shown: parts.indexOf(feature), choose: (part: number) => this.choose(layer, parts[part]) } : null;
-      return drawer.showFeature(spanName(properties, layer.title), properties, values, among);
+      return drawer.showFeature(spanName(properties, layer.title), properties, values, among, this.seriesOf({ layer, feature }));
     }
     const { pixels: _, ...own } = properties;
     const known = Object.entries(own).map(([key, value]) => [key, { value: value as number | string, unit: "mm/yr" }]);
     drawer.showValues(String(properties.name ?? layer.title), { ...Object.fromEntries(known), ...values });
+  }
+
+  /** Asks for the series of the points near a part of an asset, of those that it was judged by; null where nobody can be asked. */
+  private seriesOf({ layer, feature }: Shape): (() => void) | null {
+    const shown = this.page.shown("points");
+    const points = shown.find((each) => isJudgedBy(layer, each)) ?? shown.at(-1);
+    if (this.page.catalog.static || !points || !isJudged(feature)) return null;
+    return () => this.inside(around(feature.geometry, BESIDE + Number(feature.properties!.width ?? 0) / 2), points);
   }
 
   /** The uppermost shape at a place. */

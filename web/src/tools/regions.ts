@@ -27,10 +27,10 @@ export class Regions {
     private readonly shown: () => void,
   ) {}
 
-  /** Ask about what was drawn. */
-  async ask(kind: Kind, vertices: Vertices): Promise<void> {
+  /** Ask about what was drawn; of some points, or of the uppermost that are shown. */
+  async ask(kind: Kind, vertices: Vertices, of?: LayerInfo): Promise<void> {
     const { state } = this.page;
-    const layer = this.page.shown("points").at(-1) ?? (kind === "profile" ? this.page.shown("map").at(-1) : undefined);
+    const layer = of ?? this.page.shown("points").at(-1) ?? (kind === "profile" ? this.page.shown("map").at(-1) : undefined);
     state.picked.length = 0;
     state.drawn = layer ? { kind, vertices } : null;
     this.scene.outline(layer ? vertices : [], kind === "area");
