@@ -118,6 +118,17 @@ def test_a_chunk_of_a_stack_is_named_also_for_a_single_bit(stack, tmp_path):
     assert not (tmp_path / "other.zarr").exists()
 
 
+@pytest.mark.parametrize("name", ["slc", "height", "latitude"])
+def test_a_stack_that_lost_a_chunk_is_refused(stack, tmp_path, name):
+    """Zarr takes it for empty, as after a copy that was interrupted."""
+    write_stack(tmp_path / "stack.zarr", stack)
+    assert "chunk_files" not in open_stack(tmp_path / "stack.zarr").attrs
+    next(each for each in (tmp_path / "stack.zarr" / name / "c").rglob("*") if each.is_file()).unlink()
+    for read in (open_stack, open_any_stack, lambda path: convert_stack(path, tmp_path / "other.zarr")):
+        with pytest.raises(InputError, match=rf"stack\.zarr/{name} has 0 files of chunks, 1 were written"):
+            read(tmp_path / "stack.zarr")
+
+
 def test_of_several_chunks_the_harmed_one_is_named(tmp_path):
     kind = {"dtype": "f4", "compressors": Zlib(), "zarr_format": 2}
     array = zarr.create_array(tmp_path / "a", shape=(40, 60), chunks=(20, 20), **kind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -22,6 +23,7 @@ CHUNK = 256
 
 _COMPRESSORS = BloscCodec(cname="zstd", clevel=1, shuffle="bitshuffle"), Crc32cCodec()
 _MARKER = "zarr.json"  # what makes a folder a Zarr group
+_COUNTED = "chunk_files"  # attribute of a group that is whole: files of chunks, by array
 
 
 def write_stack(path: str | Path, stack: xr.Dataset) -> None:
@@ -64,7 +66,13 @@ def write_cube(path: str | Path, cube: xr.Dataset) -> None:
 
 
 def open_cube(path: str | Path) -> xr.Dataset:
-    """Open what :func:`write_cube` or :func:`cube_writer` wrote, as :func:`~groundshift.io.chunks.lazy_cube` does."""
+    """Open what :func:`write_cube` or :func:`cube_writer` wrote, as :func:`~groundshift.io.chunks.lazy_cube` does.
+
+    Raises
+    ------
+    InputError
+        If there is no Zarr group at `path`, or it has lost chunks since it was written, which Zarr would take for empty.
+    """
     if not (Path(path) / _MARKER).is_file():
         raise InputError(f"{path} is no Zarr folder of version 3; expected one with {_MARKER} in it: check the path")
     try:
@@ -74,6 +82,7 @@ def open_cube(path: str | Path) -> xr.Dataset:
             f"{path} cannot be opened as Zarr ({type(error).__name__}: {error}); it is truncated or corrupt: write or "
             "fetch it again"
         ) from error
+    _refuse_lost(Path(path), cube.attrs.pop(_COUNTED, {}))
     return lazy_cube(path, cube)
 
 
@@ -118,10 +127,28 @@ def write_window(folder: Path, arrays: Mapping[str, Any], rows: slice, columns: 
 def put_in_place(folder: Path, path: Path) -> None:
     """Give a Zarr folder that is whole its name, when all of it is on the disk; a Zarr folder that had the name is left
     beside, as `before`."""
+    zarr.open_group(folder, mode="r+", zarr_format=3).attrs[_COUNTED] = _chunk_files(folder)
     flush_folder(folder)
     if path.exists():
         path.replace(folder.with_name("before"))
     folder.replace(path)
+
+
+def _chunk_files(folder: Path) -> dict[str, int]:
+    """How many files of chunks each array of a group has."""
+    arrays = (each.parent for each in sorted(folder.glob(f"*/{_MARKER}")))
+    return {each.name: sum(len(files) for _, _, files in os.walk(each / "c")) for each in arrays}
+
+
+def _refuse_lost(path: Path, counted: Mapping[str, int]) -> None:
+    """InputError if there are fewer files of chunks than were counted."""
+    found = _chunk_files(path) if counted else {}
+    for name, count in counted.items():
+        if found.get(name, 0) < count:
+            raise InputError(
+                f"{path}/{name} has {found.get(name, 0)} files of chunks, {count} were written; a copy of it was "
+                "interrupted, or some were deleted: write or fetch it again"
+            )
 
 
 def check_free(path: Path) -> None:
