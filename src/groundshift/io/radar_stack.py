@@ -71,7 +71,7 @@ def open_cube(path: str | Path) -> xr.Dataset:
     Raises
     ------
     InputError
-        If there is no Zarr group at `path`, or it has lost chunks since it was written, which Zarr would take for empty.
+        If there is no Zarr group at `path`, or it lost chunks since it was written, which Zarr would take for empty.
     """
     if not (Path(path) / _MARKER).is_file():
         raise InputError(f"{path} is no Zarr folder of version 3; expected one with {_MARKER} in it: check the path")
