@@ -68,6 +68,18 @@ def test_standard_deviations_are_those_of_the_errors(noise, cutoff):
     assert (flow.quality > 0).all()
 
 
+@pytest.mark.parametrize("cutoff", [0.2, 0.3])
+def test_standard_deviations_are_those_of_the_errors_at_the_border_too(cutoff):
+    lattice = Nodes(np.arange(3.5, 320, 8), np.arange(3.5, 320, 8))
+    pairs = [images(seed, 0.37, -1.21, noise=0.05, cutoff=cutoff, size=320) for seed in (1, 2)]
+    flows = [FREQUENCY.measure(*pair, lattice, CONFIG) for pair in pairs]
+    away = np.minimum(np.arange(40), np.arange(40)[::-1])
+    border = np.minimum(away[:, None], away) < 2  # windows that reach beyond the image
+    errors = np.array([[(f.dx - 0.37) / f.dx_sigma, (f.dy + 1.21) / f.dy_sigma] for f in flows])[..., border]
+    assert np.isfinite(errors).mean() > 0.95
+    assert 0.7 < np.nanmean(errors**2) < 1.5  # with a hard edge 20 and more
+
+
 def test_quality_falls_with_noise():
     quality = [FREQUENCY.measure(*images(1, 0.3, 0.3, noise=n), NODES, CONFIG).quality.mean() for n in (0.02, 0.3, 1)]
     assert 1 >= quality[0] > quality[1] > quality[2] >= 0

@@ -13,7 +13,7 @@ from groundshift.errors import InputError  # noqa: E402
 from groundshift.kernels.network_inputs import network_inputs  # noqa: E402
 from groundshift.model.reason import Reason  # noqa: E402
 from groundshift.optical.methods import Nodes  # noqa: E402
-from groundshift.optical.network import CARD, WEIGHTS, Network, load, measured, runner  # noqa: E402
+from groundshift.optical.network import CARD, WEIGHTS, Network, _unlike, load, measured, runner  # noqa: E402
 from groundshift.optical.refinement import PreparedPair, refined  # noqa: E402
 from groundshift.synth.textures import shifted_pair  # noqa: E402
 from groundshift.train import export  # noqa: E402
@@ -116,6 +116,33 @@ def test_the_network_of_the_package_puts_a_fault_in_its_place():
     assert error[distance <= 6].mean() < 0.35  # a window of 32 pixels would smear all of it by up to 1.3
     standardised = ((flow.dy - dy) / flow.dy_sigma)[inner]
     assert 0.1 < np.mean(standardised**2) < 3  # one scene; the benchmark has the tight test
+
+
+def test_where_the_images_have_nothing_in_common_sigma_says_so():
+    pre, post, _ = shifted_pair(256, dx=0.4, dy=-0.3, noise=0.1, seed=5)
+    foreign, _, _ = shifted_pair(256, dx=0, dy=0, noise=0.1, seed=55)
+    post = np.where(np.arange(256) < 128, post, foreign).astype(np.float32)
+    flow = measured(load(), pre, post, Nodes(np.arange(256.0), np.arange(256.0)), max_displacement=8)
+    like, unlike = np.s_[24:-24, 24:104], np.s_[24:-24, 152:-24]
+    assert (flow.reason[like] == Reason.VALID).all()
+    assert np.median(np.hypot(flow.dx_sigma, flow.dy_sigma)[like]) < 0.05
+    assert (flow.reason[unlike] == Reason.VALID).mean() < 0.4
+    assert np.nanmedian(flow.quality[unlike]) < 0.5 * flow.quality[like].min()
+    standardised = [((flow.dx - 0.4) / flow.dx_sigma)[unlike], ((flow.dy + 0.3) / flow.dy_sigma)[unlike]]
+    assert np.nanmean(np.square(standardised)) < 3
+
+
+def test_how_likely_images_have_nothing_in_common():
+    correlation = np.full((80, 160), 0.1, np.float32)
+    correlation[:, 80:] = 0.9
+    weight = np.ones_like(correlation)
+    unlike = _unlike(correlation, weight)
+    assert unlike[:, :40].min() > 0.98
+    assert unlike[:, 120:].max() < 0.06
+    assert (np.diff(unlike, axis=1) <= 1e-6).all()
+    weight[:, 80:120] = 0  # what cannot be used does not count
+    correlation[:, 80:120] = np.where(weight[:, 80:120] > 0, 1, 0)
+    assert _unlike(correlation, weight)[:, 130:].max() < 0.06
 
 
 def test_any_size_is_measured(network):

@@ -91,3 +91,32 @@ def test_flat_windows_have_no_texture_and_masked_ones_no_data():
     np.testing.assert_array_equal(found.textured[:, :2], [[0, 1]] * len(CENTRES))
     np.testing.assert_array_equal(np.isfinite(found.dx), [[False, True, False]] * len(CENTRES))
     assert (found.used[:, 2] == 0).all()
+
+
+def hole(shape, *discs):
+    """Where a pixel lies in one of the discs (row, column, radius)."""
+    row, col = np.indices(shape)
+    return np.any([np.hypot(row - y, col - x) < radius for y, x, radius in discs], axis=0)
+
+
+@pytest.mark.parametrize(("window", "largest"), [(16, 0.06), (32, 0.01)])  # with a hard edge 0.2 and 0.16
+@pytest.mark.parametrize("place", ["border", "hole", "hole in the second"])
+def test_what_cannot_be_used_does_not_draw_the_estimate_to_whole_pixels(window, largest, place):
+    pre, post = noisy_pair(4, 0.45, -1.6, 0.005, cutoff=0.25)
+    at = {"border": np.arange(3.5, 256, 8), "hole": np.arange(51.5, 208, 8)}[place.split()[0]]
+    if place != "border":
+        (post if "second" in place else pre)[hole(pre.shape, (90, 80, 12), (160, 150, 20))] = np.nan
+    found = phase_correlation(pre, post, at, at, window=window)
+    partly = np.isfinite(found.dx) & (found.apart < 1)
+    assert partly.sum() > 20
+    error = np.hypot(found.dx - 0.45, found.dy + 1.6)[partly]
+    assert np.sqrt(np.mean(error**2)) < largest
+
+
+def test_a_window_that_is_partly_used_tells_fewer_frequencies_apart():
+    pre, post = noisy_pair(4, 0.3, 0.2, 0.1)
+    post[:, 140:] = np.nan
+    found = phase_correlation(pre, post, CENTRES, np.array([107.5, 131.5, 133.5]))
+    np.testing.assert_array_equal(found.apart[:, 0], 1)
+    assert (found.apart[:, 2] < found.apart[:, 1]).all()
+    assert ((found.used[:, 1] > found.apart[:, 1]) & (found.apart[:, 1] > 0.4)).all()

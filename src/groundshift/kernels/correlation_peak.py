@@ -18,6 +18,7 @@ TAPER_POWER = 1.0
 The Hann taper leaves only 14 % of a window's energy; this one leaves 25 %, and on images of different dates
 lets fewer windows fail, at the price of more leakage between frequencies, which the weights absorb.
 """
+SINE_FOURTH = 2.25  # Σw⁴ N² / (Σw²)² of a window tapered like a sine, both axes
 FLAT = 1e-10  # variance over squared mean below which a window has no texture
 
 
@@ -37,31 +38,138 @@ def tapers(size, dx, dy):
 
 
 @numba.njit(**INNER, fastmath=True)
-def gather(images, corner, shift, sides, re, im):
-    """Both tapered windows with mean 0 and norm 1 in re and im; the share of weight used, and whether textured."""
+def _unusable(images, corner, shift, size):
+    """Whether some pixel of the windows cannot be used in one of the images."""
+    top, left = corner
+    below, right = top + shift[0], left + shift[1]
+    total = np.float32(0)
+    for i in range(size):
+        a_ok, b_ok = images[2][top + i, left : left + size], images[3][below + i, right : right + size]
+        for j in range(size):
+            total += a_ok[j] * b_ok[j]
+    return total < size * size
+
+
+@numba.njit(**INNER, fastmath=True)
+def _fade(both, size, rise):
+    """Turn what can be used, 1 or else 0, into weights that rise from the holes like a sine, to 1 at half a window.
+
+    Distances are those of a chessboard. What lies beside the window is taken for usable. `rise` is room for a line.
+    """
+    one, last, half = np.float32(1), size - 1, size // 2
+    for q in range(size * size):
+        both[q] *= half
+    for turn in range(2):
+        for k in range(size):
+            i = k if turn == 0 else last - k
+            row = both[i * size : i * size + size]
+            if k > 0:
+                other = i - 1 if turn == 0 else i + 1
+                beside = both[other * size : other * size + size]
+                for j in range(1, last):
+                    row[j] = min(row[j], min(beside[j], min(beside[j - 1], beside[j + 1])) + one)
+                row[0] = min(row[0], min(beside[0], beside[1]) + one)
+                row[last] = min(row[last], min(beside[last], beside[last - 1]) + one)
+            for j in range(1, size):
+                row[j] = min(row[j], row[j - 1] + one)
+            for j in range(last - 1, -1, -1):
+                row[j] = min(row[j], row[j + 1] + one)
+    for far in range(half + 1):
+        rise[far] = np.sin(np.pi / 2 * max(far - 0.5, 0.0) / (half - 0.5))
+    for q in range(size * size):
+        both[q] = rise[int(both[q])]
+
+
+@numba.njit(**INNER, fastmath=True)
+def _between(values, size, i, down, right, line):
+    """A row of flat values (size, size) read `down` and `right` of itself, a pixel each at the most, into `line`."""
+    other, step = min(max(i + (1 if down > 0 else -1), 0), size - 1), 1 if right > 0 else -1
+    share = np.float32(min(abs(down), 1.0))
+    here, there = values[i * size : i * size + size], values[other * size : other * size + size]
+    for j in range(size):
+        line[j] = here[j] + share * (there[j] - here[j])
+    share, last = np.float32(min(abs(right), 1.0)), size - 1
+    if step > 0:
+        for j in range(last):
+            line[j] += share * (line[j + 1] - line[j])
+    else:
+        for j in range(last, 0, -1):
+            line[j] += share * (line[j - 1] - line[j])
+
+
+@numba.njit(**INNER, fastmath=True)
+def _fading(images, corner, shift, sides, beyond, re, im, both, lines):
+    """Weights of both windows in re and im that fall off toward what cannot be used, and move with the ground.
+
+    Returns the share of the taper's weight that can be used, and `apart` of :func:`gather`.
+    """
     size = sides.shape[1]
     top, left = corner
     below, right = top + shift[0], left + shift[1]
-    weigh_a, weigh_b = sides[1], sides[3]
-    total_a = total_b = sum_a = sum_b = 0.0
+    total = full_y = full_x = 0.0
     for i in range(size):
-        a, b = images[0][top + i, left : left + size], images[1][below + i, right : right + size]
+        full_y += sides[0, i]
+        full_x += sides[1, i]
+        a_ok, b_ok = images[2][top + i, left : left + size], images[3][below + i, right : right + size]
+        for j in range(size):
+            both[i * size + j] = a_ok[j] * b_ok[j]
+            total += sides[0, i] * sides[1, j] * both[i * size + j]
+    if total <= 0:
+        return 0.0, 0.0
+    line_a, line_b = lines[:size], lines[size : 2 * size]
+    _fade(both, size, line_a)
+    squares = fourths = 0.0
+    for i in range(size):
+        _between(both, size, i, 0.5 * beyond[0], 0.5 * beyond[1], line_a)
+        _between(both, size, i, -0.5 * beyond[0], -0.5 * beyond[1], line_b)
         a_ok, b_ok = images[2][top + i, left : left + size], images[3][below + i, right : right + size]
         for j in range(size):
             ok = a_ok[j] * b_ok[j]
-            w_a, w_b = sides[0, i] * weigh_a[j] * ok, sides[2, i] * weigh_b[j] * ok
+            w_a, w_b = sides[0, i] * sides[1, j] * line_a[j] * ok, sides[2, i] * sides[3, j] * line_b[j] * ok
             re[i * size + j], im[i * size + j] = w_a, w_b
+            squares += w_a * w_a
+            fourths += w_a * w_a * w_a * w_a
+    return total / (full_y * full_x), min(1.0, SINE_FOURTH * squares * squares / (fourths * size * size + 1e-30))
+
+
+@numba.njit(**INNER, fastmath=True)
+def gather(images, corner, shift, sides, beyond, re, im, spare_re, spare_im):
+    """Both tapered windows with mean 0 and norm 1 in re and im.
+
+    Where some pixels cannot be used, weights fall off toward them, and move with the ground as the tapers do: a hard
+    edge that stays in place draws the estimate to whole pixels, and leaks into all frequencies.
+
+    Parameters
+    ----------
+    shift, beyond
+        By how many pixels (y, x) the windows are read apart, and by how many more the ground moved.
+
+    Returns
+    -------
+    Share of the taper's weight that can be used; share of the frequencies of a whole window that these windows tell
+    apart; whether there is texture.
+    """
+    size = sides.shape[1]
+    top, left = corner
+    below, right = top + shift[0], left + shift[1]
+    used, apart = 1.0, 1.0
+    if _unusable(images, corner, shift, size):
+        used, apart = _fading(images, corner, shift, sides, beyond, re, im, spare_re, spare_im)
+        if used <= 0:
+            return 0.0, 0.0, False
+    else:
+        for i in range(size):
+            for j in range(size):
+                re[i * size + j], im[i * size + j] = sides[0, i] * sides[1, j], sides[2, i] * sides[3, j]
+    total_a = total_b = sum_a = sum_b = 0.0
+    for i in range(size):
+        a, b = images[0][top + i, left : left + size], images[1][below + i, right : right + size]
+        for j in range(size):
+            w_a, w_b = re[i * size + j], im[i * size + j]
             total_a += w_a
             total_b += w_b
             sum_a += w_a * a[j]
             sum_b += w_b * b[j]
-    full_y = full_x = np.float32(0)
-    for i in range(size):
-        full_y += sides[0, i]
-        full_x += weigh_a[i]
-    used = total_a / (full_y * full_x)
-    if total_a <= 0 or total_b <= 0:
-        return 0.0, False
     mean_a, mean_b = np.float32(sum_a / total_a), np.float32(sum_b / total_b)
     square_a = square_b = 0.0
     for i in range(size):
@@ -72,12 +180,12 @@ def gather(images, corner, shift, sides, re, im):
             square_a += x * x
             square_b += y * y
     if square_a <= FLAT * total_a * (1 + mean_a**2) or square_b <= FLAT * total_b * (1 + mean_b**2):
-        return used, False
+        return used, apart, False
     scale_a, scale_b = np.float32(1 / np.sqrt(square_a)), np.float32(1 / np.sqrt(square_b))
     for q in range(size * size):
         re[q] *= scale_a
         im[q] *= scale_b
-    return used, True
+    return used, apart, True
 
 
 @numba.njit(**INNER, fastmath=True)
@@ -177,7 +285,7 @@ def window_peak(images, corner, shift, sides, twiddle, knee, least_used, radius,
     all phases agree) and the window's mean amplitude. The phases, amplitudes and correlation stay in `room`.
     """
     size = sides.shape[1]
-    used, textured = gather(images, corner, shift, sides, room[0], room[1])
+    used, _, textured = gather(images, corner, shift, sides, (0.0, 0.0), room[0], room[1], room[2], room[3])
     if used < least_used or not textured:
         return used, textured, (0, 0), -1.0, 0.0
     mean = cross_spectrum(room[0], room[1], room[2], room[3], twiddle, room[4], room[5], room[6])

@@ -48,6 +48,7 @@ class PhaseMatches(NamedTuple):
     height: np.ndarray  # of the correlation peak, 1 where all phases agree
     used: np.ndarray  # share of the smaller window's weight that could be used, 0 to 1
     textured: np.ndarray  # 1 where both windows have texture, else 0
+    apart: np.ndarray  # share of the frequencies of a whole window that those used tell apart, up to 1
 
 
 @numba.njit(**INNER, fastmath=True)
@@ -159,11 +160,11 @@ def _weigh(amplitude, mean, roll_off, weights):
 
 @numba.njit(cache=True, nogil=True)
 def _measured(images, tops, lefts, shifts, wanted, twiddle, roll_off, k, knee, least_used, radius, iterations):
-    """The eight numbers of :class:`PhaseMatches` for wanted nodes (m, n), windows read `shifts` (m, n, 2: y, x) apart.
+    """The nine numbers of :class:`PhaseMatches` for wanted nodes (m, n), windows read `shifts` (m, n, 2: y, x) apart.
 
     With fewer than 0 iterations, only the highest correlation within `radius`, to whole pixels, and its height.
     """
-    out = np.full((tops.size, lefts.size, 8), np.nan)
+    out = np.full((tops.size, lefts.size, 9), np.nan)
     size = twiddle.shape[1]
     room, sums, sides = np.empty((8, size * size), np.float32), np.empty(13), tapers(size, 0.0, 0.0)
     re, im, phase_re, phase_im, amplitude, w = room[0], room[1], room[4], room[5], room[6], room[7]
@@ -186,7 +187,9 @@ def _measured(images, tops, lefts, shifts, wanted, twiddle, roll_off, k, knee, l
             dx, dy = np.float32(start_x), np.float32(start_y)
             for aligned in range(2):  # windows in place, then windows of the same ground
                 if aligned:
-                    _, textured = gather(images, corner, shift, tapers(size, np.float64(dx), np.float64(dy)), re, im)
+                    moved = np.float64(dy), np.float64(dx)
+                    with_ground = tapers(size, moved[1], moved[0])
+                    _, apart, textured = gather(images, corner, shift, with_ground, moved, re, im, room[2], room[3])
                     if not textured:
                         break
                     mean = cross_spectrum(re, im, room[2], room[3], twiddle, phase_re, phase_im, amplitude)
@@ -199,6 +202,7 @@ def _measured(images, tops, lefts, shifts, wanted, twiddle, roll_off, k, knee, l
                     out[m, n, 0], out[m, n, 1] = dx + shift[1], dy + shift[0]
                     out[m, n, 2], out[m, n, 3] = np.sqrt(variance_x), np.sqrt(variance_y)
                     out[m, n, 4] = sums[12] / (sums[11] + 1e-30)
+                    out[m, n, 8] = apart
     return out
 
 

@@ -30,7 +30,7 @@ LEAST_COHERENCE = 1.2  # in units of the noise's median, below which there is no
 _EVEN, _WIDTH = 1.62, 0.42  # where a wrong peak is as likely as the right one, and how fast that changes
 
 
-def _wrong_peak(coherence: np.ndarray, window: int) -> np.ndarray:
+def _wrong_peak(coherence: np.ndarray, window: np.ndarray) -> np.ndarray:
     """Probability that the peak is a wrong one: logistic in coherence over noise's, from pairs without motion."""
     contrast = np.arctanh(np.clip(coherence, 0, 0.9999)) * window / NOISE_COHERENCE
     return 1 / (1 + np.exp((contrast - _EVEN) / _WIDTH))
@@ -88,13 +88,14 @@ def measure(pre: np.ndarray, post: np.ndarray, nodes: Nodes, config: PairConfig)
     )  # fmt: skip
     reason = np.full(found.dx.shape, Reason.VALID, np.uint8)
     reason[np.hypot(found.dx, found.dy) > config.max_displacement] = Reason.OUT_OF_RANGE
-    coherent = found.coherence * window > LEAST_COHERENCE * NOISE_COHERENCE
+    seen = window * np.sqrt(found.apart)  # side of a whole window that tells as many frequencies apart
+    coherent = found.coherence * seen > LEAST_COHERENCE * NOISE_COHERENCE
     reason[~(coherent & np.isfinite(found.dx_sigma + found.dy_sigma))] = Reason.NO_MATCH
     reason[found.textured == 0] = Reason.NO_TEXTURE
     reason[found.used < LEAST_USED] = Reason.NO_DATA
     valid = reason == Reason.VALID
-    wrong = _wrong_peak(found.coherence, window)
-    spread = SPREAD * (1 + 1.8 * (1 - found.coherence) ** 3) * (1 + (10 / window) ** 3)
+    wrong = _wrong_peak(found.coherence, seen)
+    spread = SPREAD * (1 + 1.8 * (1 - found.coherence) ** 3) * (1 + (10 / window) ** 3) * window / seen
     far = wrong * config.max_displacement / 2  # expected error of a wrong peak
     sigma = [np.where(valid, np.hypot(spread * s, far), np.nan) for s in (found.dx_sigma, found.dy_sigma)]
     quality = np.where(valid, (1 - wrong) / (1 + np.hypot(*sigma) / QUALITY_SIGMA), np.nan)

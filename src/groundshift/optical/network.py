@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from groundshift.errors import InputError
+from groundshift.kernels.gaussian import smoothed
 from groundshift.kernels.network_inputs import network_answer, network_inputs
 from groundshift.kernels.spline import coefficients
 from groundshift.kernels.threads import available_cores
@@ -49,7 +50,13 @@ _WINDOW, _JUMP = 2.0, 0.02  # pixels: Gaussian sigma of these windows; a jump be
 _WORTH = 0.02  # share of the information of the network that counts: errors of pixels beside each other are alike
 _WORTH_ALONE = 0.0025
 """The same for sigma: where windows say nothing, the variance that is their part is twice what the network tells."""
-_TOLD = 0.35  # weight of the variance that the network tells, against that of the windows
+_TOLD = 0.9  # weight of the variance that the network tells, against that of the windows
+_UNLIKE, _UNLIKE_WIDTH, _UNLIKE_AROUND = 0.6, 0.1, 12.0
+"""Mean correlation of windows at which the images have as likely nothing in common as not, and how fast that changes;
+Gaussian sigma of the mean, pixels."""
+_UNLIKE_FACTOR, _UNLIKE_POWER = 2.0, 1.3  # of the variance that the network tells, pixels², where nothing is in common
+"""Fitted, with `_TOLD`, on validation samples, in some of which half or all of the second image is foreign: the
+likelihood of normal errors is largest."""
 _LEAST_VARIANCE = 1e-4  # pixels²
 _LARGEST_SIGMA = 1.0  # pixels; beyond it nothing was measured
 _QUALITY_SIGMA = 0.2  # pixels, both components together, at which quality is halved
@@ -142,8 +149,7 @@ def measured(
     """Pixel flow at nodes by a network; images float32 (y, x), NaN without data."""
     pair = prepared(pre, post, max_displacement=max_displacement)
     answer = refined(pair, network.refine, iterations=network.iterations)
-    flow, both = _sharp(pair, answer)
-    weight = usable(pair.first_weight, pair.second_weight, flow)
+    flow, weight, both = _sharp(pair, answer)
     at = nodes.pixels()
     dx, dy = flow[0][at], flow[1][at]
     sigmas = [np.sqrt(network.variance_factor * each[at]) for each in both]
@@ -156,12 +162,14 @@ def measured(
     return flow_where_valid(layers, reason)
 
 
-def _sharp(pair: PreparedPair, answer: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The piecewise smooth field of an answer and of what small windows measure, and its variance up to a factor.
+def _sharp(pair: PreparedPair, answer: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The piecewise smooth field of an answer and of what small windows measure, its weight, and its variance.
 
-    Both float32 (2, y, x), pixels and pixels². The network knows best where ground has changed, the windows how well
-    a jump is placed: the variance is a weighted geometric mean of theirs. Where windows know nothing for want of
-    texture, theirs is a multiple of what the network tells.
+    Field (2, y, x), pixels; weight (y, x), 1 where both images can be used, else 0; variance (2, y, x), pixels², up to
+    a factor. It is a weighted geometric mean of what the network tells, which knows best where ground has changed, and
+    of what the windows say; where these know nothing for want of texture, theirs is a multiple of what the network
+    tells. Where the images do not agree over a wide window, what windows say means nothing, and the network, which was
+    trained on images that do, tells too little.
     """
     images = Images(pair.first_scaled, pair.second_scaled, pair.first_weight, pair.second_weight)
     matched = Pair(images, coefficients(pair.second_scaled), pair.first, pair.second)
@@ -175,7 +183,21 @@ def _sharp(pair: PreparedPair, answer: np.ndarray) -> tuple[np.ndarray, np.ndarr
             matched, field, window=_WINDOW, jump=_JUMP, sharpen=True, known=known, iterations=iterations
         )
     seen = bound(windows.information + _WORTH_ALONE * sure) + misplaced(field, windows)
-    return settled(pair.first, pair.second, field, near_jumps(field)), told**_TOLD * seen ** (1 - _TOLD)
+    flow = settled(pair.first, pair.second, field, near_jumps(field))
+    weight = usable(pair.first_weight, pair.second_weight, flow)
+    unlike = _unlike(windows.correlation, weight)
+    alike = (1 - unlike) * told**_TOLD * seen ** (1 - _TOLD)
+    return flow, weight, alike + unlike * _UNLIKE_FACTOR * told**_UNLIKE_POWER
+
+
+def _unlike(correlation: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """How likely the images have nothing in common around each pixel, (y, x): logistic in their mean correlation.
+
+    Small windows of unlike images agree by chance, as the field is the one under which they agree best; wide ones of
+    like images nearly always agree.
+    """
+    around = smoothed(weight * correlation, _UNLIKE_AROUND) / np.maximum(smoothed(weight, _UNLIKE_AROUND), 1e-3)
+    return 1 / (1 + np.exp((around - _UNLIKE) / _UNLIKE_WIDTH))
 
 
 NETWORK = Method(
