@@ -212,8 +212,9 @@ def detected(result: BasicResult, truth: xr.Dataset) -> Detection:
     found = ndimage.binary_dilation(persistent, np.ones((3, 3)))[strong].mean()
     water = truth["region"].values == truth.attrs["regions"].index("water")
     side = 2 * _REACH + 1
-    reached = ndimage.maximum_filter(np.isfinite(scr), (side, side))
-    reached |= ndimage.maximum_filter(~water, (2 * _BLUR + 1, 2 * _BLUR + 1))
+    outside = {"mode": "constant", "cval": True}  # there may be scatterers, too
+    reached = ndimage.maximum_filter(np.isfinite(scr), (side, side), **outside)
+    reached |= ndimage.maximum_filter(~water, (2 * _BLUR + 1, 2 * _BLUR + 1), **outside)
     return Detection(
         int(strong.sum()), float(found), int((water & ~reached).sum()), int((accepted & water & ~reached).sum()),
         int((water & reached).sum()), int((accepted & water & reached).sum()),

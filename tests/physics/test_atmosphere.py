@@ -5,10 +5,12 @@ import pytest
 from reference.radar_points import stack_geometry, town
 
 from groundshift.errors import ConfigurationError, InputError
+from groundshift.insar.motion import atmosphere
 from groundshift.insar.motion.atmosphere import AtmosphereConfig, estimate_atmosphere
 from groundshift.insar.motion.kriging import Interpolation, Variogram, estimate_nested, estimate_variogram
 from groundshift.insar.motion.linked import LinkedErrors, linked_series
 from groundshift.insar.motion.series import displacement_series, virtual_reference
+from groundshift.insar.motion.time_filter import calm_dates
 from groundshift.insar.network.arcs import solve_network
 from groundshift.insar.network.unwrap import unwrap_network
 from groundshift.insar.stack.geometry import StackGeometry
@@ -302,3 +304,36 @@ def test_gaps_are_refused():
     geometry = stack_geometry(np.random.default_rng(0))
     with pytest.raises(InputError, match="without gaps"):
         estimate_atmosphere(np.zeros((3, 2)), np.zeros(3), np.full((60, 3), np.nan), geometry)
+
+
+def test_dates_weigh_by_their_calm_where_they_differ_beyond_chance():
+    random = np.random.default_rng(5)
+    place = random.uniform(0, 5000, (150, 2))
+    apart = np.linalg.norm(place[:, None] - place[None], axis=-1)
+    root = np.linalg.cholesky(np.exp(-apart / 2000) + 1e-6 * np.eye(150))
+    alike = random.normal(size=(60, 150)) @ root.T
+    strength = np.exp(0.6 * random.normal(size=60))
+    weights = [calm_dates(each, each.var(axis=1)) for each in (alike, strength[:, None] * alike)]
+    assert np.log(alike.var(axis=1)).std() > 0.3  # by chance
+    assert np.log(weights[0]).std() < 0.25
+    assert np.log(weights[1]).std() > 1.0
+    assert np.corrcoef(np.log(weights[1]), -2 * np.log(strength))[0, 1] > 0.9
+    np.testing.assert_array_equal(calm_dates(np.zeros((6, 4)), np.zeros(6)), np.ones(6))
+
+
+def test_calm_dates_tell_more_of_the_motion(monkeypatch):
+    """Air of these towns is not equally strong on all dates."""
+    errors = []
+    for seed in range(6):
+        here = town(seed, points=600, bowl=0.0)
+        for name in ("calm", "even"):
+            with monkeypatch.context() as patch:
+                if name == "even":
+                    patch.setattr(atmosphere, "calm_dates", lambda fields, variances: np.ones(len(variances)))
+                air = estimate_atmosphere(here.positions, here.ground_height, apparent(here), here.geometry)
+            taken = air.at(here.positions, here.ground_height)
+            made = displacement_series(here.phase, here.geometry, atmosphere=taken, left=air.left, weights=air.weights)
+            wrong = made.velocity - here.velocity
+            errors.append(np.std(wrong - wrong.mean()))
+    calm, even = np.square(errors).reshape(-1, 2).T
+    assert np.sqrt(calm.mean() / even.mean()) < 0.95

@@ -13,10 +13,10 @@ from groundshift.errors import InputError
 from groundshift.insar.motion.height_air import HeightAir, atmosphere_in_heights, drift_columns
 from groundshift.insar.motion.kriging import Interpolation, Variogram, estimate_nested, estimate_variogram
 from groundshift.insar.motion.series import motion_design, motion_projection
+from groundshift.insar.motion.time_filter import TimeFilter, calm_dates, calm_dates_of_wide, sudden, time_filter
 from groundshift.insar.stack.geometry import StackGeometry
 from groundshift.kernels.robust import robust_fit
 
-_ROUNDS = 2
 _CALMEST = 2.0  # variance that is added to each date's, of the median, so that no date rules
 _MOST_CELLS = 1200  # at which atmosphere and height errors are told apart
 _LARGER = 1.1  # times that cells are made larger until there are no more
@@ -123,8 +123,8 @@ def estimate_atmosphere(
     kriging then interpolates. What the atmosphere added to the height errors is put back
     (:mod:`groundshift.insar.motion.height_air`). Height errors are found twice: the second time, dates weigh by how
     calm their atmosphere was the first time, beside a plane and a part linear in height, which the split of heights
-    takes off whatever they are. Velocities are not weighed so: weights that come from the same residuals made them
-    worse in simulations.
+    takes off whatever they are. What is motion is told by dates that weigh by their calm too, as far as they differ by
+    more than chance (:func:`~groundshift.insar.motion.time_filter.calm_dates`).
 
     Parameters
     ----------
@@ -151,27 +151,30 @@ def estimate_atmosphere(
         )
     heights = np.asarray(heights, float)
     displacement = displacement - np.median(displacement, axis=1, keepdims=True)
-    per_metre, unit = geometry.height_to_mm, np.eye(len(displacement))
-    weights = np.ones(len(unit))
-    motion, _ = motion_projection(geometry, weights, degree=config.degree, seasonal=config.seasonal)
-    sudden = motion - _time_mean(geometry.days, config.window) @ motion
-    noise = np.maximum((sudden @ displacement).std(axis=0), 1e-6)
+    per_metre, even = geometry.height_to_mm, np.ones(len(displacement))
+    motion = {"degree": config.degree, "seasonal": config.seasonal, "window": config.window}
+    noise = np.maximum((sudden(geometry, even, **motion) @ displacement).std(axis=0), 1e-6)
     cells, counts, means = _cell_means(positions, np.vstack([displacement, heights]), noise**-2, config.cell)
     if len(cells) < 4:
         raise InputError(f"points fill {len(cells)} cells of {config.cell} m; give four or more, or smaller cells")
     values, above = means[:-1], means[-1] - means[-1].mean()
     drift = drift_columns(cells, means[-1], _LEVEL_GROUND)  # heights are freed of this, whatever dates weigh
-    calm = values - (values @ drift) @ drift.T if config.split_heights else values
-    for _ in range(_ROUNDS):
-        used, (_, height) = weights, motion_projection(geometry, weights)  # as series have it
-        rough = sudden - np.outer(per_metre, height @ sudden)
-        seen = rough + np.outer(per_metre, height) if config.split_heights else rough
-        # the variances that the filter would turn into those that it shows
-        variance, rest = (nnls(seen**2, (seen @ each).var(axis=1))[0] for each in (values, calm))
-        weights = 1 / (rest + _CALMEST * np.median(rest) + 1e-9)
-    taken, doubt = rough @ values, 0.0
+    wide = (values @ drift) @ drift.T
+    narrow = values - wide
+
+    def filtering(weights: np.ndarray, height: np.ndarray) -> TimeFilter:
+        return time_filter(geometry, weights, height, **motion, split_heights=config.split_heights)
+
+    alike = filtering(even, motion_projection(geometry, even)[1])
+    seen = alike.variances(narrow)
+    calm = calm_dates(alike.shows @ narrow, seen)
+    weights = 1 / (seen + _CALMEST * np.median(seen) + 1e-9)
+    height = motion_projection(geometry, weights)[1]  # as series have it
+    of_narrow = filtering(calm, height)
+    of_wide = filtering(calm_dates_of_wide(alike.shows, wide, calm), height)
+    taken, doubt = of_narrow.takes @ narrow + of_wide.takes @ wide, 0.0
     if config.split_heights:
-        known, air = _air_in_heights(positions, displacement, heights, noise, rough, height, config)
+        known, air = _air_in_heights(positions, displacement, heights, noise, of_narrow.takes, height, config)
         between = Interpolation(known, np.ones(len(known)), Variogram(0.0, 1.0, 10 * config.cell), _NEAREST)
         taken = taken + np.outer(per_metre, between.apply(air.values[None], cells)[0])
         doubt = air.variance
@@ -184,11 +187,11 @@ def estimate_atmosphere(
             slope += _seasonal_slope(geometry, cells, values, above)
     scale = np.maximum(taken.std(axis=1), 1e-9)
     variogram = estimate_variogram(cells, counts, taken / scale[:, None])
-    kept = unit - seen
     share = variogram.sill / (variogram.sill + variogram.nugget * np.mean(1 / counts))  # that is not noise of cells
-    left = kept * (share * variance) @ kept.T + doubt * np.outer(per_metre, per_metre)
+    left = share * (of_narrow.leaves(of_narrow.variances(narrow)) + of_wide.leaves(of_wide.variances(wide)))
+    left += doubt * np.outer(per_metre, per_metre)
     return Atmosphere(
-        cells, counts, taken, slope, float(means[-1].mean()), variogram, scale, used, left, config
+        cells, counts, taken, slope, float(means[-1].mean()), variogram, scale, weights, left, config
     )  # fmt: skip
 
 
@@ -233,14 +236,6 @@ def _interpolation(
     return Interpolation(
         cells, counts, variogram, config.neighbours, config.cell if config.method == "inverse-distance" else None
     )
-
-
-def _time_mean(days: np.ndarray, window: float) -> np.ndarray:
-    """Matrix of means in a triangular window in time, (time, time); zero without a window."""
-    if window <= 0:
-        return np.zeros((len(days), len(days)))
-    weight = np.maximum(1 - 2 * np.abs(days[:, None] - days) / window, 0)
-    return weight / weight.sum(axis=1, keepdims=True)
 
 
 def _cell_numbers(positions: np.ndarray, side: float) -> np.ndarray:

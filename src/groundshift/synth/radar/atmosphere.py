@@ -41,11 +41,18 @@ def make_atmosphere(
         random, tuple(counts), metres, count=days.size, variance=options.turbulence, distance=options.distance,
         scales=options.scales,
     )  # fmt: skip
+    if options.unrest:
+        turbulent *= _strengths(options.unrest, days.size, random)[:, None, None]
     phase = random.uniform(0, 2 * np.pi)
     seasonal = options.stratified_seasonal * np.cos(2 * np.pi * days / YEAR + phase)
     stratified = options.stratified * random.standard_normal(days.size) + seasonal
     ramp = options.ramp * random.standard_normal((days.size, 2)) / (geometry.lines, geometry.pixels)
     return Atmosphere(turbulent, rows, columns, stratified, ramp)
+
+
+def _strengths(unrest: float, count: int, random: np.random.Generator) -> np.ndarray:
+    """Size of the turbulence on each date, float32 (count,): log-normal, with a mean square of 1."""
+    return np.exp(unrest * random.standard_normal(count) - unrest**2).astype(np.float32)
 
 
 def turbulence(

@@ -14,8 +14,6 @@ Region = Literal["water", "bare", "rural", "urban"]
 Cover = Literal["water", "bare", "pasture", "crops", "forest", "urban"]
 Share = Annotated[float, Field(ge=0, le=1)]
 
-"""Days."""
-
 REGIONS: tuple[Region, ...] = ("water", "bare", "rural", "urban")
 """In the order of their codes, from 0 on."""
 COVERS: tuple[Cover, ...] = ("water", "bare", "pasture", "crops", "forest", "urban")
@@ -129,6 +127,12 @@ class AtmosphereOptions(_Options):
         (250.0, 1500.0, 50_000.0),
         description="wavelengths at which the slope of the power spectrum along a line goes from -2/3 to -8/3, to -5/3 "
         "and to 0, m; null is -8/3 at all",
+    )
+    unrest: float = Field(
+        0.0,
+        ge=0,
+        le=2,
+        description="standard deviation of the natural logarithm of the turbulence's size, date by date",
     )
     stratified: float = Field(0.03, ge=0, description="standard deviation of the delay that goes with height, mm/m")
     stratified_seasonal: float = Field(0.03, ge=0, description="amplitude of the part of it that is seasonal, mm/m")
