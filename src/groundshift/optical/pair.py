@@ -19,7 +19,7 @@ from groundshift.figures.style import save_figure
 from groundshift.grid.tiles import Box
 from groundshift.io import read_map, write_json, write_map
 from groundshift.io.images.open import Source
-from groundshift.model.displacement import displacement_map
+from groundshift.model.displacement import decimals, displacement_map
 from groundshift.model.reason import Reason
 from groundshift.optical.clean import CleanTile, Stripes, cleans, estimate_stripes
 from groundshift.optical.config import PairConfig
@@ -145,7 +145,7 @@ def _removed(registration: Registration, grid: GeoBox) -> str:
         asked = "as asked" if registration.samples >= ENOUGH else f"with {registration.samples} measurements"
         return f"no misregistration is removed, {asked}"
     east, north = (
-        f"{sign * size * row[0]:+.3f} m ({sign * row[0]:+.3f} pixels)"
+        f"{sign * size * row[0]:+.{decimals(0.01 * size)}f} m ({sign * row[0]:+.3f} pixels)"
         for sign, size, row in zip(
             (1, -1), (abs(grid.affine.a), abs(grid.affine.e)), registration.coefficients, strict=True
         )
