@@ -11,11 +11,14 @@ from odc.geo.geobox import GeoBox
 
 import groundshift
 from groundshift.errors import ConfigurationError, InputError, NoOverlapError
+from groundshift.grid.common import local_grid
 from groundshift.io import open_array, read_map, write_image
 from groundshift.model.displacement import check
 from groundshift.model.reason import Reason
 from groundshift.optical.config import PairConfig
 from groundshift.optical.coregister import Shift
+from groundshift.optical.pair import _removed
+from groundshift.optical.registration import Registration
 from groundshift.optical.registry import METHODS, resolved
 from groundshift.optical.related import related
 from groundshift.synth.textures import shifted_pair
@@ -150,6 +153,12 @@ def test_days_that_images_do_not_say_are_given(files):
     assert (dataset.attrs["date_pre"], dataset.attrs["date_post"]) == ("2003-09-01", "2023-08-20")
     with pytest.raises(InputError, match="2003-9-1"):
         groundshift.measure_pair(*files, dates="2003-9-1,2023-08-20")
+
+
+def test_what_was_removed_of_a_picture_with_small_pixels_has_digits():
+    found = Registration("offset", np.array([[0.736], [-0.399]]), np.zeros((2, 1, 1)), (0, 0), 100)
+    said = _removed(found, local_grid((9, 9), resolution=0.001))
+    assert said.endswith("+0.000736 m (+0.736 pixels) to the east, +0.000399 m (+0.399 pixels) to the north")
 
 
 def test_what_was_removed_is_said_and_motion_near_the_limit_too(tmp_path, caplog):
