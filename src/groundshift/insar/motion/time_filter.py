@@ -11,6 +11,7 @@ from groundshift.insar.motion.series import motion_projection
 from groundshift.insar.stack.geometry import StackGeometry
 
 _FAINTEST = 0.05  # of the median variance, that a date has at least
+_FEWEST_DATES = 20  # with fewer, variances of single dates are not told from the motion, and all weigh alike
 _TINY = 1e-12
 
 
@@ -79,12 +80,14 @@ def calm_dates(fields: np.ndarray, variances: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    float64 (time,); their geometric mean is 1.
+    float64 (time,); their geometric mean is 1. Of fewer than twenty dates all are 1.
 
     Notes
     -----
     Source: Efron & Morris (1973), doi:10.1080/01621459.1973.10481350, for estimates that are drawn to their mean.
     """
+    if len(variances) < _FEWEST_DATES:
+        return np.ones(len(variances))
     unit = fields / np.maximum(np.linalg.norm(fields, axis=1, keepdims=True), _TINY)
     apart = ~np.eye(len(unit), dtype=bool)
     chance = 2 * np.mean((unit @ unit.T)[apart] ** 2)
