@@ -111,7 +111,7 @@ def test_dates_of_little_weight_do_not_matter_to_heights(truth):
 def test_heights_of_mixed_pixels_are_less_sure(truth):
     g = truth.geometry
     phase = apparent(truth)[:, :20] * g.phase_per_mm
-    alone, mixed = (displacement_series(phase, g, mixture=np.full(20, each)) for each in (0.0, 3.0))
+    alone, mixed = (displacement_series(phase, g, height_doubt=np.full(20, each)) for each in (0.0, 3.0))
     assert mixed.height_sigma == pytest.approx(np.hypot(alone.height_sigma, 3.0))
     np.testing.assert_array_equal(mixed.velocity_sigma, alone.velocity_sigma)
 
@@ -167,8 +167,9 @@ def test_declared_sigmas_hold_on_average_over_towns():
         g = each.geometry
         made = estimate_atmosphere(each.positions, each.ground_height, apparent(each), g)
         series = displacement_series(
-            apparent(each) * g.phase_per_mm, g, atmosphere=made.at(each.positions, each.ground_height), left=made.left
-        )
+            apparent(each) * g.phase_per_mm, g, atmosphere=made.at(each.positions, each.ground_height), left=made.left,
+            height_doubt=made.height_sigma(each.positions),
+        )  # fmt: skip
         true = displacement_series(each.motion * g.phase_per_mm, g)
         height = series.height - each.height - true.height
         squares.append(

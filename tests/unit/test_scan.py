@@ -5,7 +5,7 @@ import pytest
 from reference.radar_points import stack_geometry
 from scipy import ndimage
 
-from groundshift.insar.motion.atmosphere import _lower_halves
+from groundshift.insar.motion.atmosphere import _halves
 from groundshift.insar.motion.height_air import atmosphere_in_heights, drift_columns
 from groundshift.insar.motion.kriging import NestedVariogram
 from groundshift.insar.network.season import fit_season
@@ -68,19 +68,22 @@ def test_atmosphere_and_height_errors_are_told_apart():
     ]
     drift = drift_columns(cells, np.zeros(220), 5.0)
     assert drift.shape == (220, 3)
-    both = [root @ root.T for root in roots]
-    inverse = np.linalg.inv(sum(both) + 0.25 * np.eye(220))
-    known = both[0] @ (inverse - inverse @ drift @ np.linalg.inv(drift.T @ inverse @ drift) @ drift.T @ inverse)
+    centred = cells - cells.mean(axis=0)
+    of_air = roots[0] @ roots[0].T + 2e-3**2 * centred @ centred.T
+    size = np.diag(drift.T @ of_air @ drift)  # of a plane too
+    roofs = random.normal(0, 2, (220, 1))
+    trends = np.column_stack([np.ones(220), roofs])
+    inverse = np.linalg.inv(of_air + roots[1] @ roots[1].T + 0.25 * np.eye(220))
+    beside = inverse - inverse @ trends @ np.linalg.inv(trends.T @ inverse @ trends) @ trends.T @ inverse
     squares, best, declared, before = [], [], [], []
     for _ in range(20):
         smooth, rough = (root @ random.normal(size=220) for root in roots)
-        plane = cells @ random.normal(0, 2e-3, 2)
-        errors = smooth + plane + rough + random.normal(0, 0.5, 220)
-        found = atmosphere_in_heights(cells, np.ones(220), drift, errors, air, 16.0, 50.0)
-        squares.append(np.var(found.values - smooth - plane))
-        rest = errors - known @ errors - drift @ np.linalg.solve(drift.T @ inverse @ drift, drift.T @ inverse @ errors)
-        best.append(np.var(rest - rough))
-        declared.append(found.variance)
+        smooth += centred @ random.normal(0, 2e-3, 2)
+        errors = smooth + rough + random.normal(0, 0.5, 220) + 0.5 * roofs[:, 0]
+        found = atmosphere_in_heights(cells, np.ones(220), errors, roofs, air, 16.0, drift, size, 50.0)
+        squares.append(np.var(found.values - smooth))
+        best.append(np.var(of_air @ beside @ errors - smooth))
+        declared.append(found.variances.mean())
         before.append(np.var(rough))
     assert 0.7 < np.mean(squares) / np.mean(declared) < 1.4
     assert max(declared) < 3 * min(declared)
@@ -91,4 +94,6 @@ def test_atmosphere_and_height_errors_are_told_apart():
 def test_the_ground_of_a_cell_is_the_mean_of_its_lower_half():
     positions = np.array([[0.0, 0], [10, 0], [20, 0], [250, 0], [260, 0], [0, 390]])
     values = np.array([9.0, 1.0, 3.0, 5.0, 8.0, -2.0])
-    assert _lower_halves(positions, values, 200.0).tolist() == [2.0, -2.0, 5.0]
+    low, more = _halves(positions, values, 200.0)
+    assert low.tolist() == [2.0, -2.0, 5.0]
+    assert more[:, 0].tolist() == [4.0, 0.0, 3.0]

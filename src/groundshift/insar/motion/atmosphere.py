@@ -71,7 +71,9 @@ class Atmosphere:
         Of the dates in height errors, by how calm their air was; float64 (time,).
     left
         Covariance between dates of the atmosphere that the filter takes for motion and leaves, mm²;
-        float64 (time, time).
+        float64 (time, time). It has no part in height errors.
+    doubt
+        Variance of what the atmosphere adds to height errors and the split of these leaves, m²; float64 (k,).
     config
         The options.
     """
@@ -85,6 +87,7 @@ class Atmosphere:
     scale: np.ndarray
     weights: np.ndarray
     left: np.ndarray
+    doubt: np.ndarray
     config: AtmosphereConfig
 
     @property
@@ -106,6 +109,11 @@ class Atmosphere:
     def sigma(self, positions: np.ndarray) -> np.ndarray:
         """Standard deviation of the interpolation, mm; float32 (time, m); NaN for inverse distances."""
         return np.outer(self.scale, self.interpolation.sigma(positions)).astype(np.float32)
+
+    def height_sigma(self, positions: np.ndarray) -> np.ndarray:
+        """Standard deviation of the atmosphere that is left in height errors, m; float64 (m,)."""
+        variance = _between(self.cells, self.config.cell).apply(self.doubt[None], positions)[0]
+        return np.sqrt(np.maximum(variance, 0))
 
 
 def estimate_atmosphere(
@@ -172,12 +180,11 @@ def estimate_atmosphere(
     height = motion_projection(geometry, weights)[1]  # as series have it
     of_narrow = filtering(calm, height)
     of_wide = filtering(calm_dates_of_wide(alike.shows, wide, calm), height)
-    taken, doubt = of_narrow.takes @ narrow + of_wide.takes @ wide, 0.0
+    taken, doubt = of_narrow.takes @ narrow + of_wide.takes @ wide, np.zeros(len(cells))
     if config.split_heights:
         known, air = _air_in_heights(positions, displacement, heights, noise, of_narrow.takes, height, config)
-        between = Interpolation(known, np.ones(len(known)), Variogram(0.0, 1.0, 10 * config.cell), _NEAREST)
-        taken = taken + np.outer(per_metre, between.apply(air.values[None], cells)[0])
-        doubt = air.variance
+        in_heights, doubt = _between(known, config.cell).apply(np.stack([air.values, air.variances]), cells)
+        taken = taken + np.outer(per_metre, in_heights)
     taken -= taken.mean(axis=1, keepdims=True)
     slope = np.zeros(len(values))
     if config.stratified and above.std() > _LEVEL_GROUND:
@@ -189,9 +196,8 @@ def estimate_atmosphere(
     variogram = estimate_variogram(cells, counts, taken / scale[:, None])
     share = variogram.sill / (variogram.sill + variogram.nugget * np.mean(1 / counts))  # that is not noise of cells
     left = share * (of_narrow.leaves(of_narrow.variances(narrow)) + of_wide.leaves(of_wide.variances(wide)))
-    left += doubt * np.outer(per_metre, per_metre)
     return Atmosphere(
-        cells, counts, taken, slope, float(means[-1].mean()), variogram, scale, weights, left, config
+        cells, counts, taken, slope, float(means[-1].mean()), variogram, scale, weights, left, doubt, config
     )  # fmt: skip
 
 
@@ -220,14 +226,17 @@ def _air_in_heights(
     while _cell_numbers(positions, side).max() >= _MOST_CELLS:
         side *= _LARGER
     cells, counts, means = _cell_means(positions, np.vstack([displacement, heights]), noise**-2, side)
-    errors = _lower_halves(positions, height @ displacement, side)
+    errors, roofs = _halves(positions, height @ displacement, side)
     drift = drift_columns(cells, means[-1], _LEVEL_GROUND)
     shown = rough @ means[:-1]
-    shown -= (shown @ drift) @ drift.T
+    wide = shown @ drift
+    shown -= wide @ drift.T
     scale = np.maximum(shown.std(axis=1), 1e-9)
     variogram = estimate_nested(cells, counts, shown / scale[:, None], drift)
-    power = float(height**2 @ nnls(rough**2, scale**2)[0])
-    return cells, atmosphere_in_heights(cells, counts, drift, errors, variogram, power, side)
+    power, *variances = (height**2 @ nnls(rough**2, each**2)[0] for each in (scale, *wide.T))
+    return cells, atmosphere_in_heights(
+        cells, counts, errors, roofs, variogram, power, drift, np.array(variances), side
+    )  # fmt: skip
 
 
 def _interpolation(
@@ -236,6 +245,11 @@ def _interpolation(
     return Interpolation(
         cells, counts, variogram, config.neighbours, config.cell if config.method == "inverse-distance" else None
     )
+
+
+def _between(cells: np.ndarray, side: float) -> Interpolation:
+    """Smooth values between cells, which they are exact at."""
+    return Interpolation(cells, np.ones(len(cells)), Variogram(0.0, 1.0, 10 * side), _NEAREST)
 
 
 def _cell_numbers(positions: np.ndarray, side: float) -> np.ndarray:
@@ -255,11 +269,19 @@ def _cell_means(
     return cells, counts, np.stack([np.bincount(cell, weight * row) for row in layers]) / total
 
 
-def _lower_halves(positions: np.ndarray, values: np.ndarray, side: float) -> np.ndarray:
-    """Mean of the lower half of the values (n,) in each cell, the middle one included, float64 (k,)."""
+def _halves(positions: np.ndarray, values: np.ndarray, side: float) -> tuple[np.ndarray, np.ndarray]:
+    """Mean of the lower half of the values (n,) in each cell, (k,), and what that of the upper half is more, (k, 1).
+
+    The middle one is in both.
+    """
     cell = _cell_numbers(positions, side)
     order = np.lexsort((values, cell))
     count = np.bincount(cell)
-    rank = np.arange(len(values)) - np.repeat(np.cumsum(count) - count, count)
+    rank = np.empty(len(cell), int)
+    rank[order] = np.arange(len(cell)) - np.repeat(np.cumsum(count) - count, count)
     half = (count + 1) // 2
-    return np.bincount(cell, np.where(rank < half[cell[order]], values[order], 0)[np.argsort(order)]) / half
+    low, high = (
+        np.bincount(cell, np.where(inside, values, 0)) / half
+        for inside in (rank < half[cell], rank >= (count - half)[cell])
+    )
+    return low, (high - low)[:, None]

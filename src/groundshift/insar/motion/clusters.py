@@ -76,8 +76,9 @@ def framed_series(
 ) -> DisplacementSeries:
     """Displacement series of any points of the clusters; parameters as of :func:`cluster_frames`, gaps are allowed.
 
-    With `errors`, these are distributed scatterers, which have all dates; `errors` and `mixture` are those of
-    :func:`~groundshift.insar.motion.linked.linked_series`.
+    With `errors`, these are distributed scatterers, which have all dates; `errors` are those of
+    :func:`~groundshift.insar.motion.linked.linked_series`. `mixture` is the standard deviation of each point's height
+    error by others in its pixel or window, m, float (n,).
     """
     dates, size = phase.shape
     fields = [np.full((dates, size), np.nan, np.float32) for _ in range(2)] + [np.full(size, np.nan) for _ in range(6)]
@@ -88,16 +89,17 @@ def framed_series(
         air, place = frame.atmosphere, positions[inside]
         of_air = None if air is None else air.at(place, heights[inside])
         left = None if air is None else air.left
+        doubt = mixture[inside] if air is None else np.hypot(mixture[inside], air.height_sigma(place))
         if errors is None:
             made = displacement_series(
                 phase[:, inside], geometry, atmosphere=of_air, left=left, weights=None if air is None else air.weights,
-                mixture=mixture[inside], reference=frame.datum,
+                height_doubt=doubt, reference=frame.datum,
             )  # fmt: skip
         else:
             made = linked_series(
                 phase[:, inside], geometry, errors.part(inside), atmosphere=of_air,
                 atmosphere_sigma=None if air is None else np.nan_to_num(air.sigma(place)), left=left,
-                mixture=mixture[inside], reference=frame.datum,
+                height_doubt=doubt, reference=frame.datum,
             )  # fmt: skip
         for field, values in zip(fields, made, strict=True):
             field[..., inside] = values

@@ -26,7 +26,7 @@ class HeightAir(NamedTuple):
     """What the atmosphere adds to the height errors of cells."""
 
     values: np.ndarray  # float64 (k,), m
-    variance: float  # of its errors, less their mean: mean of the cells, m²
+    variances: np.ndarray  # float64 (k,), of their errors, less the mean of these, m²
 
 
 def drift_columns(cells: np.ndarray, heights: np.ndarray, level_ground: float) -> np.ndarray:
@@ -40,10 +40,12 @@ def drift_columns(cells: np.ndarray, heights: np.ndarray, level_ground: float) -
 def atmosphere_in_heights(
     cells: np.ndarray,
     counts: np.ndarray,
-    drift: np.ndarray,
     errors: np.ndarray,
+    roofs: np.ndarray,
     air: NestedVariogram,
     power: float,
+    drift: np.ndarray,
+    variances: np.ndarray,
     side: float,
 ) -> HeightAir:
     """Tell atmosphere from true height errors by how both vary in space.
@@ -54,7 +56,8 @@ def atmosphere_in_heights(
     of true errors is the mean of many, weighed by their likelihood given the errors of all cells and by a prior. Each
     has parts of every range from a hundred metres to eight kilometres, whose variances go with a power of the range;
     power and variance differ. What is seen in short waves thus decides on long ones, unless these say otherwise. The
-    best linear unbiased prediction then splits the errors; a plane, and a part that goes with height, are atmosphere.
+    best linear unbiased prediction then splits the errors. Planes, and what goes with height, are atmosphere as far as
+    the dates have them.
 
     Parameters
     ----------
@@ -62,14 +65,16 @@ def atmosphere_in_heights(
         Positions, m; float (k, 2).
     counts
         Points averaged in each, float (k,).
-    drift
-        :func:`drift_columns`.
     errors
         Height errors of the cells, m; float (k,).
+    roofs
+        What true errors of cells may have any amount of, float (k, q), such as how much their points differ in height.
     air
         Variogram of the atmosphere beside its drift.
     power
         What unit variance of the atmosphere is in the height errors, m².
+    drift, variances
+        :func:`drift_columns`, float (k, p), and the variances that they have in the height errors, m²; float (p,).
     side
         Of the squares that cells are means of, m.
 
@@ -81,19 +86,22 @@ def atmosphere_in_heights(
     """
     distance = cdist(cells, cells)
     smooth = power * air.covariance(distance)
+    more = np.maximum(variances - np.einsum("kp,kl,lp->p", drift, smooth, drift), 0)  # than the variogram has
+    smooth += drift * more @ drift.T
     noise = power * air.nugget / counts
     own = 1 / counts / np.mean(1 / counts)
     blurred = np.hypot(distance, _WITHIN * side)
     some = np.sort(np.random.default_rng(0).permutation(len(cells))[:_SOME])
     both = np.ix_(some, some)
     beside = smooth[both] + np.diag(noise[some] + _TINY)
+    trends = np.column_stack([np.ones(len(cells)), roofs])
     models = list(_true_errors())
     weights = np.empty(len(models))
     for number, (variance, parts, alone) in enumerate(models):
         total = beside + variance * _covariance(blurred[both], parts) + np.diag(alone * own[some])
         deviation = np.sqrt(variance)
         prior = deviation / (1 + (deviation / _USUAL) ** 2)
-        weights[number] = np.log(prior) + _likelihood(total, drift[some], errors[some])
+        weights[number] = np.log(prior) + _likelihood(total, trends[some], errors[some])
     weights = np.exp(weights - weights.max())
     weights[weights < _FAINTEST] = 0
     weights /= weights.sum()
@@ -102,7 +110,7 @@ def atmosphere_in_heights(
     )
     alone = float(weights @ [each for *_, each in models])
     total = smooth + _covariance(blurred, mean) + np.diag(noise + alone * own + _TINY)
-    return _split(total, smooth, drift, errors)
+    return _split(total, smooth, trends, errors)
 
 
 def _true_errors() -> Iterator[tuple[float, np.ndarray, float]]:
@@ -125,18 +133,18 @@ def _likelihood(covariance: np.ndarray, drift: np.ndarray, values: np.ndarray) -
     factor = cho_factor(covariance, lower=True)
     solved = cho_solve(factor, np.column_stack([drift, values]))
     spread, known = drift.T @ solved[:, :-1], drift.T @ solved[:, -1]
-    misfit = values @ solved[:, -1] - known @ np.linalg.solve(spread, known)
+    misfit = values @ solved[:, -1] - known @ np.linalg.pinv(spread) @ known
     return float(-np.log(np.diag(factor[0])).sum() - np.linalg.slogdet(spread)[1] / 2 - misfit / 2)
 
 
-def _split(total: np.ndarray, smooth: np.ndarray, drift: np.ndarray, errors: np.ndarray) -> HeightAir:
-    """Best linear unbiased prediction of the smooth part and of the drift."""
-    solved = cho_solve(cho_factor(total, lower=True), np.column_stack([drift, errors, smooth]))
-    count = drift.shape[1]
-    of_drift, of_errors, of_smooth = solved[:, :count], solved[:, count], solved[:, count + 1 :]
-    spread = np.linalg.inv(drift.T @ of_drift)
-    factors = spread @ (drift.T @ of_errors)
-    values = drift @ factors + smooth @ (of_errors - of_drift @ factors)
-    beside = drift - smooth @ of_drift
+def _split(total: np.ndarray, smooth: np.ndarray, trends: np.ndarray, errors: np.ndarray) -> HeightAir:
+    """Best linear unbiased prediction of the smooth part beside trends that have no part in it."""
+    solved = cho_solve(cho_factor(total, lower=True), np.column_stack([trends, errors, smooth]))
+    count = trends.shape[1]
+    of_trends, of_errors, of_smooth = solved[:, :count], solved[:, count], solved[:, count + 1 :]
+    spread = np.linalg.pinv(trends.T @ of_trends)
+    values = smooth @ (of_errors - of_trends @ (spread @ (trends.T @ of_errors)))
+    beside = smooth @ of_trends
     covariance = smooth - smooth @ of_smooth + beside @ spread @ beside.T
-    return HeightAir(values, float(np.mean(np.diag(covariance)) - covariance.mean()))
+    variances = np.diag(covariance) - 2 * covariance.mean(axis=1) + covariance.mean()
+    return HeightAir(values, np.maximum(variances, 0))

@@ -45,7 +45,7 @@ def linked_series(
     atmosphere: np.ndarray | None = None,
     atmosphere_sigma: np.ndarray | None = None,
     left: np.ndarray | None = None,
-    mixture: np.ndarray | None = None,
+    height_doubt: np.ndarray | None = None,
     reference: np.ndarray | None = None,
 ) -> DisplacementSeries:
     """Displacements of distributed scatterers from their unwrapped phases, where all dates have data.
@@ -65,8 +65,9 @@ def linked_series(
         What it adds to displacement, and the standard deviation of its interpolation, mm; float (time, n).
     left
         Covariance between dates of the atmosphere that is left, mm²; float (time, time).
-    mixture
-        Standard deviation of each point's height error by heights that differ in its window, m; float (n,).
+    height_doubt
+        Standard deviation of each point's height error by all else, such as heights that differ in its window, m;
+        float (n,).
     reference
         Virtual reference, mm, float (time,).
 
@@ -81,9 +82,9 @@ def linked_series(
     values -= 0 if reference is None else reference[:, None]
     white = np.zeros((dates, size)) if atmosphere_sigma is None else atmosphere_sigma.astype(np.float64) ** 2
     common = np.zeros((dates, dates)) if left is None else left
-    mixture = np.zeros(size) if mixture is None else mixture.astype(np.float64)
+    doubt = np.zeros(size) if height_doubt is None else height_doubt.astype(np.float64)
     parts = [
-        _series(values[:, some], geometry, errors.part(some), white[:, some], common, mixture[some])
+        _series(values[:, some], geometry, errors.part(some), white[:, some], common, doubt[some])
         for some in np.array_split(np.arange(size), max(1, -(-size * dates**2 // _CHUNK)))
     ]
     return DisplacementSeries(*(np.concatenate(each, axis=-1) for each in zip(*parts, strict=True)))
@@ -95,7 +96,7 @@ def _series(
     errors: LinkedErrors,
     white: np.ndarray,
     common: np.ndarray,
-    mixture: np.ndarray,
+    doubt: np.ndarray,
 ) -> DisplacementSeries:
     """Series of some points; values are mm, white and common are variances of other errors, mm²."""
     design, dates = motion_design(geometry), range(len(values))
@@ -133,7 +134,7 @@ def _series(
         trend @ values - drifted * height,
         np.sqrt(np.maximum(of_velocity, 0)),
         height,
-        np.sqrt(of_height + mixture**2),
+        np.sqrt(of_height + doubt**2),
         np.sqrt(np.maximum(of_own, 0)),
         np.sqrt(np.maximum(left, LEAST_NOISE * squares.sum(axis=1)) / free),
     )

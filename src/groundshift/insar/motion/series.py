@@ -136,7 +136,7 @@ def displacement_series(
     atmosphere: np.ndarray | None = None,
     left: np.ndarray | None = None,
     weights: np.ndarray | None = None,
-    mixture: np.ndarray | None = None,
+    height_doubt: np.ndarray | None = None,
     cluster: np.ndarray | None = None,
     reference: Literal["mean", "mode"] | np.ndarray = "mean",
 ) -> DisplacementSeries:
@@ -160,8 +160,9 @@ def displacement_series(
         Covariance between dates of the atmosphere that is left, mm²; float (time, time).
     weights
         Of the dates in the height error, float (time,); all one if not given.
-    mixture
-        Standard deviation of each point's height error by other scatterers in its pixel, m; float (n,).
+    height_doubt
+        Standard deviation of each point's height error by all that is not noise and not in `left`, such as other
+        scatterers in its pixel, m; float (n,).
     cluster
         Cluster of each point, int (n,); all one if not given. Points of cluster -1 are left out.
     reference
@@ -187,7 +188,7 @@ def displacement_series(
             inside = cluster == label
             if np.isfinite(values[:, inside]).any():
                 values[:, inside] -= virtual_reference(values[:, inside], reference)[:, None]
-    mixture = np.zeros(values.shape[1]) if mixture is None else np.asarray(mixture, np.float64)
+    doubt = np.zeros(values.shape[1]) if height_doubt is None else np.asarray(height_doubt, np.float64)
     weights = np.ones(len(values)) if weights is None else weights
     out, sigma = np.full((2, *values.shape), np.nan, np.float32)
     velocity, velocity_sigma, height, height_sigma, own, noise = np.full((6, values.shape[1]), np.nan)
@@ -204,7 +205,7 @@ def displacement_series(
         out[np.ix_(dates, points)] = made.series @ part
         velocity[points], height[points] = made.velocity @ part, made.height @ part
         variance = np.outer((every**2).sum(axis=1), noise[points] ** 2) + _quadratic(every, common)[:, None]
-        variance[-1] += mixture[points] ** 2
+        variance[-1] += doubt[points] ** 2
         own[points] = np.sqrt(made.height @ made.height) * noise[points]
         spread = np.sqrt(np.maximum(variance, 0))
         sigma[np.ix_(dates, points)] = spread[:-2]
