@@ -19,10 +19,14 @@ class Limits(Protocol):
     """What is asked of a number: ends of a range, infinite where there is none."""
 
     @property
-    def low(self) -> float: ...
+    def low(self) -> float:
+        """The least that is allowed."""
+        ...
 
     @property
-    def high(self) -> float: ...
+    def high(self) -> float:
+        """The most that is allowed."""
+        ...
 
 
 def share_of_allowed(value: float, asked: Limits) -> float:
