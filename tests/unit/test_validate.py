@@ -146,6 +146,10 @@ def test_comparison_figure():
     truth = np.random.default_rng(0).normal(size=(2, 40, 40))
     figure = comparison_figure(truth, truth + 0.1, np.full((2, 40, 40), 0.1), resolution=10, title="test")
     assert len(figure.axes) >= 8
+    measured = truth.copy()
+    measured[:, 10:-10, 10:-10] += 0.05
+    figure = comparison_figure(truth, measured, np.full((2, 40, 40), 0.1), resolution=10, title="test", margin=10)
+    assert {axes.get_title() for axes in figure.axes} >= {"east: variance 0.25", "north: variance 0.25"}
 
 
 def test_nice():

@@ -18,7 +18,7 @@ from groundshift.figures.style import (
 
 
 def comparison_figure(
-    truth: np.ndarray, measured: np.ndarray, sigma: np.ndarray, *, resolution: float, title: str
+    truth: np.ndarray, measured: np.ndarray, sigma: np.ndarray, *, resolution: float, title: str, margin: int = 0
 ) -> Figure:
     """Truth, measurement and error of both components, and their standardised errors against the unit Gaussian.
 
@@ -28,6 +28,8 @@ def comparison_figure(
         (2, y, x): east and north, metres.
     resolution
         Size of a pixel, metres.
+    margin
+        Pixels at each side that standardised errors leave out.
     """
     figure = new_figure(14, 7.6)
     axes = figure.subplots(2, 4, width_ratios=(1, 1, 1, 0.9))
@@ -48,7 +50,9 @@ def comparison_figure(
             panel.set_yticks([])
             scale_bar(panel, extent[1])
             figure.colorbar(image, ax=panel, label=signed_label("m", name), extend="both", shrink=0.8)
-        z = (error[c] / sigma[c])[np.isfinite(error[c])]
+        inner = np.s_[margin : truth.shape[1] - margin, margin : truth.shape[2] - margin]
+        z = (error[c] / sigma[c])[inner]
+        z = z[np.isfinite(z)]
         bins = np.linspace(-5, 5, 61)
         row[3].hist(np.clip(z, -5, 5), bins=bins, density=True, color=FIRST if c == 0 else SECOND, alpha=0.75)
         row[3].plot(bins, np.exp(-(bins**2) / 2) / np.sqrt(2 * np.pi), color=TRUTH, label="unit Gaussian")

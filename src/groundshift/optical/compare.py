@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +46,7 @@ class Agreement:
     correlation: float  # without the outliers
     slope: float  # of the second on the first, by total least squares, without them; 1 if they have one scale
     standardised: float  # NMAD squared of what is left / the sigmas of both; 1 if these tell the spread
-    plane: np.ndarray  # what was taken from the difference, (y, x)
+    plane: np.ndarray = field(repr=False)  # what was taken from the difference, (y, x)
 
 
 @dataclass(frozen=True)
