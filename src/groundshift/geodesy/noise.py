@@ -138,21 +138,26 @@ class Likelihood:
 
     def significance(self, columns: np.ndarray) -> np.ndarray:
         """What each of some more columns (m, k) would be over its sigma, were it the only one added; float64 (k,)."""
-        more = self.more(columns)
-        part = more.product / np.sqrt(np.maximum(np.diag(more.gram), 1e-12))
-        return part / np.sqrt(np.maximum(more.squares - part**2, 1e-12) / max(self._free - 1, 1))
+        *_, rest, apart = self._beside(columns)
+        part = apart.T @ rest / np.sqrt(np.maximum((apart**2).sum(axis=0), 1e-12))
+        return part / np.sqrt(np.maximum(rest @ rest - part**2, 1e-12) / max(self._free - 1, 1))
 
     def more(self, columns: np.ndarray, row: int = 0) -> More:
         """What some more columns (m, k) would do to the model, and to one of its coefficients, by its row."""
+        r, known, shared, rest, apart = self._beside(columns)
+        inverse = np.linalg.inv(r)[row]
+        return More(
+            float(inverse @ known), float(inverse @ inverse), inverse @ shared, apart.T @ apart, apart.T @ rest,
+            float(rest @ rest), self._free,
+        )  # fmt: skip
+
+    def _beside(self, columns: np.ndarray) -> tuple[np.ndarray, ...]:
+        """A triangle (p, p) of the model; data and columns on its axes, (p,), (p, k), and beside it, (m,), (m, k)."""
         root = np.sqrt(self._variance(self.share))[:, None]
         q, r = np.linalg.qr(self._model / root)
         data, more = self._mean / root[:, 0], self._axes.T @ columns / root
-        rest, apart = data - q @ (q.T @ data), more - q @ (q.T @ more)
-        inverse = np.linalg.inv(r)[row]
-        return More(
-            float(inverse @ (q.T @ data)), float(inverse @ inverse), inverse @ (q.T @ more), apart.T @ apart,
-            apart.T @ rest, float(rest @ rest), self._free,
-        )  # fmt: skip
+        known, shared = q.T @ data, q.T @ more
+        return r, known, shared, data - q @ known, more - q @ shared
 
     def _variance(self, share: float) -> np.ndarray:
         return share * np.maximum(self._power, 0) + (1 - share) + 1e-12

@@ -130,9 +130,9 @@ def estimate_atmosphere(
     averaged in cells, and a variogram pooled over all dates says how much of it is smooth in space, which is what
     kriging then interpolates. What the atmosphere added to the height errors is put back
     (:mod:`groundshift.insar.motion.height_air`). Height errors are found twice: the second time, dates weigh by how
-    calm their atmosphere was the first time, beside a plane and a part linear in height, which the split of heights
-    takes off whatever they are. What is motion is told by dates that weigh by their calm too, as far as they differ by
-    more than chance (:func:`~groundshift.insar.motion.time_filter.calm_dates`).
+    calm their atmosphere was the first time, beside a plane and a part linear in height. What is motion is told by
+    dates that weigh by their calm too, as far as they differ by more than chance
+    (:func:`~groundshift.insar.motion.time_filter.calm_dates`).
 
     Parameters
     ----------
@@ -166,7 +166,7 @@ def estimate_atmosphere(
     if len(cells) < 4:
         raise InputError(f"points fill {len(cells)} cells of {config.cell} m; give four or more, or smaller cells")
     values, above = means[:-1], means[-1] - means[-1].mean()
-    drift = drift_columns(cells, means[-1], _LEVEL_GROUND)  # heights are freed of this, whatever dates weigh
+    drift = drift_columns(cells, means[-1], _LEVEL_GROUND)
     wide = (values @ drift) @ drift.T
     narrow = values - wide
 
