@@ -2,6 +2,7 @@
 
 import { fineLand, world } from "./data/world";
 import { get } from "./dom";
+import { redraw } from "./drawer/charts";
 import * as drawer from "./drawer/drawer";
 import { current, setLanguage, t } from "./i18n";
 import { FlatView } from "./map/flat/view";
@@ -17,6 +18,7 @@ import { Panel } from "./panel/panel";
 import { wireSearch } from "./panel/search";
 import { listSpans } from "./panel/spans";
 import { type Drawing, write } from "./state";
+import { onDress, toggle } from "./theme";
 import { Pencil } from "./tools/pencil";
 import { Picking } from "./tools/picking";
 import { Regions } from "./tools/regions";
@@ -73,12 +75,14 @@ export class Explorer {
   async goOver(gl: GlView, swipe: Swipe): Promise<void> {
     const { page, scene } = this;
     await gl.ready();
+    gl.dress();
     scene.fill(gl);
     await gl.drawn();
     while (page.view instanceof FlatView && page.view.held) await new Promise((resolve) => window.setTimeout(resolve, 100));
     const [former, focused] = [page.view, get("map").contains(document.activeElement)];
     gl.go(former.camera());
     page.view = gl;
+    gl.dress();
     scene.fill(gl);
     gl.padding(drawer.isOpen() ? get("drawer").offsetHeight : 0);
     if (this.pencil.active) gl.cursor("crosshair");
@@ -169,12 +173,23 @@ export class Explorer {
     get("map").addEventListener("pointerleave", () => (get("tip").hidden = true));
     get("help").addEventListener("click", showHelp);
     get("language").addEventListener("click", () => this.translate(current() === "en" ? "fr" : "en"));
+    get("theme").addEventListener("click", toggle);
+    onDress(() => this.dress());
     get("fold").addEventListener("click", () => fold(!document.body.classList.contains("folded")));
     get("share").addEventListener("click", () => {
       this.address();
       const written = navigator.clipboard?.writeText(location.href) ?? Promise.reject(new Error("no clipboard"));
       written.then(() => notice(t("copied")), () => notice(location.href, true));
     });
+  }
+
+  /** The page wears other colours. */
+  private dress(): void {
+    this.scene.dress();
+    this.panel.render();
+    this.legend();
+    this.drawn();
+    void redraw();
   }
 
   /** Make room for the drawer. */

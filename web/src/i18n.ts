@@ -4,6 +4,7 @@ const words = {
   skip: ["Skip to the map", "Aller à la carte"],
   fold: ["Show or hide the panel", "Afficher ou masquer le panneau"],
   language: ["Passer en français", "Switch to English"],
+  theme: ["Dark or light colours", "Couleurs sombres ou claires"],
   share: ["Copy a link to this view", "Copier un lien vers cette vue"],
   copied: ["The link is in the clipboard", "Le lien est dans le presse-papiers"],
   help: ["Help and keys", "Aide et touches"],

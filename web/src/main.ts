@@ -15,6 +15,7 @@ import { failed, notice } from "./notice";
 import { Page } from "./page";
 import { fold, onPhone } from "./panel/fold";
 import { type Link, type State, initial, read } from "./state";
+import { dress } from "./theme";
 import type { Swipe } from "./tools/swipe";
 
 /** What the script of the WebGL map hands over: see gl.ts. */
@@ -69,5 +70,6 @@ function hasWebgl(): boolean {
   }
 }
 
+dress();
 window.addEventListener("hashchange", () => location.reload());
 start().catch((error: Error) => notice(`${t("failed")}: ${error.message}`, true));

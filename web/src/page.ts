@@ -4,6 +4,7 @@ import { FILM } from "./data/film";
 import type { Catalog, LayerInfo, Question } from "./data/types";
 import { Scale } from "./map/color";
 import type { Style, View } from "./map/view";
+import { isDark } from "./theme";
 import type { State } from "./state";
 
 export class Page {
@@ -22,7 +23,8 @@ export class Page {
   }
 
   get scale(): Scale {
-    return new Scale(this.catalog.palettes[this.state.palette], this.state.low, this.state.high);
+    const { dark, palettes } = this.catalog;
+    return new Scale((isDark() && !this.pictured ? dark : palettes)[this.state.palette], this.state.low, this.state.high);
   }
 
   get style(): Style {

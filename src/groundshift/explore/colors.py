@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Callable, Mapping
 
 import matplotlib
 import numpy as np
+from matplotlib.colors import LinearSegmentedColormap
 
 from groundshift.figures.style import DIVERGING, SEQUENTIAL
 
@@ -18,14 +20,29 @@ _MAPS = {
     "viridis": matplotlib.colormaps["viridis"],
 }
 """All are safe for red-green colour blindness; in the diverging ones red is away, down, west."""
-PALETTES = {
-    name: (scale(np.linspace(0, 1, 256))[:, :3] * 255).round().astype(np.uint8) for name, scale in _MAPS.items()
+_RED_YELLOW_BLUE = ("#ffb09c", "#f2806a", "#b96f56", "#77705c", "#647585", "#5c96cf", "#9ccaff")
+_RED_GREY_BLUE = ("#ffb3b8", "#f0788a", "#b46a78", "#72727a", "#5f7a94", "#4f9bd6", "#8fd0ff")
+_ON_DARK = {
+    "motion": LinearSegmentedColormap.from_list("motion", _RED_YELLOW_BLUE),
+    "red-white-blue": LinearSegmentedColormap.from_list("red-white-blue", _RED_GREY_BLUE),
+    "cividis": lambda share: matplotlib.colormaps[SEQUENTIAL](0.4 + 0.6 * share),
+    "viridis": lambda share: matplotlib.colormaps["viridis"](0.36 + 0.64 * share),
 }
 
 
-def stops(name: str) -> list[str]:
-    """A palette as hexadecimal colours, evenly spaced."""
-    rows = PALETTES[name][np.linspace(0, 255, STOPS).round().astype(int)]
+def _tables(scales: Mapping[str, Callable[[np.ndarray], np.ndarray]]) -> dict[str, np.ndarray]:
+    places = np.linspace(0, 1, 256)
+    return {name: (scale(places)[:, :3] * 255).round().astype(np.uint8) for name, scale in scales.items()}
+
+
+PALETTES = _tables(_MAPS)
+DARK_PALETTES = _tables(_ON_DARK)
+"""The same scales for points on a dark ground: what is far from the middle, or large, is what stands out there too."""
+
+
+def stops(table: np.ndarray) -> list[str]:
+    """A palette, uint8 (256, 3), as hexadecimal colours, evenly spaced."""
+    rows = table[np.linspace(0, 255, STOPS).round().astype(int)]
     return ["#" + bytes(row).hex() for row in rows]
 
 

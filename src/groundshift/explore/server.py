@@ -12,7 +12,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 import groundshift
 from groundshift.explore.catalog import Catalog, open_catalog
-from groundshift.explore.colors import PALETTES, stops
+from groundshift.explore.colors import DARK_PALETTES, PALETTES, stops
 from groundshift.explore.fields import DISPLACEMENT, FIELDS
 from groundshift.explore.guard import add_guard
 from groundshift.explore.questions import MAX_ROWS, MAX_VERTICES, Refusal
@@ -97,6 +97,7 @@ def catalog_record(catalog: Catalog, about: dict[str, str | None], *, static: bo
         "static": static,
         "layers": catalog.describe(),
         "fields": {name: field._asdict() for name, field in {**FIELDS, "displacement": DISPLACEMENT}.items()},
-        "palettes": {name: stops(name) for name in PALETTES},
+        "palettes": {name: stops(table) for name, table in PALETTES.items()},
+        "dark": {name: stops(table) for name, table in DARK_PALETTES.items()},
         "limits": {"vertices": MAX_VERTICES, "rows": MAX_ROWS},
     }

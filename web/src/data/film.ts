@@ -1,6 +1,6 @@
 /** Displacement of points month by month, as the server packs it: see explore/film.py. */
 
-import type { LayerInfo, TileData } from "./types";
+import type { Film, LayerInfo, TileData } from "./types";
 
 /** The field that stands for it. */
 export const FILM = "displacement";
@@ -9,15 +9,6 @@ const EMPTY = -32768;
 
 /** From and to: months since the year 0. */
 export type Span = [number, number];
-
-export interface Film {
-  first: number; // month
-  quantum: number; // mm
-  mean: Int16Array; // months after each other, all points of a month together
-  counts: Uint8Array; // measurements in each
-  noise: Float32Array; // mm, of one measurement
-  shown: string; // the span whose values the tile has now
-}
 
 /** The month of a date. */
 export const monthOf = (date: string): number => 12 * Number(date.slice(0, 4)) + Number(date.slice(5, 7)) - 1;

@@ -1,7 +1,5 @@
 /** What the server, or an exported folder, tells: see explore/server.py. */
 
-import type { Film } from "./film";
-
 export interface LayerInfo {
   id: string;
   kind: "points" | "map" | "image" | "features" | "stations";
@@ -40,6 +38,7 @@ export interface Catalog {
   layers: LayerInfo[];
   fields: Record<string, FieldInfo>;
   palettes: Record<string, string[]>;
+  dark: Record<string, string[]>; // the same scales for points on a dark ground
   limits: { vertices: number; rows: number; chunk?: number };
 }
 
@@ -83,6 +82,16 @@ export interface ProfileRecord {
   sigma?: (number | null)[]; // of `value`
   values?: Record<string, (number | null)[]>;
   unit: string;
+}
+
+/** Displacement of the points of a tile, month by month. */
+export interface Film {
+  first: number; // month
+  quantum: number; // mm
+  mean: Int16Array; // months after each other, all points of a month together
+  counts: Uint8Array; // measurements in each
+  noise: Float32Array; // mm, of one measurement
+  shown: string; // the span whose values the tile has now
 }
 
 export interface TileData {

@@ -2,7 +2,8 @@
 
 import type uPlot from "uplot";
 import { number, t, unit } from "../i18n";
-import { VERDICTS } from "../map/color";
+import { isVerdict } from "../map/color";
+import { colours } from "../theme";
 import { axis, place } from "./charts";
 import { type Properties, sentence, spanName } from "./features";
 import type { Table } from "./take";
@@ -12,7 +13,7 @@ const LEAST = 1; // mm/yr
 
 /** The spans or segments of the asset that one of them is of, along it; none if there is but one. */
 export function partsOf(features: GeoJSON.Feature[], { id }: Properties): GeoJSON.Feature[] {
-  const parts = features.filter(({ properties: p }) => p?.id === id && String(p?.verdict) in VERDICTS && typeof p?.from === "number" && typeof p?.to === "number");
+  const parts = features.filter(({ properties: p }) => p?.id === id && isVerdict(p?.verdict) && typeof p?.from === "number" && typeof p?.to === "number");
   return parts.length > 1 ? parts.sort((a, b) => a.properties!.from - b.properties!.from) : [];
 }
 
@@ -28,10 +29,10 @@ export function alongChart(host: HTMLElement, parts: Properties[], chosen: numbe
     parts.forEach((part, i) => {
       const motion = value(part);
       const sigma = Number(part.motion_sigma);
-      const colour = VERDICTS[String(part.verdict)];
+      const colour = colours().verdicts[String(part.verdict)];
       if (i === chosen) {
         const [left, right] = [at(Number(part.from), 0)[0], at(Number(part.to), 0)[0]];
-        pen.fillStyle = "#0f5f7314";
+        pen.fillStyle = `${colours().series[0]}14`;
         pen.fillRect(left, chart.bbox.top, right - left, chart.bbox.height);
       }
       if (motion === null) return;

@@ -4,12 +4,12 @@ import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import type { AreaRecord, PointRecord, ProfileRecord } from "../data/types";
 import { current, number, plain, say, t, unit } from "../i18n";
-import { SERIES } from "../map/color";
+import { colours, inLight } from "../theme";
 
 const FONT = "11px system-ui, sans-serif";
-const GRID = { stroke: "#e4e8ea", width: 1 };
-const TICKS = { stroke: "#c9d1d5", width: 1, size: 4 };
-export const axis = (label?: string, size = 46): uPlot.Axis => ({ stroke: "#52626b", font: FONT, grid: GRID, ticks: TICKS, label, labelFont: FONT, labelSize: 16, size, values: (_, splits) => splits.map(plain) });
+const GRID = { stroke: () => colours().chart.grid, width: 1 };
+const TICKS = { stroke: () => colours().chart.tick, width: 1, size: 4 };
+export const axis = (label?: string, size = 46): uPlot.Axis => ({ stroke: () => colours().chart.text, font: FONT, grid: GRID, ticks: TICKS, label, labelFont: FONT, labelSize: 16, size, values: (_, splits) => splits.map(plain) });
 
 const seconds = (date: string): number => Date.parse(date) / 1000;
 const YEAR = 365 * 86400;
@@ -43,6 +43,29 @@ function dates(): uPlot.Axis {
   };
 }
 
+/** Colour of a series; charts ask for it when they draw. */
+export const seriesColour = (i: number): string => colours().series[i % colours().series.length];
+
+const placed = new Set<uPlot>();
+
+/** Draw all charts again, in the colours of now. */
+export async function redraw(): Promise<void> {
+  for (const chart of placed) {
+    if (chart.root.isConnected) chart.redraw(false);
+    else placed.delete(chart);
+  }
+  await null; // they draw when this task is done
+}
+
+/** Do something while all charts are drawn in light colours; nobody sees them so. */
+export async function whileLight(act: () => void): Promise<void> {
+  await inLight(async () => {
+    await redraw();
+    act();
+  });
+  await redraw();
+}
+
 export function place(host: HTMLElement, options: Omit<uPlot.Options, "width" | "height">, data: uPlot.AlignedData): uPlot {
   const size = (): { width: number; height: number } => ({ width: Math.max(160, host.clientWidth), height: Math.max(120, host.clientHeight) });
   const chart = new uPlot({ ...options, ...size(), legend: { show: false }, cursor: { drag: { x: true, y: false }, points: { size: 6 } } } as uPlot.Options, data, host);
@@ -51,6 +74,7 @@ export function place(host: HTMLElement, options: Omit<uPlot.Options, "width" | 
     else watch.disconnect();
   });
   watch.observe(host);
+  placed.add(chart);
   return chart;
 }
 
@@ -70,13 +94,13 @@ export function seriesChart(host: HTMLElement, records: PointRecord[], { readout
   const series: uPlot.Series[] = [{}];
   const bands: uPlot.Band[] = [];
   records.forEach((record, i) => {
-    const colour = SERIES[i % SERIES.length];
+    const colour = (): string => seriesColour(i);
     const fitted = model(record, times);
     if (records.length === 1 && record.fit) {
       const rmse = record.fit.rmse;
       data.push(fitted.map((v) => (v === null ? null : v + rmse)), fitted.map((v) => (v === null ? null : v - rmse)));
       series.push({ stroke: "transparent", points: { show: false } }, { stroke: "transparent", points: { show: false } });
-      bands.push({ series: [1, 2], fill: `${colour}22` });
+      bands.push({ series: [1, 2], fill: () => `${colour()}22` });
     }
     data.push(fitted, joined[i + 1] as (number | null)[]);
     series.push({ stroke: colour, width: 1.8, points: { show: false }, spanGaps: true });
@@ -116,7 +140,7 @@ export function meanChart(host: HTMLElement, area: AreaRecord): void {
     host,
     {
       tzDate: localDate(),
-      series: [{}, { stroke: SERIES[0], width: 1.6, points: { show: true, size: 4, fill: SERIES[0] }, spanGaps: true }],
+      series: [{}, { stroke: () => seriesColour(0), width: 1.6, points: { show: true, size: 4, fill: () => seriesColour(0) }, spanGaps: true }],
       axes: [dates(), axis(t("displacement"), 44)],
     },
     [area.series.dates.map(seconds), area.series.mean as number[]],
@@ -130,7 +154,7 @@ export function distributionChart(host: HTMLElement, area: AreaRecord, label: st
     host,
     {
       scales: { x: { time: false }, y: { range: (_, __, high) => [0, high * 1.05] } },
-      series: [{}, { stroke: SERIES[0], fill: `${SERIES[0]}55`, width: 1, paths: uPlot.paths.bars!({ size: [0.95, Infinity] }), points: { show: false } }],
+      series: [{}, { stroke: () => seriesColour(0), fill: () => `${seriesColour(0)}55`, width: 1, paths: uPlot.paths.bars!({ size: [0.95, Infinity] }), points: { show: false } }],
       axes: [axis(`${label}${area.unit ? `, ${unit(area.unit)}` : ""}`, 30), axis(t("count"), 46)],
     },
     [middles, counts],
@@ -153,7 +177,7 @@ function whiskers(chart: uPlot, { distance, value, sigma }: ProfileRecord): void
     pen.moveTo(x, chart.valToPos(each - spread, "y", true));
     pen.lineTo(x, chart.valToPos(each + spread, "y", true));
   });
-  pen.strokeStyle = `${SERIES[0]}66`;
+  pen.strokeStyle = `${seriesColour(0)}66`;
   pen.lineWidth = devicePixelRatio;
   pen.stroke();
   pen.restore();
@@ -174,7 +198,7 @@ export function profileChart(host: HTMLElement, record: ProfileRecord, label: st
   const axes = [axis(t("distance"), 30), axis([label, unit(record.unit)].filter(Boolean).join(", "), 46)];
   const scales = { x: { time: false, range: [0, record.length] as uPlot.Range.MinMax } };
   if (record.value) {
-    const dots: uPlot.Series = { stroke: SERIES[0], width: 0, paths: () => null, points: { show: true, size: 4, fill: `${SERIES[0]}aa`, stroke: "transparent", width: 0 } };
+    const dots: uPlot.Series = { stroke: () => seriesColour(0), width: 0, paths: () => null, points: { show: true, size: 4, fill: () => `${seriesColour(0)}aa`, stroke: "transparent", width: 0 } };
     place(host, { scales, axes, hooks: { ...hooks, drawAxes: [(chart) => whiskers(chart, record)] }, series: [{}, dots] }, [record.distance, record.value as number[]]);
     return;
   }
@@ -183,13 +207,13 @@ export function profileChart(host: HTMLElement, record: ProfileRecord, label: st
   const series: uPlot.Series[] = [{}];
   const bands: uPlot.Band[] = [];
   names.forEach((name, i) => {
-    const colour = SERIES[i % SERIES.length];
+    const colour = (): string => seriesColour(i);
     const values = record.values![name];
     const sigma = record.values![`${name}_sigma`] ?? values.map(() => 0);
     const shift = (sign: number): (number | null)[] => values.map((v, k) => (v === null || sigma[k] === null ? null : v + sign * sigma[k]!));
     data.push(shift(1), shift(-1), values);
     series.push({ stroke: "transparent", points: { show: false } }, { stroke: "transparent", points: { show: false } }, { label: name, stroke: colour, width: 1.8, points: { show: false } });
-    bands.push({ series: [3 * i + 1, 3 * i + 2], fill: `${colour}26` });
+    bands.push({ series: [3 * i + 1, 3 * i + 2], fill: () => `${colour()}26` });
   });
   place(host, { scales, axes, hooks, series, bands }, data as uPlot.AlignedData);
 }

@@ -3,9 +3,9 @@
 import type { AreaRecord, PointRecord, ProfileRecord } from "../data/types";
 import { element, get } from "../dom";
 import { number, say, t, unit, whole } from "../i18n";
-import { SERIES } from "../map/color";
+import { seriesKey } from "../theme";
 import { alongChart, alongTable, alongText } from "./along";
-import { distributionChart, letter, meanChart, profileChart, seriesChart } from "./charts";
+import { distributionChart, letter, meanChart, profileChart, seriesChart, seriesColour, whileLight } from "./charts";
 import { differenceOf } from "./difference";
 import { comparison, describePoint, facts } from "./facts";
 import { type Properties, judged, rows, sentence } from "./features";
@@ -69,7 +69,7 @@ export function showPoints(records: PointRecord[], remove: (index: number) => vo
     button.setAttribute("aria-pressed", "false");
   }
   const notes = (): Note[] => [
-    ...seen.map((record, i) => ({ text: `${seen.length > 1 ? `${letter(i)} ` : ""}${told(record)} · ${describePoint(record)}`, colour: SERIES[i % SERIES.length] })),
+    ...seen.map((record, i) => ({ text: `${seen.length > 1 ? `${letter(i)} ` : ""}${told(record)} · ${describePoint(record)}`, colour: seriesColour(i) })),
     { text: [...plot.querySelectorAll("input")].map((input) => input.value).join(" – ") + `: ${plot.querySelector(".trends")!.textContent}` },
   ];
   offer(() => (seen === records ? heading : `${t("difference")} ${seen[0].attributes.pid}`), () => pointTable(seen, seen === records ? [] : records), notes);
@@ -121,7 +121,7 @@ export function showProfile(record: ProfileRecord, label: string, layer: string,
   const legend = element("p", { class: "keys" });
   keys.forEach((key, i) => {
     const entry = element("span", { text: say(key) });
-    entry.style.setProperty("--key", SERIES[i]);
+    entry.style.setProperty("--key", seriesKey(i));
     legend.append(entry);
   });
   const heading = `${t("profile")} · ${layer}`;
@@ -134,7 +134,7 @@ export function showProfile(record: ProfileRecord, label: string, layer: string,
   const extent = `${number(record.length, 0)} m${record.points ? ` · ${whole(record.points)} ${t("points")}` : ""}`;
   describe(chart, `${heading}: ${label}, ${extent}`);
   get("drawer-actions").append(element("span", { class: "quiet", text: extent }));
-  offer(() => heading, () => profileTable(record, label), () => (keys.length ? keys.map((key, i) => ({ text: say(key), colour: SERIES[i] })) : [{ text: `${label}, ${extent}` }]));
+  offer(() => heading, () => profileTable(record, label), () => (keys.length ? keys.map((key, i) => ({ text: say(key), colour: seriesColour(i) })) : [{ text: `${label}, ${extent}` }]));
 }
 
 export type Values = Record<string, { value: number | string | null; unit: string }>;
@@ -196,5 +196,5 @@ function action(id: string, text: string, act: () => void): HTMLElement {
 /** Buttons for what the chart shows, as numbers and as a picture. */
 function offer(heading: () => string, table: () => Table, notes: () => Note[], values = t("take-values")): void {
   action("take-values", values, () => takeTable(heading(), table()));
-  action("take-picture", t("take-picture"), () => picture(heading(), notes(), get("drawer-body")));
+  action("take-picture", t("take-picture"), () => whileLight(() => picture(heading(), notes(), get("drawer-body"))));
 }

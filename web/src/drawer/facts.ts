@@ -3,7 +3,7 @@
 import type { PointRecord } from "../data/types";
 import { element } from "../dom";
 import { number, say, t, unit } from "../i18n";
-import { SERIES } from "../map/color";
+import { seriesKey } from "../theme";
 import { letter } from "./charts";
 import { type Properties, judged, spanName } from "./features";
 
@@ -58,7 +58,7 @@ export function comparison(records: PointRecord[], remove: (index: number) => vo
     button.setAttribute("aria-label", `${t("close")} ${letter(i)}`);
     button.addEventListener("click", () => remove(i));
     const badge = element("span", { class: "badge", text: letter(i) });
-    badge.style.background = SERIES[i % SERIES.length];
+    badge.style.background = seriesKey(i);
     return element(
       "tr", {}, element("td", {}, badge), element("td", { text: String(record.attributes.pid) }), element("td", { class: "quiet", text: describePoint(record) }),
       element("td", { class: "figure", text: number(a.mean_velocity) }), element("td", { class: "figure", text: number(a.mean_velocity_std) }),

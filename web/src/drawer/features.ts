@@ -2,7 +2,8 @@
 
 import { element } from "../dom";
 import { number, say, t, unit } from "../i18n";
-import { VERDICTS, moves } from "../map/color";
+import { isVerdict, moves } from "../map/color";
+import { verdictKey } from "../theme";
 
 export type Properties = Record<string, unknown>;
 
@@ -32,9 +33,9 @@ export function sentence({ verdict, motion, motion_sigma, motion_bound, points }
 
 /** The sentence, large and with its colour; null if nothing was judged. */
 export function judged(properties: Properties): HTMLElement | null {
-  if (!(String(properties.verdict) in VERDICTS)) return null;
+  if (!isVerdict(properties.verdict)) return null;
   const said = element("p", { class: "verdict", text: sentence(properties) });
-  said.style.setProperty("--key", VERDICTS[String(properties.verdict)]);
+  said.style.setProperty("--key", verdictKey(String(properties.verdict)));
   return said;
 }
 

@@ -4,8 +4,7 @@ import type uPlot from "uplot";
 import type { PointRecord } from "../data/types";
 import { element } from "../dom";
 import { number, t, unit } from "../i18n";
-import { SERIES } from "../map/color";
-import { letter } from "./charts";
+import { letter, seriesColour } from "./charts";
 import { type Trend, trend } from "./trend";
 
 const day = (time: number): string => new Date(time * 1000).toISOString().slice(0, 10);
@@ -63,7 +62,7 @@ export function periodOf(records: PointRecord[]): { row: HTMLElement; follow: (c
     pen.lineWidth = 1.6 * window.devicePixelRatio;
     lines.forEach((line, i) => {
       if (!line || !(part || !records[i].fit)) return;
-      pen.strokeStyle = SERIES[i % SERIES.length];
+      pen.strokeStyle = seriesColour(i);
       pen.beginPath();
       for (const at of [low, high]) pen.lineTo(drawn.valToPos(at, "x", true), drawn.valToPos(line.at(at), "y", true));
       pen.stroke();

@@ -2,6 +2,7 @@
 
 import type { AreaRecord, PointRecord, ProfileRecord } from "../data/types";
 import { save } from "../dom";
+import { colours } from "../theme";
 import { letter, model } from "./charts";
 
 /** A line above a chart that is taken away. */
@@ -67,28 +68,29 @@ export function picture(heading: string, notes: Note[], box: HTMLElement): void 
   const credit = document.querySelector(".maplibregl-ctrl-attrib-inner, .flat-credit")?.textContent?.replace(/ · Natural Earth$|^Natural Earth$/, "") ?? "";
   const head = 38 * ratio + notes.length * line;
   const canvas = document.createElement("canvas");
-  canvas.width = charts.reduce((sum, chart) => sum + chart.width + margin, margin);
-  canvas.height = Math.max(...charts.map((chart) => chart.height)) + head + margin + (credit ? line : 0);
+  canvas.width = charts.reduce((sum, each) => sum + each.width + margin, margin);
+  canvas.height = Math.max(...charts.map((each) => each.height)) + head + margin + (credit ? line : 0);
   const pen = canvas.getContext("2d")!;
-  pen.fillStyle = "#ffffff";
+  const { page, chart } = colours();
+  pen.fillStyle = page.paper;
   pen.fillRect(0, 0, canvas.width, canvas.height);
-  pen.fillStyle = "#1d2b33";
+  pen.fillStyle = page.ink;
   pen.font = `600 ${14 * ratio}px system-ui, sans-serif`;
   pen.fillText(heading, margin, 22 * ratio, canvas.width - 2 * margin);
   pen.font = `${12 * ratio}px system-ui, sans-serif`;
   notes.forEach(({ text, colour }, i) => {
-    pen.fillStyle = colour ?? "#52626b";
+    pen.fillStyle = colour ?? chart.text;
     pen.fillText(text, margin, 34 * ratio + (i + 0.5) * line, canvas.width - 2 * margin);
   });
   if (credit) {
-    pen.fillStyle = "#52626b";
+    pen.fillStyle = chart.text;
     pen.font = `${10 * ratio}px system-ui, sans-serif`;
     pen.fillText(credit, margin, canvas.height - margin * 0.8, canvas.width - 2 * margin);
   }
   let left = margin;
-  for (const chart of charts) {
-    pen.drawImage(chart, left, head);
-    left += chart.width + margin;
+  for (const each of charts) {
+    pen.drawImage(each, left, head);
+    left += each.width + margin;
   }
   canvas.toBlob((file) => file && save(file, `${fileName(heading)}.png`));
 }

@@ -1,6 +1,7 @@
-/** Colours of values, from the palettes of the server. */
+/** Colours of values, from the scales of the server. */
 
 import type { TileData } from "../data/types";
+import { colours } from "../theme";
 
 export type Rgb = [number, number, number];
 
@@ -57,10 +58,11 @@ export class Scale {
 
   private fresh(tile: TileData, least: number, largest: number, alpha: number): Uint8Array {
     const out = new Uint8Array(4 * tile.length);
+    const pale = parse(colours().points.pale);
     for (let i = 0; i < tile.length; i++) {
       const value = tile.value[i];
       if (tile.by[i] < least || tile.by[i] > largest) continue;
-      if (tile.pale) out.set([...PALE, alpha], 4 * i);
+      if (tile.pale) out.set([...pale, alpha], 4 * i);
       if (Number.isNaN(value)) continue;
       const from = 3 * this.index(value);
       out[4 * i] = this.table[from];
@@ -72,7 +74,6 @@ export class Scale {
   }
 }
 
-const PALE = [176, 185, 190]; // of cells whose value is not known
 const painted = new WeakMap<TileData, { key: string; colours: Uint8Array }>();
 
 export function parse(hex: string): Rgb {
@@ -80,17 +81,7 @@ export function parse(hex: string): Rgb {
   return [value >> 16, (value >> 8) & 255, value & 255];
 }
 
-/** Of the series in a chart; distinct for the colour-blind (Okabe and Ito, 2008). */
-export const SERIES = ["#0f5f73", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a6a00", "#444444"];
-
-/** Of what a span or segment of an asset does: red is down, away or west, blue the opposite. */
-export const VERDICTS: Record<string, string> = {
-  settles: "#ae4735", "moves away": "#ae4735", "moves west": "#ae4735", rises: "#2b5c94", "moves toward": "#2b5c94", "moves east": "#2b5c94",
-  unclear: "#e0b000", "does not move": "#7a8790", "too few points": "#c9d0d4",
-};
 const QUIET = ["unclear", "does not move", "too few points"];
 
-export const moves = (verdict: unknown): boolean => typeof verdict === "string" && verdict in VERDICTS && !QUIET.includes(verdict);
-
-/** Of the levels of alert of assets. */
-export const LEVELS: Record<string, string> = { alert: "#a50026", watch: "#e07b28", notice: "#d6b000", none: "#4a7fa8", "not seen": "#a9b2b7" };
+export const isVerdict = (verdict: unknown): boolean => String(verdict) in colours().verdicts;
+export const moves = (verdict: unknown): boolean => isVerdict(verdict) && !QUIET.includes(String(verdict));

@@ -12,5 +12,3 @@ export const EMPTY: World = { land: { type: "FeatureCollection", features: [] },
 
 /** Zooms between which the sea takes the colour of land: the outlines are of 1 : 10 million, too coarse to say there what is sea. */
 export const SURE = [11, 13] as const;
-
-export const COLOURS = { sea: "#d8e0e5", land: "#ebe9e4", border: "#b9b5aa", coast: "#93a0a7" };

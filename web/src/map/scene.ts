@@ -68,11 +68,21 @@ export class Scene {
   /** Give a map all that is shown. */
   fill(view: View): void {
     if (this.ground) view.ground(this.ground);
+    this.give(view);
+  }
+
+  private give(view: View): void {
     view.pictures(this.pictures());
     this.shapes.fill(view);
     view.points(this.points(), this.page.style);
     view.marks(this.pins);
     view.outline(this.line);
+  }
+
+  /** The page wears other colours. */
+  dress(): void {
+    this.page.view.dress();
+    this.give(this.page.view);
   }
 
   /** Points that can be drawn now. */

@@ -1,7 +1,8 @@
 /** What the rest of the page needs of a map, whoever draws it. */
 
 import type { LayerInfo, TileData } from "../data/types";
-import { LEVELS, type Scale, VERDICTS } from "./color";
+import { colours } from "../theme";
+import type { Scale } from "./color";
 import type { World } from "./ground";
 
 export interface Camera {
@@ -71,6 +72,8 @@ export interface View {
   marks(marks: Mark[]): void;
   ground(world: World): void;
   cursor(name: string): void;
+  /** The page wears other colours: ground in them; the rest is given again. */
+  dress(): void;
   padding(bottom: number): void;
   /** Take the map off the page. */
   remove(): void;
@@ -93,6 +96,7 @@ export function markElement({ label, colour }: Mark): HTMLElement {
   return pin;
 }
 
+const OVER_MAPS = ["#ffffff", "#1d2b33"]; // arrows, on any colour
 export const SPAN = 5; // pixels
 export const FIT_ZOOM = 15; // to which the map is fitted to a layer
 
@@ -109,8 +113,9 @@ export function pointRadius(zoom: number, grid: boolean): number {
 
 /** Colours of the shapes of a layer, and of the edge that sets them off from what is below. */
 export function shapeColours({ kind }: LayerInfo): { plain: string; edge: string; colour: (feature: GeoJSON.Feature) => string } {
-  const [plain, edge] = kind === "stations" ? ["#1d2b33", "#ffffff"] : kind === "map" ? ["#ffffff", "#1d2b33"] : ["#7a3b69", "#ffffff"];
-  return { plain, edge, colour: ({ properties }) => VERDICTS[String(properties?.verdict)] ?? LEVELS[String(properties?.level)] ?? plain };
+  const { lines, verdicts, levels } = colours();
+  const [plain, edge] = kind === "map" ? OVER_MAPS : [kind === "stations" ? lines.stations : lines.features, lines.edge];
+  return { plain, edge, colour: ({ properties }) => verdicts[String(properties?.verdict)] ?? levels[String(properties?.level)] ?? plain };
 }
 
 /** Width of a line in pixels; spans of assets are wider than what they lie on. */

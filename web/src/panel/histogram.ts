@@ -4,6 +4,7 @@ import { get } from "../dom";
 import { number, t, whole } from "../i18n";
 import { niceAbove } from "../map/mercator";
 import type { Drawn, Style } from "../map/view";
+import { colours } from "../theme";
 
 const MOST = 74; // bins
 
@@ -19,6 +20,7 @@ export function drawHistogram(drawn: Drawn[], style: Style, [low, high]: [number
   const canvas = get<HTMLCanvasElement>("histogram");
   const { bins, width, first, total, kept } = count(drawn, style, low, high);
   const pen = canvas.getContext("2d")!;
+  const { outside, bar, cap } = colours().chart;
   const peak = Math.max(1, ...bins);
   pen.clearRect(0, 0, canvas.width, canvas.height);
   const scale = canvas.width / (high - low);
@@ -26,11 +28,11 @@ export function drawHistogram(drawn: Drawn[], style: Style, [low, high]: [number
     const value = first + i * width;
     const left = (value - width / 2 - low) * scale;
     const inside = value >= style.least && value <= style.largest;
-    pen.fillStyle = !inside ? "#dde3e6" : style.field === style.by ? style.scale.css(value) : "#7fa3ad";
+    pen.fillStyle = !inside ? outside : style.field === style.by ? style.scale.css(value) : bar;
     const height = each ? Math.max(2, Math.sqrt(each / peak) * (canvas.height - 4)) : 0;
     pen.fillRect(left, canvas.height - height, width * scale - 1, height);
     if (inside && height) {
-      pen.fillStyle = "#1d2b3344";
+      pen.fillStyle = cap;
       pen.fillRect(left, canvas.height - height, width * scale - 1, 1.5);
     }
   });

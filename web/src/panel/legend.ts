@@ -2,11 +2,11 @@
 
 import { element, get } from "../dom";
 import { current, number, say, t, unit } from "../i18n";
-import { LEVELS, VERDICTS } from "../map/color";
 import { EQUATOR, metresPerPixel, nice } from "../map/mercator";
 import type { Shapes } from "../map/shapes";
 import { name } from "../names";
 import type { Page } from "../page";
+import { colours, levelKey, verdictKey } from "../theme";
 
 const LONGEST = 70; // pixels of an arrow
 const ARROW = '<svg height="10" preserveAspectRatio="none" aria-hidden="true"><path d="M0 5h1000"/></svg><i></i>';
@@ -50,13 +50,13 @@ function keysOfArrows(page: Page, shapes: Shapes): HTMLElement[] {
 /** Of the verdicts that are on the map. */
 function keyOfVerdicts(page: Page, shapes: Shapes): HTMLElement[] {
   const found = new Set(page.shown("features").flatMap((layer) => shapes.of(layer).map(({ properties }) => String(properties?.verdict))));
-  return keys(t("verdicts"), Object.entries(VERDICTS).filter(([verdict]) => found.has(verdict)).map(([verdict, colour]) => [say(`verdict-${verdict}`), colour]));
+  return keys(t("verdicts"), Object.keys(colours().verdicts).filter((verdict) => found.has(verdict)).map((verdict) => [say(`verdict-${verdict}`), verdictKey(verdict)]));
 }
 
 function keyOfLevels(page: Page, shapes: Shapes): HTMLElement[] {
-  const found = page.shown("features").some((layer) => shapes.of(layer).some(({ properties }) => String(properties?.level) in LEVELS));
+  const found = page.shown("features").some((layer) => shapes.of(layer).some(({ properties }) => String(properties?.level) in colours().levels));
   if (!found) return [];
-  return keys(t("levels"), Object.entries(LEVELS).map(([level, colour]) => [say(`level-${level}`), colour]));
+  return keys(t("levels"), Object.keys(colours().levels).map((level) => [say(`level-${level}`), levelKey(level)]));
 }
 
 function keys(title: string, entries: [string, string][]): HTMLElement[] {

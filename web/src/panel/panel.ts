@@ -5,6 +5,7 @@ import type { Catalog, LayerInfo } from "../data/types";
 import { element, get } from "../dom";
 import { current, number, t, unit } from "../i18n";
 import type { Drawn, Style } from "../map/view";
+import { isDark } from "../theme";
 import { NO_LIMIT, type State, choose } from "../state";
 import { drawHistogram } from "./histogram";
 import { listLayers } from "./layers";
@@ -56,7 +57,7 @@ export class Panel {
     get("by-row").hidden = fields.length < 2;
     get<HTMLInputElement>("size").value = String(this.state.size);
     get<HTMLInputElement>("opacity").value = String(this.state.opacity);
-    fill(get("palette"), Object.keys(this.catalog.palettes).map((each) => [each, each]), this.state.palette);
+    fill(get("palette"), Object.keys(this.catalog.palettes).map((each) => [each, isDark() ? each.replace("white", "grey") : each]), this.state.palette);
     get<HTMLInputElement>("low").value = String(this.state.low);
     get<HTMLInputElement>("high").value = String(this.state.high);
     get("range").textContent = [t("range"), unit(this.catalog.fields[this.state.field].unit)].filter(Boolean).join(", ");

@@ -4,9 +4,10 @@ import type { LayerInfo } from "../data/types";
 import { element, get } from "../dom";
 import { sentence, spanName } from "../drawer/features";
 import { number, t, whole } from "../i18n";
-import { VERDICTS, moves } from "../map/color";
+import { isVerdict, moves } from "../map/color";
 import type { Shapes } from "../map/shapes";
 import type { Page } from "../page";
+import { verdictKey } from "../theme";
 
 const MOST = 12;
 
@@ -14,7 +15,7 @@ const MOST = 12;
 export type Choose = (layer: LayerInfo, feature: GeoJSON.Feature) => void;
 
 export function listSpans(page: Page, shapes: Shapes, choose: Choose): void {
-  const found = page.shown("features").flatMap((layer) => shapes.of(layer).filter(({ properties }) => String(properties?.verdict) in VERDICTS).map((feature) => ({ layer, feature })));
+  const found = page.shown("features").flatMap((layer) => shapes.of(layer).filter(({ properties }) => isVerdict(properties?.verdict)).map((feature) => ({ layer, feature })));
   get("spans").hidden = !found.length;
   if (!found.length) return get("span-list").replaceChildren();
   const speed = ({ properties }: GeoJSON.Feature): number => Math.abs(Number(properties?.motion ?? 0));
@@ -22,7 +23,7 @@ export function listSpans(page: Page, shapes: Shapes, choose: Choose): void {
   get("spans-count").textContent = `${whole(moving.length)} / ${whole(found.length)}`;
   const rows = moving.slice(0, MOST).map(({ layer, feature }) => {
     const button = element("button", { class: "span" }, element("b", { text: spanName(feature.properties!, layer.title) }), element("span", { text: sentence(feature.properties!) }));
-    button.style.setProperty("--key", VERDICTS[String(feature.properties!.verdict)]);
+    button.style.setProperty("--key", verdictKey(String(feature.properties!.verdict)));
     button.addEventListener("click", () => choose(layer, feature));
     return element("li", {}, button);
   });

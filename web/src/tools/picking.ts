@@ -8,7 +8,6 @@ import { partsOf } from "../drawer/along";
 import * as drawer from "../drawer/drawer";
 import { sentence, spanName } from "../drawer/features";
 import { number, t, unit } from "../i18n";
-import { SERIES } from "../map/color";
 import { degreesPerPixel, metresPerPixel } from "../map/mercator";
 import { around } from "../map/around";
 import { near, parts } from "../map/near";
@@ -19,6 +18,7 @@ import { name } from "../names";
 import { failed, notice } from "../notice";
 import type { Page } from "../page";
 import { isJudgedBy } from "../state";
+import { seriesKey } from "../theme";
 import { uncover } from "./uncover";
 
 const BESIDE = 10; // metres from a part of an asset, where points are asked for
@@ -207,7 +207,7 @@ export class Picking {
   /** Mark a place that is in the drawer, instead of points. */
   private mark(longitude: number, latitude: number): void {
     this.forget();
-    this.scene.marks([{ longitude, latitude, label: "", colour: SERIES[0] }]);
+    this.scene.marks([{ longitude, latitude, label: "", colour: seriesKey(0) }]);
     uncover(this.page.view, [[longitude, latitude]]);
   }
 
@@ -231,7 +231,7 @@ export class Picking {
   private marks(): Mark[] {
     const { picked } = this.page.state;
     const label = (i: number): string => (picked.length > 1 ? String.fromCharCode(65 + i) : "");
-    return picked.map(({ record }, i) => ({ longitude: record.longitude, latitude: record.latitude, label: label(i), colour: SERIES[i] }));
+    return picked.map(({ record }, i) => ({ longitude: record.longitude, latitude: record.latitude, label: label(i), colour: seriesKey(i) }));
   }
 
 }

@@ -5,13 +5,13 @@ import type { LayerInfo } from "../data/types";
 import { save } from "../dom";
 import * as drawer from "../drawer/drawer";
 import { current, t } from "../i18n";
-import { SERIES } from "../map/color";
 import { metresPerPixel } from "../map/mercator";
 import type { Scene } from "../map/scene";
 import type { Mark } from "../map/view";
 import { name } from "../names";
 import { failed, notice } from "../notice";
 import type { Page } from "../page";
+import { seriesKey } from "../theme";
 import type { Kind, Vertices } from "./pencil";
 import { uncover } from "./uncover";
 
@@ -74,7 +74,7 @@ export class Regions {
 }
 
 /** A and B, at the ends of a line. */
-const ends = (line: Vertices) => [line[0], line[line.length - 1]].map(([longitude, latitude], i) => ({ longitude, latitude, label: "AB"[i], colour: SERIES[0] }));
+const ends = (line: Vertices) => [line[0], line[line.length - 1]].map(([longitude, latitude], i) => ({ longitude, latitude, label: "AB"[i], colour: seriesKey(0) }));
 
 /** The place at a share of the length of a line. */
 function along(line: Vertices, share: number): Mark {
@@ -85,5 +85,5 @@ function along(line: Vertices, share: number): Mark {
   while (i < lengths.length - 1 && left > lengths[i]) left -= lengths[i++];
   const part = left / (lengths[i] || 1);
   const [longitude, latitude] = [0, 1].map((k) => line[i][k] + part * (line[i + 1][k] - line[i][k]));
-  return { longitude, latitude, label: "", colour: SERIES[1] };
+  return { longitude, latitude, label: "", colour: seriesKey(1) };
 }

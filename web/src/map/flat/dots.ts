@@ -1,6 +1,7 @@
 /** Points and cells, written into the pixels of a canvas. */
 
 import type { TileData } from "../../data/types";
+import { isDark } from "../../theme";
 import { fraction } from "../mercator";
 import { type Drawn, type Style, pointRadius } from "../view";
 import type { Frame } from "./frame";
@@ -34,7 +35,7 @@ interface Stamp {
   top: number;
   side: number;
   step: number; // pixels between places in the tile
-  round: boolean; // discs with a dark edge; squares otherwise
+  round: boolean; // discs with an edge, dark on a light ground and light on a dark one; squares otherwise
 }
 
 /** Write the points of a tile. */
@@ -43,20 +44,21 @@ function stamp(pixels: Uint32Array, width: number, tile: TileData, colours: Uint
   const rows = Math.max(1, Math.round(side));
   const inset = Array.from({ length: rows }, (_, row) => (round ? Math.round(rows / 2 - Math.sqrt((rows / 2) ** 2 - (row + 0.5 - rows / 2) ** 2)) : 0));
   const edged = round && rows > 5;
+  const lift = isDark() ? 0x808080 : 0; // half way to white, instead of to black
   for (let i = 0; i < tile.length; i++) {
     const colour = colours[i];
     if (!colour) continue;
     const x = Math.round(left + tile.x16[i] * step);
     const y = Math.round(top + tile.y16[i] * step);
     if (x < -rows || y < -rows || x >= width || y >= height) continue;
-    const dark = edged ? ((colour & 0xff000000) | ((colour >>> 1) & 0x7f7f7f)) >>> 0 : colour;
+    const edge = edged ? (((colour & 0xff000000) | ((colour >>> 1) & 0x7f7f7f)) + lift) >>> 0 : colour;
     for (let row = Math.max(0, -y); row < Math.min(rows, height - y); row++) {
       const from = (y + row) * width;
       const [first, last] = [x + inset[row], x + rows - inset[row]];
       const whole = row === 0 || row === rows - 1;
-      pixels.fill(whole ? dark : colour, from + Math.max(0, first), from + Math.min(width, Math.max(last, 0)));
-      if (edged && first >= 0) pixels[from + first] = dark;
-      if (edged && last <= width && last > 0) pixels[from + last - 1] = dark;
+      pixels.fill(whole ? edge : colour, from + Math.max(0, first), from + Math.min(width, Math.max(last, 0)));
+      if (edged && first >= 0) pixels[from + first] = edge;
+      if (edged && last <= width && last > 0) pixels[from + last - 1] = edge;
     }
   }
 }

@@ -1,5 +1,6 @@
 /** Lines, areas and places as SVG over the points. */
 
+import { colours } from "../../theme";
 import { parts } from "../near";
 import { type Outline, type Shown, shapeColours, shapeWidth } from "../view";
 import { type Frame, touches } from "./frame";
@@ -9,18 +10,19 @@ export function drawLines(frame: Frame, shown: Iterable<Shown>, outline: Outline
   const view = frame.bounds();
   const path = (places: number[][], closed = false): string =>
     !touches(places, view) ? "" : places.map((place, i) => `${i ? "L" : "M"}${frame.project(place[0], place[1]).map((v) => v.toFixed(1)).join(" ")}`).join("") + (closed ? "Z" : "");
+  const { drawn, edge } = colours().lines;
   const byColour = new Map<string, string[]>();
   for (const { layer, data } of shown) {
-    const { colour, edge } = shapeColours(layer);
+    const { colour, edge: below } = shapeColours(layer);
     for (const feature of data.features) {
       const { lines, places } = parts(feature.geometry);
-      const drawn = [...lines.map((line) => path(line)), ...places.map(([x, y]) => circle(...frame.project(x, y)))].join("");
-      const key = `${colour(feature)} ${edge} ${shapeWidth(feature, 1.6)}`;
+      const traced = [...lines.map((line) => path(line)), ...places.map(([x, y]) => circle(...frame.project(x, y)))].join("");
+      const key = `${colour(feature)} ${below} ${shapeWidth(feature, 1.6)}`;
       if (!byColour.has(key)) byColour.set(key, []);
-      byColour.get(key)!.push(drawn);
+      byColour.get(key)!.push(traced);
     }
   }
-  return [...byColour].map(([style, lines]) => stroke(lines.join(""), style)).join("") + stroke(path(outline.vertices, outline.closed), "#0f5f73 #ffffff 2.2");
+  return [...byColour].map(([style, lines]) => stroke(lines.join(""), style)).join("") + stroke(path(outline.vertices, outline.closed), `${drawn} ${edge} 2.2`);
 }
 
 function stroke(lines: string, style: string): string {

@@ -1,7 +1,8 @@
 /** Land, coasts and borders in a canvas. */
 
+import { colours } from "../../theme";
 import { parse } from "../color";
-import { COLOURS, SURE, type World } from "../ground";
+import { SURE, type World } from "../ground";
 import { fraction } from "../mercator";
 import { type Frame, touches } from "./frame";
 
@@ -21,12 +22,12 @@ export function drawGround(canvas: HTMLCanvasElement, { land, borders }: World, 
   pen.fillRect(0, 0, frame.width, frame.height);
   const features = land.type === "FeatureCollection" ? land.features : [land];
   const rings = features.flatMap(({ geometry }) => (geometry.type === "MultiPolygon" ? geometry.coordinates.flat() : geometry.type === "Polygon" ? geometry.coordinates : []));
-  pen.fillStyle = COLOURS.land;
-  pen.strokeStyle = COLOURS.coast;
+  pen.fillStyle = colours().ground.land;
+  pen.strokeStyle = colours().ground.coast;
   trace(pen, rings, frame, true);
   pen.fill("evenodd");
   pen.stroke();
-  pen.strokeStyle = COLOURS.border;
+  pen.strokeStyle = colours().ground.border;
   pen.setLineDash([3, 2]);
   trace(pen, borders.coordinates, frame, false);
   pen.stroke();
@@ -35,7 +36,7 @@ export function drawGround(canvas: HTMLCanvasElement, { land, borders }: World, 
 /** The colour of the sea at a zoom. */
 function sea(zoom: number): string {
   const share = Math.max(0, Math.min(1, (zoom - SURE[0]) / (SURE[1] - SURE[0])));
-  const [from, to] = [parse(COLOURS.sea), parse(COLOURS.land)];
+  const [from, to] = [parse(colours().ground.sea), parse(colours().ground.land)];
   return `rgb(${from.map((value, i) => Math.round(value + share * (to[i] - value))).join(" ")})`;
 }
 

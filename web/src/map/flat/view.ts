@@ -142,6 +142,10 @@ export class FlatView implements View {
     this.container.style.setProperty("--drawer", `${bottom}px`);
   }
 
+  dress(): void {
+    this.draw();
+  }
+
   private frame(): Frame {
     return new Frame(this.at, this.container.clientWidth || 1, this.container.clientHeight || 1);
   }

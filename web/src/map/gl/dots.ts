@@ -2,6 +2,8 @@
 
 import { ScatterplotLayer } from "@deck.gl/layers";
 import type { TileData } from "../../data/types";
+import { colours } from "../../theme";
+import { parse } from "../color";
 import { type Drawn, type Style, pointRadius } from "../view";
 
 export function pointLayers(drawn: Drawn[], style: Style, zoom: number): ScatterplotLayer[] {
@@ -27,20 +29,23 @@ function pointLayer(id: string, tile: TileData, style: Style, zoom: number, grid
   });
 }
 
-const EDGE = [25, 40, 50];
 const kept = new WeakMap<Uint8Array, Map<boolean, object>>();
 
 /** Places and colours as deck.gl takes them; the same object as before where nothing has changed, which is not sent to the card again. */
-function given(tile: TileData, colours: Uint8Array, stroked: boolean): object {
-  const known = kept.get(colours) ?? new Map<boolean, object>();
-  kept.set(colours, known);
+function given(tile: TileData, painted: Uint8Array, stroked: boolean): object {
+  const known = kept.get(painted) ?? new Map<boolean, object>();
+  kept.set(painted, known);
   if (!known.has(stroked)) {
-    const edges = stroked && { getLineColor: { value: edgesOf(colours), size: 4, normalized: true } };
-    const attributes = { getPosition: { value: tile.places, size: 2 }, getFillColor: { value: colours, size: 4, normalized: true }, ...edges };
+    const edges = stroked && { getLineColor: { value: edgesOf(painted), size: 4, normalized: true } };
+    const attributes = { getPosition: { value: tile.places, size: 2 }, getFillColor: { value: painted, size: 4, normalized: true }, ...edges };
     known.set(stroked, { length: tile.length, attributes });
   }
   return known.get(stroked)!;
 }
 
 /** Colours of the edges of points; what is not painted has none. */
-const edgesOf = (colours: Uint8Array): Uint8Array => colours.map((value, i) => (i % 4 < 3 ? EDGE[i % 4] : Math.round(0.43 * value)));
+function edgesOf(painted: Uint8Array): Uint8Array {
+  const { edge, strength } = colours().points;
+  const ink = parse(edge);
+  return painted.map((value, i) => (i % 4 < 3 ? ink[i % 4] : Math.round(strength * value)));
+}

@@ -3,14 +3,14 @@
 import { MapboxOverlay } from "@deck.gl/mapbox";
 import maplibregl from "maplibre-gl";
 import type { LayerInfo } from "../../data/types";
-import { LEVELS, VERDICTS } from "../color";
+import { colours } from "../../theme";
 import { EMPTY, type World } from "../ground";
 import { FIT_ZOOM, type Camera, type Drawn, type Mark, type Outline, type Picture, type Style, type View, margin, shapeColours, sheet } from "../view";
 import { pointLayers } from "./dots";
 import { showPictures } from "./pictures";
 import { Pins } from "./pins";
 import { type Stroke, strokes, vertices } from "./strokes";
-import { baseStyle } from "./style";
+import { baseStyle, groundPaint } from "./style";
 
 /** Vertices of lines that are drawn over the points; where there are more, the map draws them below, cut into tiles. */
 const MOST_ABOVE = 30_000;
@@ -148,7 +148,8 @@ export class GlView implements View {
     this.above.delete(name);
     if (layer && data) {
       const { plain, edge, colour } = shapeColours(layer);
-      const painted = ["match", ["to-string", ["get", "verdict"]], ...Object.entries(VERDICTS).flat(), ["match", ["to-string", ["get", "level"]], ...Object.entries(LEVELS).flat(), plain]] as unknown as maplibregl.ExpressionSpecification;
+      const { verdicts, levels } = colours();
+      const painted = ["match", ["to-string", ["get", "verdict"]], ...Object.entries(verdicts).flat(), ["match", ["to-string", ["get", "level"]], ...Object.entries(levels).flat(), plain]] as unknown as maplibregl.ExpressionSpecification;
       this.map.addSource(name, { type: "geojson", data });
       this.map.addLayer({ id: name, type: "fill", source: name, filter: ["==", ["geometry-type"], "Polygon"], paint: { "fill-color": painted, "fill-opacity": 0.12 } });
       if (vertices(data) > MOST_ABOVE) this.map.addLayer({ id: `${name}-line`, type: "line", source: name, paint: { "line-color": painted, "line-width": 1.8 } });
@@ -162,7 +163,8 @@ export class GlView implements View {
     const features: GeoJSON.Feature[] = vertices.map((place) => ({ type: "Feature", properties: {}, geometry: { type: "Point", coordinates: place } }));
     if (line.length > 1) features.push({ type: "Feature", properties: {}, geometry: { type: "LineString", coordinates: line } });
     this.above.delete("outline");
-    this.above.set("outline", strokes("outline", { type: "FeatureCollection", features }, () => "#0f5f73", "#ffffff", 2.2));
+    const { drawn, edge } = colours().lines;
+    this.above.set("outline", strokes("outline", { type: "FeatureCollection", features }, () => drawn, edge, 2.2));
     this.compose();
   }
 
@@ -186,6 +188,10 @@ export class GlView implements View {
     const former = this.lent.get(source);
     if (former) URL.revokeObjectURL(former);
     this.lent.set(source, address);
+  }
+
+  dress(): void {
+    for (const [layer, property, value] of groundPaint()) this.map.setPaintProperty(layer, property as never, value as never);
   }
 
   cursor(name: string): void {
