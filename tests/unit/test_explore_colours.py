@@ -33,9 +33,10 @@ def test_contrast_is_that_of_the_standard():
 
 
 def test_both_have_the_same_names():
-    light, dark = ({group: sorted(names) if isinstance(names, dict) else len(names) for group, names in each.items()}
-                   for each in THEMES.values())  # fmt: skip
-    assert light == dark
+    def names(theme):
+        return {group: sorted(of) if isinstance(of, dict) else np.size(of) for group, of in THEMES[theme].items()}
+
+    assert names("light") == names("dark")
 
 
 @themes
@@ -66,6 +67,15 @@ def test_what_assets_do_can_be_told_from_a_dark_page():
         for name, colour in colours[group].items():
             for below in (colours["page"]["paper"], colours["ground"]["land"], colours["lines"]["edge"]):
                 assert contrast(colour, below) >= (2.9 if name in SILENT else MARK), (name, below)
+
+
+@themes
+def test_edges_of_points_stand_out_from_level_relief(theme):
+    colours = THEMES[theme]
+    land, edge = (np.array(to_rgb(each)) for each in (colours["ground"]["land"], colours["points"]["edge"]))
+    strength, opacity = colours["points"]["strength"], 0.6  # as the page begins
+    level = opacity * colours["relief"] * np.sqrt(0.5) + (1 - opacity) * land
+    assert contrast(strength * edge + (1 - strength) * level, level) >= MARK
 
 
 @themes

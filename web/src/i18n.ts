@@ -77,6 +77,8 @@ const words = {
   magnitude: ["Length of the displacement", "Norme du déplacement"],
   "map-kind": ["displacement map", "carte de déplacement"],
   "image-kind": ["image", "image"],
+  "relief-kind": ["relief", "relief"],
+  "relief-opacity": ["Opacity of the relief", "Opacité du relief"],
   "feature-kind": ["feature", "objet"],
   "features-kind": ["features", "objets"],
   "stations-kind": ["GNSS stations", "stations GNSS"],

@@ -14,5 +14,5 @@ export function detail(layer: LayerInfo): string {
   if (layer.kind === "points") return [layer.track ? `${t("track")} ${layer.track}` : say(layer.level!), `${whole(layer.points!)} ${t("points")}`, years].filter(Boolean).join(" · ");
   if (layer.kind === "map") return [t("map-kind"), layer.first && layer.last ? `${layer.first} → ${layer.last}` : ""].filter(Boolean).join(" · ");
   if (layer.kind === "stations") return `${layer.count} ${t("stations-kind")} · ${layer.frame}`;
-  return layer.kind === "features" ? `${whole(layer.count!)} ${t(layer.count === 1 ? "feature-kind" : "features-kind")}` : t("image-kind");
+  return layer.kind === "features" ? `${whole(layer.count!)} ${t(layer.count === 1 ? "feature-kind" : "features-kind")}` : t(layer.kind === "relief" ? "relief-kind" : "image-kind");
 }

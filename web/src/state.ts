@@ -6,6 +6,7 @@ import { type Language, current } from "./i18n";
 import type { Camera } from "./map/view";
 
 export const NO_LIMIT = 1e6;
+const RELIEF = 0.6;
 
 export interface State {
   visible: Set<string>;
@@ -18,6 +19,7 @@ export interface State {
   largest: number;
   size: number; // of points, 1 is usual
   opacity: number;
+  relief: number; // its opacity
   span: Span; // of displacements
   components: Map<string, string>; // of displacement maps
   picked: { layer: LayerInfo; record: PointRecord }[];
@@ -40,6 +42,7 @@ export interface Link {
   keep: [number, number] | null;
   size: number | null;
   opacity: number | null;
+  relief: number | null;
   span: [string, string] | null;
   components: [string, string][];
   drawn: Drawing | null;
@@ -52,9 +55,9 @@ export function initial(catalog: Catalog, link: Link): State {
   const points = catalog.layers.filter((layer) => layer.kind === "points");
   const first = points[0] ?? catalog.layers.find((layer) => layer.kind === "map") ?? catalog.layers[0];
   const others = points.filter((layer) => layer !== first);
-  const added = catalog.layers.filter((layer) => (layer.kind === "features" || layer.kind === "stations") && !others.some((each) => isJudgedBy(layer, each)));
+  const added = catalog.layers.filter((layer) => ["features", "stations", "relief"].includes(layer.kind) && !others.some((each) => isJudgedBy(layer, each)));
   const visible = new Set([first, ...added].map((layer) => layer.id));
-  const state: State = { visible, field: "mean_velocity", palette: "motion", low: -10, high: 10, by: "mean_velocity", least: -NO_LIMIT, largest: NO_LIMIT, size: 1, opacity: 1, span: wholeSpan(points) ?? [0, 0], components: new Map(), picked: [], drawn: null };
+  const state: State = { visible, field: "mean_velocity", palette: "motion", low: -10, high: 10, by: "mean_velocity", least: -NO_LIMIT, largest: NO_LIMIT, size: 1, opacity: 1, relief: RELIEF, span: wholeSpan(points) ?? [0, 0], components: new Map(), picked: [], drawn: null };
   for (const layer of catalog.layers) if (layer.components) state.components.set(layer.id, firstComponent(layer));
   const known = new Set(catalog.layers.map((layer) => layer.id));
   if (link.visible) state.visible = new Set(link.visible.filter((id) => known.has(id)));
@@ -65,6 +68,7 @@ export function initial(catalog: Catalog, link: Link): State {
   if (link.keep) [state.least, state.largest] = link.keep;
   if (link.size) state.size = Math.max(0.5, Math.min(3, link.size));
   if (link.opacity) state.opacity = Math.max(0.1, Math.min(1, link.opacity));
+  if (link.relief) state.relief = Math.max(0.1, Math.min(1, link.relief));
   if (link.span) state.span = within(state.span, link.span);
   for (const [id, component] of link.components) {
     const layer = catalog.layers.find((each) => each.id === id);
@@ -111,6 +115,7 @@ export function write(state: State, camera: Camera, catalog: Catalog): string {
   if (state.least > -NO_LIMIT || state.largest < NO_LIMIT) parts.push(`k=${tidy(state.least)},${tidy(state.largest)}`, `b=${state.by}`);
   if (state.size !== 1) parts.push(`s=${state.size}`);
   if (state.opacity !== 1) parts.push(`o=${state.opacity}`);
+  if (state.relief !== RELIEF) parts.push(`h=${state.relief}`);
   if (state.field === FILM) parts.push(`t=${state.span.map(monthText).join(",")}`);
   const others = catalog.layers.filter((layer) => layer.components && state.components.get(layer.id) !== firstComponent(layer));
   if (others.length) parts.push(`d=${others.map(({ id }) => [id, state.components.get(id)!].map(encodeURIComponent).join("~")).join(",")}`);
@@ -137,6 +142,7 @@ export function read(hash: string): Link {
     keep: pair("k"),
     size: Number(values.get("s")) || null,
     opacity: Number(values.get("o")) || null,
+    relief: Number(values.get("h")) || null,
     span: /^\d{4}-\d\d,\d{4}-\d\d$/.test(values.get("t") ?? "") ? (values.get("t")!.split(",") as [string, string]) : null,
     components: (values.get("d") ?? "").split(",").filter(Boolean).map((text) => text.split("~").map(decodeURIComponent) as [string, string]),
     drawn: drawing(values.get("g") ?? ""),

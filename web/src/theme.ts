@@ -9,6 +9,7 @@ export interface Colours {
   ground: { sea: string; land: string; border: string; coast: string };
   chart: { text: string; grid: string; tick: string; bar: string; outside: string; cap: string };
   points: { edge: string; strength: number; pale: string }; // pale: cells whose value is not known
+  relief: number; // light of what lies square to the sun, 1 is white
   lines: { stations: string; features: string; drawn: string; edge: string };
   series: string[]; // distinct for the colour-blind (after Okabe and Ito, 2008)
   verdicts: Record<string, string>; // of spans and segments of assets: red is down, away or west, blue the opposite

@@ -44,6 +44,12 @@ def explore(
         ),
     ] = None,
     vertical: Annotated[bool, typer.Option("--vertical", help="Of assets: take the motion for vertical.")] = False,
+    relief: Annotated[
+        Path | None,
+        typer.Option(
+            help="Heights in metres (a digital elevation model), drawn as a grey hillshade.", show_default=False
+        ),
+    ] = None,
     export: Annotated[
         Path | None,
         typer.Option(
@@ -56,8 +62,9 @@ def explore(
         from groundshift.explore.export import export_page
 
         files = export_page(
-            sources, export, title=title, basemap=basemap, credit=credit, frame=frame, assets=assets, vertical=vertical
-        )
+            sources, export, title=title, basemap=basemap, credit=credit, frame=frame, assets=assets,
+            vertical=vertical, relief=relief,
+        )  # fmt: skip
         typer.echo(f"{files} files are in {export}; any web server can host them, and this opens by itself:")
         typer.echo((export / "index.html").resolve().as_uri())
         return
@@ -74,5 +81,6 @@ def explore(
         frame=frame,
         assets=assets,
         vertical=vertical,
+        relief=relief,
         say=typer.echo,
     )

@@ -20,6 +20,7 @@ from groundshift.explore.assets import assess_tracks
 from groundshift.explore.ingestion import ingest
 from groundshift.explore.points import PointLayer, open_layers
 from groundshift.explore.rasters import ImageLayer, MapLayer
+from groundshift.explore.relief import ReliefLayer
 from groundshift.explore.vectors import FeatureLayer, StationLayer
 from groundshift.io.egms import holds_table
 from groundshift.io.store import without_copies
@@ -29,7 +30,7 @@ from groundshift.products.assets.assess import MAP_NAME, SPANS_NAME
 
 log = logging.getLogger(__name__)
 
-Layer = PointLayer | MapLayer | ImageLayer | FeatureLayer | StationLayer
+Layer = PointLayer | MapLayer | ImageLayer | FeatureLayer | StationLayer | ReliefLayer
 
 _RASTERS = (".tif", ".tiff", ".vrt", ".jp2")
 _VECTORS = (".geojson", ".json", ".gpkg", ".fgb", ".shp")
@@ -80,13 +81,14 @@ def open_catalog(
     frame: str | None = None,
     assets: str | Path | None = None,
     vertical: bool = False,
+    relief: str | Path | None = None,
 ) -> Catalog:
     """Open stores, point files, displacement maps, images, stations, lines and areas.
 
     Files with points that are in no store are brought into one in a temporary folder first. `frame` is that of the
     velocities of stations whose file does not say it. `assets` are roads, railways, bridges, buildings and dams whose
     every span or segment is assessed with the points in files; `vertical` takes motion along the line of sight for
-    vertical then.
+    vertical then. `relief` is a raster of heights in metres, drawn as a hillshade below everything else.
 
     Raises
     ------
@@ -137,6 +139,9 @@ def open_catalog(
             raise InputError(
                 f"there are no points in {', '.join(path.name for _, path in found)}; nothing can be shown"
             )
+        if relief is not None:
+            name = _free(Path(relief).name.split(".")[0], layers)
+            add(ReliefLayer(name, open_web_raster(relief)), Path(relief).stem)
         catalog = Catalog(layers, titles, scratch)
         catalog.describe()
         undo.pop_all()

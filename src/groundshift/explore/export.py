@@ -20,6 +20,7 @@ from groundshift.explore.mercator import to_centimetres
 from groundshift.explore.points import PointLayer
 from groundshift.explore.rasters import ImageLayer, MapLayer
 from groundshift.explore.records import point_record
+from groundshift.explore.relief import ReliefLayer
 from groundshift.explore.server import PAGE, catalog_record
 from groundshift.explore.tiles import TILE_POINTS
 from groundshift.io.files import atomic_folder, check_new, jsonable
@@ -35,6 +36,7 @@ _PICTURE = 256  # pixels of a side
 def export_page(
     sources: Iterable[str | Path], out: str | Path, *, title: str = "groundshift", basemap: str | None = None,
     credit: str | None = None, frame: str | None = None, assets: str | Path | None = None, vertical: bool = False,
+    relief: str | Path | None = None,
 ) -> int:  # fmt: skip
     """Write the page with all that it asks for: the whole folder or none. Areas, profiles and downloads need a server.
 
@@ -45,7 +47,7 @@ def export_page(
     ----------
     out
         A folder that is not there yet.
-    sources, title, basemap, credit, frame, assets, vertical
+    sources, title, basemap, credit, frame, assets, vertical, relief
         See :func:`groundshift.explore.server.create_app`.
 
     Returns
@@ -58,7 +60,7 @@ def export_page(
         If a source cannot be opened, the folder is there already, or there are more than two million points.
     """
     check_new(out := Path(out))
-    with closing(open_catalog(sources, frame=frame, assets=assets, vertical=vertical)) as catalog:
+    with closing(open_catalog(sources, frame=frame, assets=assets, vertical=vertical, relief=relief)) as catalog:
         record = catalog_record(catalog, {"basemap": basemap, "title": title, "credit": credit}, static=True)
         points = sum(layer.get("points", 0) for layer in record["layers"])
         if points > MAX_POINTS:
@@ -108,7 +110,7 @@ def _layer(layer: Layer, entry: dict, page: Writer) -> None:
         entry["fields"] = {name: entry["fields"][name] for name in kept if name in entry["fields"]}
         entry["max_zoom"] = _point_tiles(layer, at, page)
         entry["parts"] = _series(layer, at, page)
-    elif isinstance(layer, MapLayer | ImageLayer):
+    elif isinstance(layer, MapLayer | ImageLayer | ReliefLayer):
         entry["max_zoom"] = _pictures(layer, entry, at, page)
     else:
         page.write(f"{at}/features.geojson", layer.geojson())
@@ -150,7 +152,7 @@ def _series(layer: PointLayer, at: str, page: Writer) -> list[str]:
     return names
 
 
-def _pictures(layer: MapLayer | ImageLayer, entry: dict, at: str, page: Writer) -> int:
+def _pictures(layer: MapLayer | ImageLayer | ReliefLayer, entry: dict, at: str, page: Writer) -> int:
     """Write pictures to the zoom at which they show every pixel, at most five beyond the layer as one; return it."""
     west, _, east, _ = entry["bounds"]
     whole = np.log2(360 / max(east - west, 1e-6))  # zoom of a tile as wide as the layer
@@ -158,7 +160,7 @@ def _pictures(layer: MapLayer | ImageLayer, entry: dict, at: str, page: Writer) 
     last = int(np.clip(np.ceil(sharp), 0, min(_MAP_ZOOM, np.floor(whole) + 5)))
     for z in range(last + 1):
         for x, y in _covering(entry["bounds"], z):
-            if isinstance(layer, ImageLayer):
+            if not isinstance(layer, MapLayer):
                 page.write(f"{at}/tiles/image/{z}/{x}/{y}.png", layer.picture(z, x, y))
                 continue
             for field, (low, high) in entry["fields"].items():

@@ -27,6 +27,7 @@ from groundshift.explore.questions import (
     Selection,
 )
 from groundshift.explore.rasters import ImageLayer, MapLayer
+from groundshift.explore.relief import ReliefLayer
 from groundshift.explore.vectors import FeatureLayer, StationLayer
 from groundshift.io.store.export import FORMATS, table_bytes
 
@@ -73,8 +74,8 @@ def add_tiles(app: FastAPI, catalog: Catalog) -> None:
         largest: Number = 1e6,
         by: FieldName = "mean_velocity",
     ) -> Response:
-        found, at = _layer(catalog, layer, PointLayer, MapLayer, ImageLayer), (tile.z, tile.x, tile.y)
-        if isinstance(found, ImageLayer):
+        found, at = _layer(catalog, layer, PointLayer, MapLayer, ImageLayer, ReliefLayer), (tile.z, tile.x, tile.y)
+        if isinstance(found, ImageLayer | ReliefLayer):
             made = found.picture(*at)
         elif isinstance(found, MapLayer):
             if field not in (*found.components, "magnitude"):

@@ -31,6 +31,7 @@ def serve(
     frame: str | None = None,
     assets: str | Path | None = None,
     vertical: bool = False,
+    relief: str | Path | None = None,
     say: Callable[[str], object] = lambda text: None,
 ) -> None:
     """Serve the explorer until the process is interrupted.
@@ -45,7 +46,7 @@ def serve(
         Other names under which the server may be asked.
     say
         Called with a line that tells the address.
-    sources, title, basemap, credit, frame, assets, vertical
+    sources, title, basemap, credit, frame, assets, vertical, relief
         See :func:`groundshift.explore.server.create_app`.
 
     Raises
@@ -59,7 +60,7 @@ def serve(
         raise ConfigurationError(f"port {port} is none; expected 0 to {_LAST_PORT}: choose another with --port")
     app = create_app(
         sources, hosts=[*LOCAL, host, *names], title=title, basemap=basemap, credit=credit, frame=frame, assets=assets,
-        vertical=vertical,
+        vertical=vertical, relief=relief,
     )  # fmt: skip
     try:
         listening = socket.create_server((host, port))

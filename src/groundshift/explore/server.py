@@ -40,6 +40,7 @@ def create_app(
     frame: str | None = None,
     assets: str | Path | None = None,
     vertical: bool = False,
+    relief: str | Path | None = None,
 ) -> FastAPI:
     """The application that serves the page and its data.
 
@@ -59,7 +60,7 @@ def create_app(
         Who made the data, shown at the foot of the map.
     frame
         Of the velocities of stations whose file does not say it.
-    assets, vertical
+    assets, vertical, relief
         See :func:`groundshift.explore.catalog.open_catalog`.
 
     Raises
@@ -67,7 +68,7 @@ def create_app(
     InputError
         If a source cannot be opened.
     """
-    catalog = open_catalog(sources, frame=frame, assets=assets, vertical=vertical)
+    catalog = open_catalog(sources, frame=frame, assets=assets, vertical=vertical, relief=relief)
     app = FastAPI(
         title="groundshift explorer", version=groundshift.__version__, docs_url=None, redoc_url=None,
         openapi_url="/api/openapi.json", description="Layers of ground motion: tiles, points, areas and profiles.",

@@ -46,18 +46,28 @@ class WebRaster:
                 )
             yield dataset
 
-    def tile(self, z: int, x: int, y: int, bands: tuple[str, ...], *, size: int = 256) -> np.ndarray:
-        """Bands in a web tile: float32 (band, size, size), NaN where there is no data; nearest pixels."""
+    def tile(
+        self, z: int, x: int, y: int, bands: tuple[str, ...], *, size: int = 256, margin: int = 0,
+        resampling: str = "nearest",
+    ) -> np.ndarray:  # fmt: skip
+        """Bands in a web tile: float32 (band, size, size), NaN where there is no data.
+
+        `margin` pixels more on each side are those of the neighbours; `resampling` is a name of GDAL's.
+        """
         side = 2 * _HALF_WORLD / 2**z
-        transform = rasterio.Affine(side / size, 0, x * side - _HALF_WORLD, 0, -side / size, _HALF_WORLD - y * side)
+        pixel, whole = side / size, size + 2 * margin
+        west, north = x * side - _HALF_WORLD - margin * pixel, _HALF_WORLD - y * side + margin * pixel
+        transform = rasterio.Affine(pixel, 0, west, 0, -pixel, north)
         with self._open() as dataset:
-            options = {"crs": "EPSG:3857", "transform": transform, "width": size, "height": size}
+            options = {"crs": "EPSG:3857", "transform": transform, "width": whole, "height": whole}
             with WarpedVRT(
-                dataset, resampling=Resampling.nearest, add_alpha=dataset.nodata is None, **options
+                dataset, resampling=Resampling[resampling], add_alpha=dataset.nodata is None, **options
             ) as warped:
                 numbers = [self.bands.index(name) + 1 for name in bands]
                 values = warped.read(numbers).astype(np.float32)
                 values[warped.read_masks(numbers) == 0] = np.nan
+                if dataset.nodata is None:  # alpha of floats is no mask to GDAL
+                    values[:, warped.read(warped.count) == 0] = np.nan
         return values
 
     def sample(self, longitude: np.ndarray, latitude: np.ndarray, bands: tuple[str, ...]) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 export interface LayerInfo {
   id: string;
-  kind: "points" | "map" | "image" | "features" | "stations";
+  kind: "points" | "map" | "image" | "features" | "stations" | "relief";
   title: string;
   bounds: [number, number, number, number];
   version: number;

@@ -108,7 +108,7 @@ export class Scene {
 
   private pictures(): Picture[] {
     const { state, pictured } = this.page;
-    const picture = (layer: LayerInfo, query: Record<string, string | number>, size = 256): Picture => ({ id: layer.id, layer, url: api.pictures(layer, query), size });
+    const picture = (layer: LayerInfo, query: Record<string, string | number>, size = 256): Picture => ({ id: layer.id, layer, url: api.pictures(layer, query), size, relief: layer.kind === "relief" ? state.relief : null });
     const maps = this.page.shown("map").map((layer) => {
       const field = state.components.get(layer.id)!;
       const [low, high] = layer.fields![field];
@@ -116,6 +116,7 @@ export class Scene {
     });
     const { field, palette, low, high, by, least, largest } = state;
     const points = pictured ? this.page.shown("points").map((layer) => picture(layer, { field, palette, low, high, by, least, largest }, 512)) : [];
-    return [...this.page.shown("image").map((layer) => picture(layer, {})), ...maps, ...points];
+    const below = [...this.page.shown("relief"), ...this.page.shown("image")];
+    return [...below.map((layer) => picture(layer, {})), ...maps, ...points];
   }
 }

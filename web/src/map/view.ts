@@ -39,6 +39,7 @@ export interface Picture {
   layer: LayerInfo;
   url: string;
   size: number;
+  relief: number | null; // opacity of a hillshade, whose light is that of the page
 }
 
 /** Shapes of a layer. */

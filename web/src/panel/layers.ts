@@ -36,6 +36,7 @@ function row(layer: LayerInfo, state: State, { changed, zoom }: LayerActions): H
   button.addEventListener("click", () => zoom(layer));
   const made = element("li", {}, box, label, button);
   made.dataset.kind = layer.kind;
+  if (layer.kind === "relief") made.append(opacityOf(state, changed));
   if (layer.components) made.append(componentOf(layer, state, changed));
   return made;
 }
@@ -54,4 +55,16 @@ function componentOf(layer: LayerInfo, state: State, changed: () => void): HTMLE
     changed();
   });
   return select;
+}
+
+function opacityOf(state: State, changed: () => void): HTMLElement {
+  const slider = element("input");
+  Object.assign(slider, { type: "range", min: "0.1", max: "1", step: "0.05", value: String(state.relief) });
+  slider.setAttribute("aria-label", t("relief-opacity"));
+  slider.title = t("relief-opacity");
+  slider.addEventListener("input", () => {
+    state.relief = slider.valueAsNumber;
+    changed();
+  });
+  return slider;
 }

@@ -2,6 +2,7 @@
 
 import { SCHEME, read } from "../../data/files";
 import { degrees, fraction } from "../mercator";
+import { colours } from "../../theme";
 import type { Picture } from "../view";
 import type { Frame } from "./frame";
 
@@ -14,7 +15,7 @@ export class Pictures {
 
   draw(pictures: Picture[], frame: Frame): void {
     const shown = new Set<string>();
-    for (const picture of pictures) this.lay(picture, frame, shown);
+    pictures.forEach((picture, order) => this.lay(picture, order, frame, shown));
     for (const [address, image] of this.images) {
       if (shown.has(address)) continue;
       image.remove();
@@ -22,7 +23,7 @@ export class Pictures {
     }
   }
 
-  private lay({ layer, url, size }: Picture, frame: Frame, shown: Set<string>): void {
+  private lay({ layer, url, size, relief }: Picture, order: number, frame: Frame, shown: Set<string>): void {
     const { zoom } = frame.camera;
     const z = Math.max(0, Math.min(layer.max_zoom ?? 18, Math.round(zoom) + (size === 512 ? 0 : 1)));
     const view = frame.bounds();
@@ -31,13 +32,14 @@ export class Pictures {
     const [left, top] = numbers(Math.max(view[0], clip[0]), Math.min(view[3], clip[3]));
     const [right, bottom] = numbers(Math.min(view[2], clip[2]), Math.max(view[1], clip[1]));
     const side = frame.world / 2 ** z;
+    const look = relief === null ? "" : `opacity:${relief};filter:brightness(${colours().relief})`;
     for (let x = left; x <= right; x++) {
       for (let y = top; y <= bottom; y++) {
         const [px, py] = frame.project(...degrees(x / 2 ** z, y / 2 ** z));
         if (px > frame.width || py > frame.height || shown.size > MOST) continue;
         const address = url.replace("{z}", String(z)).replace("{x}", String(x)).replace("{y}", String(y));
         shown.add(address);
-        this.image(address).style.cssText = `left:${px}px;top:${py}px;width:${side + 0.5}px;height:${side + 0.5}px`;
+        this.image(address).style.cssText = `${look};z-index:${order};left:${px}px;top:${py}px;width:${side + 0.5}px;height:${side + 0.5}px`;
       }
     }
   }

@@ -1,6 +1,7 @@
 /** Tiles that are pictures, as sources and layers of the map, below the shapes. */
 
 import type maplibregl from "maplibre-gl";
+import { colours } from "../../theme";
 import type { Picture } from "../view";
 
 /** Show these and no others; what is there already with the same address stays. */
@@ -14,12 +15,16 @@ export function showPictures(map: maplibregl.Map, pictures: Picture[]): void {
     map.removeSource(id);
   }
   const above = map.getStyle().layers.find(({ id }) => id.startsWith("shape-"))?.id;
-  for (const [id, { layer, url, size }] of wanted) {
-    if (map.getSource(id)) {
-      map.moveLayer(id, above);
-      continue;
-    }
-    map.addSource(id, { type: "raster", tiles: [url], tileSize: size, bounds: layer.bounds, maxzoom: layer.max_zoom ?? 18 });
-    map.addLayer({ id, type: "raster", source: id, paint: { "raster-resampling": "nearest", "raster-fade-duration": 0 } }, above);
+  for (const [id, { layer, url, size, relief }] of wanted) {
+    if (map.getSource(id)) map.moveLayer(id, above);
+    else lay(map, id, { layer, url, size, relief }, above);
+    if (relief === null) continue;
+    map.setPaintProperty(id, "raster-opacity", relief);
+    map.setPaintProperty(id, "raster-brightness-max", colours().relief);
   }
+}
+
+function lay(map: maplibregl.Map, id: string, { layer, url, size, relief }: Omit<Picture, "id">, above: string | undefined): void {
+  map.addSource(id, { type: "raster", tiles: [url], tileSize: size, bounds: layer.bounds, maxzoom: layer.max_zoom ?? 18 });
+  map.addLayer({ id, type: "raster", source: id, paint: { "raster-resampling": relief === null ? "nearest" : "linear", "raster-fade-duration": 0 } }, above);
 }
