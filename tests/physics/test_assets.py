@@ -259,3 +259,17 @@ def test_points_in_degrees_say_the_same():
     )
     assert [row["verdict"] for row in one] == [row["verdict"] for row in other]
     np.testing.assert_allclose([row["motion"] for row in one], [row["motion"] for row in other], atol=0.1)
+
+
+def test_slips_of_single_points_are_not_what_assets_are_held_against():
+    """A point in twenty off by a cycle since some date: put right, a smaller step of a segment is no noise."""
+    town = simulate_town(seed=60, blocks=4, faults=False, errors=Errors(jumps=0.05))
+    needed = {}
+    for wavelength in (0.0, 55.4):
+        found = assess_assets(town.table, town.assets, AssetConfig(wavelength=wavelength))
+        null = found.units.nulls["change of segments"]
+        needed[wavelength] = null.width * null.score(0.0025)
+        slipped = found.report["points_with_slips"] / found.report["points_on_assets"]
+        assert slipped == pytest.approx(0.045 if wavelength else 0, abs=0.01)
+    assert needed[55.4] < 3.2  # 3.02 of Gaussian errors
+    assert needed[0.0] > 3.4

@@ -239,6 +239,7 @@ def _report(
         "first_date": record.dates[0], "last_date": record.dates[-1], "dates": len(record.dates),
         "measures": _measures(record.component, config),
         "points": collected.points, "points_on_assets": collected.reached,
+        "points_with_slips": collected.slipped,
         "assets": len(assets), "assets_seen": len(units.assets), "segments_seen": len(units.segments),
         "neighbours_compared": len(units.differences), "levels": levels,
         "false_alarms_expected": {

@@ -12,11 +12,13 @@ from pyproj import CRS, Transformer
 from scipy.spatial import cKDTree
 
 from groundshift.errors import InputError
+from groundshift.kernels.series_fields import series_fields
 from groundshift.model.points import Header, header
 from groundshift.model.units import YEAR
 from groundshift.products.assets.alike import RateNoise, rate_noise
 from groundshift.products.assets.config import AssetConfig
 from groundshift.products.assets.geometry import Assets, Members, find_members
+from groundshift.products.assets.slips import undo_slips
 
 _BATCH_SAMPLE = 4000  # of a batch, at least
 _SAMPLE = 50_000  # velocities that tell how the whole set moves
@@ -54,6 +56,7 @@ class Collected(NamedTuple):
     header: Header
     points: int  # that were read
     reached: int  # of them, those that count for an asset
+    slipped: int  # of these, those that had been unwrapped wrongly
 
 
 def collect_points(tables: Iterable[pa.Table], assets: Assets, config: AssetConfig) -> Collected:
@@ -71,6 +74,7 @@ def collect_points(tables: Iterable[pa.Table], assets: Assets, config: AssetConf
     """
     tree = shapely.STRtree(assets.geometry)
     kept: list[NearPoints] = []
+    cycles: list[np.ndarray] = []
     sample: list[np.ndarray] = []
     first: Header | None = None
     offset = total = 0
@@ -86,6 +90,7 @@ def collect_points(tables: Iterable[pa.Table], assets: Assets, config: AssetConf
         part = Members(point + offset, members.asset[use], members.chance[use], members.along[use])
         series = _filled(_rows(table, rows), first.dates, velocity[rows]) * factor[rows, None]
         kept.append(NearPoints(positions[rows], velocity[rows], sigma[rows], series, part))
+        cycles.append(np.abs(factor[rows]) * (config.wavelength / 2 if first.component == "LOS" else 0.0))
         offset += len(rows)
         total += len(table)
     if first is None or total == 0:
@@ -93,13 +98,14 @@ def collect_points(tables: Iterable[pa.Table], assets: Assets, config: AssetConf
     near = NearPoints(
         *(np.concatenate([getattr(k, name) for k in kept]) for name in NearPoints._fields[:4]), _joined(kept)
     )
+    near, slipped = _without_slips(near, np.concatenate(cycles), first.dates)
     whole = np.concatenate(sample)
     whole = whole[:: max(1, len(whole) // _SAMPLE)]
     noise = rate_noise(
         *whole.T[:2], whole[:, 2:], radius=config.reference_radius, least_scatter=config.least_rate_scatter
     )
     around = _around(whole, assets.centre, config.reference_radius, noise)
-    return Collected(near, noise, around, first, total, offset)
+    return Collected(near, noise, around, first, total, offset, slipped)
 
 
 def _same(first: Header | None, other: Header) -> Header:
@@ -150,6 +156,23 @@ def _filled(series: np.ndarray, dates: np.ndarray, velocity: np.ndarray) -> np.n
     rest = np.where(missing, 0.0, series - line)
     level = rest.sum(axis=1) / np.maximum((~missing).sum(axis=1), 1)
     return np.where(missing, line + level[:, None], series).astype(np.float32)
+
+
+def _without_slips(near: NearPoints, cycle: np.ndarray, dates: np.ndarray) -> tuple[NearPoints, int]:
+    """The points without their slips, each held against the asset that it is on most likely; and how many slipped."""
+    members = near.members
+    best = np.lexsort((members.asset, -members.chance, members.point))
+    own = best[np.diff(members.point[best], prepend=-1) > 0]
+    undone = undo_slips(near.series, members.asset[own], cycle)
+    rows, days = undone.rows, (dates - dates[0]).astype(float)
+    if not len(rows):
+        return near, 0
+    old, new = (series_fields(each, days) for each in (near.series[rows], undone.series))
+    velocity, sigma, series = near.velocity.copy(), near.sigma.copy(), near.series.copy()
+    velocity[rows] += np.nan_to_num(new.mean_velocity - old.mean_velocity)
+    sigma[rows] *= np.nan_to_num(new.mean_velocity_std / old.mean_velocity_std, nan=1.0)
+    series[rows] = undone.series
+    return near._replace(velocity=velocity, sigma=sigma, series=series), len(rows)
 
 
 def _joined(kept: list[NearPoints]) -> Members:

@@ -70,6 +70,10 @@ class AssetConfig(BaseModel):
     reference_sigma: float = Field(
         0.5, ge=0, description="of the velocity zero: how well the points are tied to stations, mm/yr; not of a median"
     )
+    wavelength: float = Field(
+        55.465763, ge=0, description="of the radar, mm: a point that departs from its asset by half of it is unwrapped "
+        "wrongly; 0 leaves such points as they are",
+    )  # fmt: skip
     vertical: bool = Field(False, description="whether lines of sight are divided by their up part: motion is vertical")
     kinds: dict[Kind, KindConfig] = Field(
         {
