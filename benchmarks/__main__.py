@@ -12,6 +12,7 @@
     python -m benchmarks basic OUT [SEED...]         errors of `groundshift basic` on simulated cities and towns
     python -m benchmarks phase-linking [WORD...]     phase linking against the Cramér–Rao bound, and its speed
     python -m benchmarks invert OUT [SEED...]        air in networks of interferograms, off and on
+    python -m benchmarks invert-sigmas OUT [SEED...] sigmas of inverted interferograms, against truth
     python -m benchmarks ortho FOLDER [POINTS]       time and memory of Ortho on a million points
     python -m benchmarks ortho-strip FOLDER [SEED]   Ortho of a simulated strip of a continent, against its truth
     python -m benchmarks fuse [OUT]                  simulated earthquakes in three dimensions: tables, pictures
@@ -36,6 +37,7 @@ from benchmarks import (
     fuse,
     gallery,
     invert,
+    invert_sigmas,
     ortho,
     ortho_strip,
     phase_linking,
@@ -75,6 +77,8 @@ def main(arguments: list[str]) -> None:
             phase_linking.main(words)
         case ["invert", out, *seeds]:
             invert.main(Path(out), [int(seed) for seed in seeds] or [1, 2])
+        case ["invert-sigmas", out, *seeds]:
+            invert_sigmas.main(Path(out), [int(seed) for seed in seeds] or [1, 2])
         case ["change", folder, out, *methods]:
             change.main(Path(folder), Path(out), tuple(methods) or change.METHODS)
         case ["dates", data, out, *methods]:

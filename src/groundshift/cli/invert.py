@@ -34,6 +34,12 @@ def invert(
         ),
     ] = None,
     max_open: Annotated[float, typer.Option(help="Largest share of a pixel's triplets that may not close.")] = 0.2,
+    looks: Annotated[
+        float | None,
+        typer.Option(
+            help="Independent looks of phases and coherences; told by closure if not given.", show_default=False
+        ),
+    ] = None,
     atmosphere: Annotated[
         bool, typer.Option("--atmosphere/--no-atmosphere", help="Estimate the atmosphere of each date and take it off.")
     ] = False,
@@ -59,8 +65,8 @@ def invert(
     from groundshift.insar.invert import PICTURE_NAME, POINTS_NAME, REPORT_NAME, invert_interferograms
 
     config = InvertConfig(
-        min_coherence=min_coherence, reference=_numbers(reference), max_open=max_open, atmosphere=atmosphere,
-        incidence=incidence, heading=heading, wavelength=wavelength, track=track, crs=crs,
+        min_coherence=min_coherence, reference=_numbers(reference), max_open=max_open, looks=looks,
+        atmosphere=atmosphere, incidence=incidence, heading=heading, wavelength=wavelength, track=track, crs=crs,
     )  # fmt: skip
     numbers = invert_interferograms(folder, out, config).report
     velocity, closed, rest = numbers["velocity_mm_per_year"], numbers["closure"], numbers["residual_rms_mm"]

@@ -41,6 +41,8 @@ class Air:
         Its median at the pixels of the reference, mm; float64 (time,).
     velocity_sigma
         Of the atmosphere that is left, as standard deviation of velocities, mm/yr.
+    sigma
+        The same of displacements since the first date, mm; float64 (time,).
     report
         Numbers for people.
     """
@@ -50,6 +52,7 @@ class Air:
     step: int
     datum: np.ndarray
     velocity_sigma: float
+    sigma: np.ndarray
     report: dict[str, Any]
 
     def at(self, rows: np.ndarray, columns: np.ndarray, heights: np.ndarray) -> np.ndarray:
@@ -107,7 +110,9 @@ def estimate_air(
     )  # fmt: skip
     row = velocity_row(days)
     left = float(np.sqrt(max(row @ atmosphere.left @ row, 0)))
-    air = Air(atmosphere, pixel, step, datum, left, {})
+    since = np.eye(len(days)) - np.eye(len(days))[0]
+    sigma = np.sqrt(np.maximum(np.einsum("ti,ij,tj->t", since, atmosphere.left, since), 0))
+    air = Air(atmosphere, pixel, step, datum, left, sigma, {})
     air.report.update(_numbers(air, network, rows, columns, heights, displacement))
     return air
 

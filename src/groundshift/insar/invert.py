@@ -23,6 +23,7 @@ from groundshift.figures.style import save_figure
 from groundshift.grid.tiles import Box, tile_plan
 from groundshift.insar.interferogram_air import estimate_air
 from groundshift.insar.interferograms.inversion import Inversion
+from groundshift.insar.interferograms.sigmas import total_sigmas
 from groundshift.insar.interferograms.solve import Solved, solve_box
 from groundshift.insar.interferograms.survey import InvertConfig, Looks, point_fields, survey
 from groundshift.insar.points import track_angle
@@ -45,6 +46,7 @@ class InvertResult(NamedTuple):
     """What an inversion found, on the grid of the interferograms."""
 
     velocity: np.ndarray  # float32 (y, x), mm/yr toward the satellite; NaN where there is no point
+    sigma: np.ndarray  # float32 (y, x), mm: standard deviation of the displacement from the first to the last date
     open_share: np.ndarray  # float32 (y, x): share of the pixel's triplets that do not close
     rms: np.ndarray  # float32 (y, x), mm: of the residuals of the interferograms
     points: int
@@ -81,7 +83,7 @@ def invert_interferograms(
     numbers = run.numbers()
     write_json(out / REPORT_NAME, {"folder": Path(path).name, **numbers})
     save_figure(inversion_figure(run.view()), out / PICTURE_NAME)
-    return InvertResult(run.velocity, run.open_share, run.rms, run.points, numbers)
+    return InvertResult(run.velocity, run.sigma, run.open_share, run.rms, run.points, numbers)
 
 
 class _Run:
@@ -95,12 +97,11 @@ class _Run:
         if found.groups > 1:
             log.warning("no interferogram joins %d groups of dates; motion between them is a guess", found.groups)
         shape = tuple(network.grid.shape)
-        self.velocity, self.open_share, self.rms = (np.full(shape, np.nan, np.float32) for _ in range(3))
+        self.velocity, self.sigma, self.open_share, self.rms = (np.full(shape, np.nan, np.float32) for _ in range(4))
         self.points = self.suspects = 0
         self.squares, self.count, self.open_sums, self.sums = (np.zeros(len(network.pairs)) for _ in range(4))
         self.misclosure: list[np.ndarray] = []
         self.series: list[np.ndarray] = []
-        self.sigma: list[np.ndarray] = []
         self.crs = config.crs or _metric(network)
         self.air = estimate_air(network, config, self.looks, found, boxes, self.pixel) if config.atmosphere else None
         self.provenance = {
@@ -157,13 +158,14 @@ class _Run:
                 "left_out": self.suspects,
                 "by_interferogram": dict(zip(names, open_by, strict=True)),
             },
+            "looks": None if self.survey.noise is None else self.survey.noise.looks,
             "residual_rms_mm": {
                 "all": float(np.sqrt(self.squares.sum() / max(self.count.sum(), 1))),
                 "median_of_points": _median(self.rms),
                 "by_interferogram": dict(zip(names, rms_by, strict=True)),
             },
             "atmosphere": None if self.air is None else self.air.report,
-            "median_sigma_of_last_date_mm": _median(np.concatenate(self.sigma)),
+            "median_sigma_of_last_date_mm": _median(self.sigma),
             "reference": "all coherent ground" if self.config.reference is None else self.config.reference,
             "wavelength_m": network.wavelength,
             "config": self.config.model_dump(mode="json"),
@@ -193,13 +195,14 @@ def _tables(run: _Run, said: Report) -> Iterator[pa.Table]:
             heights = run.network.read_height(box)[rows - box.top, columns - box.left]
             series -= run.air.at(rows, columns, heights).T
         fields = point_fields(series, run.days, 1000 * run.network.wavelength)
-        errors = [fields["mean_velocity_std"], np.nan_to_num(part.velocity_sigma)]
-        if run.air is not None:
-            errors.append(np.broadcast_to(run.air.velocity_sigma, len(rows)))
-        fields["mean_velocity_std"] = np.sqrt(np.square(errors).sum(axis=0))
+        scatter = None if solved.scatter is None else solved.scatter[solved.kept]
+        left = {} if run.air is None else {"air_velocity": run.air.velocity_sigma, "air": run.air.sigma}
+        of_line = fields["mean_velocity_std"]
+        sigmas = total_sigmas(series, run.days, part, scatter=scatter, of_line=of_line, **left)
+        fields["mean_velocity_std"] = sigmas.velocity
         run.velocity[rows, columns] = fields["mean_velocity"]
         run.points += len(rows)
-        run.sigma.append(part.sigma[-1])
+        run.sigma[rows, columns] = sigmas.displacement[-1]
         if len(rows):
             order = np.argsort(fields["mean_velocity"])
             run.series += [series[order[0]], series[order[-1]]]

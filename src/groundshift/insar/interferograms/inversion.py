@@ -17,9 +17,9 @@ class Inversion(NamedTuple):
     """Series from interferograms; NaN where a pixel has no interferogram."""
 
     displacement: np.ndarray  # float32 (time, n), unit of the interferograms, 0 at the first date
-    sigma: np.ndarray  # float32 (time, n); NaN at dates that no interferogram joins with the first, or nothing to spare
+    sigma: np.ndarray  # float32 (time, n); NaN at dates that no interferogram joins with the first, or unknown
     velocity: np.ndarray  # float64 (n,), unit per year of 365.25 days, a straight line unless a row is given
-    velocity_sigma: np.ndarray  # float64 (n,), of it by the errors of the interferograms; NaN where nothing is to spare
+    velocity_sigma: np.ndarray  # float64 (n,), of it by the errors of the interferograms; NaN where unknown
     rms: np.ndarray  # float64 (n,), of the interferograms' weighted residuals
     used: np.ndarray  # int (n,), interferograms with data
     subsets: np.ndarray  # int (n,), groups of dates that no interferogram joins; 1 is a whole network
@@ -60,6 +60,7 @@ def invert_network(
     *,
     weights: np.ndarray | None = None,
     row: np.ndarray | None = None,
+    known: bool = False,
 ) -> Inversion:
     """Displacement series of each pixel from its interferograms, by weighted least squares.
 
@@ -76,14 +77,15 @@ def invert_network(
     days
         Days of the dates, ascending; float (time,).
     weights
-        1 / variance up to a factor, float (m,) or (m, n); all one if not given. An interferogram of weight 0 or NaN is
-        left out.
+        1 / variance, float (m,) or (m, n); all one if not given. An interferogram of weight 0 or NaN is left out.
     row
         Factors of the dates that make the velocity of a series, float (time,); those of a straight line if not given.
+    known
+        Weights are known, also in their factor; if not, residuals tell the factor.
 
     Returns
     -------
-    :class:`Inversion`. Sigmas are for interferograms whose errors are independent, scaled by the residuals.
+    :class:`Inversion`. Sigmas are for interferograms whose errors are independent.
 
     Raises
     ------
@@ -113,6 +115,7 @@ def invert_network(
         np.ascontiguousarray(np.where(np.isfinite(values) & np.isfinite(weights), values, 0).T),
         np.ascontiguousarray(np.where(np.isfinite(values) & np.isfinite(weights), weights, 0).T),
         pairs, steps, np.cumsum(row[::-1])[::-1][1:].copy(), displacement, sigma, velocity_sigma, rms, used, subsets,
+        known,
     )  # fmt: skip
     return Inversion(displacement.T, sigma.T, displacement @ row, velocity_sigma, rms, used, subsets)
 
@@ -253,7 +256,7 @@ def _count_groups(pairs, weights, group):
 
 
 @numba.njit(cache=True, nogil=True)
-def _invert(values, weights, pairs, steps, tail, displacement, sigma, velocity_sigma, rms, used, subsets):
+def _invert(values, weights, pairs, steps, tail, displacement, sigma, velocity_sigma, rms, used, subsets, known):
     size = steps.size
     band = 0
     for p in range(pairs.shape[0]):
@@ -299,14 +302,15 @@ def _invert(values, weights, pairs, steps, tail, displacement, sigma, velocity_s
             heavy += weight
         rms[i] = np.sqrt(squares / heavy)
         free = used[i] - (size + 1 - subsets[i])
-        if free < 1:
+        if free < 1 and not known:
             continue
+        factor = 1.0 if known else squares / free
         sigma[i, 0] = 0.0
         if subsets[i] == 1:
             for j in range(size):
                 reach[j] = steps[j] * tail[j]
             _forward(normal, band, reach, 0)
-            velocity_sigma[i] = np.sqrt((reach * reach).sum() * squares / free)
+            velocity_sigma[i] = np.sqrt((reach * reach).sum() * factor)
         for t in range(1, size + 1):
             if group[t] != group[0]:
                 continue
@@ -314,4 +318,4 @@ def _invert(values, weights, pairs, steps, tail, displacement, sigma, velocity_s
             for j in range(t):
                 reach[j] = steps[j]
             _forward(normal, band, reach, 0)
-            sigma[i, t] = np.sqrt((reach * reach).sum() * squares / free)
+            sigma[i, t] = np.sqrt((reach * reach).sum() * factor)

@@ -30,6 +30,7 @@ class Solved(NamedTuple):
     closed: Closure  # before anything was left out
     phase: np.ndarray  # float32 (m, n), radians against the reference
     left_out: np.ndarray  # bool (m, n): phases that were left out
+    scatter: np.ndarray | None  # float64 (n,), mm²: sum of squares about the model of motion by known errors of phases
 
 
 def solve_box(
@@ -38,14 +39,13 @@ def solve_box(
     """Invert the pixels of a box, or only each so many rows and columns of the grid."""
     phase, coherence = network.read(box)
     phase = (phase - known.offsets[:, None, None]).reshape(len(phase), -1)
-    weights = np.ones_like(phase) if coherence is None else coherence_weights(coherence.reshape(phase.shape))
     rows, columns = (each.ravel() for each in np.mgrid[box.slices])
     good = np.isfinite(phase).any(axis=0) & (rows % every == 0) & (columns % every == 0)
     if coherence is not None:
         good &= mean_coherence(coherence.reshape(phase.shape)) >= config.min_coherence
     look = looks.at(box).reshape(3, -1)
     good &= np.isfinite(look).all(axis=0)
-    phase, weights = phase[:, good], np.where(np.isfinite(weights[:, good]), weights[:, good], 0)
+    phase = phase[:, good]
     rows, columns, look = rows[good], columns[good], look[:, good]
     days = network.dates.astype(np.float64)
     expected = known.trends @ np.stack([np.ones(len(rows)), rows, columns])
@@ -55,6 +55,27 @@ def solve_box(
         left_out = out & np.isfinite(phase)
         used = np.where(out, np.nan, phase)
         wrong = closure(used, network.pairs, len(days), expected=expected).wrong
-    found = invert_network(network.millimetres * used, network.pairs, days, weights=weights, row=velocity_row(days))
+    coherence = None if coherence is None else coherence.reshape(len(phase), -1)[:, good]
+    found, scatter = _inverted(network, known, used, coherence)
     kept = (found.subsets == known.groups) & ~(wrong > config.max_open)
-    return Solved(rows, columns, look, kept, found, closed, phase, left_out)
+    return Solved(rows, columns, look, kept, found, closed, phase, left_out, scatter)
+
+
+def _inverted(
+    network: Interferograms, known: Survey, phase: np.ndarray, coherence: np.ndarray | None
+) -> tuple[Inversion, np.ndarray | None]:
+    """Series with their sigmas, mm, and their sums of squares about the model of motion by errors of phases, mm²."""
+    days, square = network.dates.astype(np.float64), network.millimetres**2
+    values, row = network.millimetres * phase, velocity_row(days)
+    if coherence is None:
+        return invert_network(values, network.pairs, days, row=row), None
+    if known.noise is None:
+        weights = coherence_weights(coherence)
+        return invert_network(values, network.pairs, days, weights=weights, row=row), None
+    noise = known.noise.of(coherence)
+    weights = np.where(np.isfinite(coherence), 1 / (square * noise.variance), 0)
+    found = invert_network(values, network.pairs, days, weights=weights, row=row, known=True)
+    # where phases lack, series scatter more as velocities do
+    scatter = square * noise.scatter * found.velocity_sigma**2 / (square * noise.velocity)
+    sigma = (found.sigma * np.sqrt(noise.more_dates)).astype(np.float32)
+    return found._replace(sigma=sigma, velocity_sigma=found.velocity_sigma * np.sqrt(noise.more_velocity)), scatter

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -12,11 +13,14 @@ from pyproj import Geod, Transformer
 from groundshift.errors import InputError
 from groundshift.grid.tiles import Box, tile_plan
 from groundshift.insar.interferograms.inversion import find_triplets
+from groundshift.insar.interferograms.noise import Noise, learn_noise
 from groundshift.io.interferograms import Interferograms
 from groundshift.kernels.robust import robust_fit
 from groundshift.kernels.series_fields import YEAR as FIELD_YEAR
 from groundshift.kernels.series_fields import seasonal_design, series_fields
 from groundshift.model.units import YEAR
+
+log = logging.getLogger(__name__)
 
 _SIDE = 128  # pixels of a box of the survey
 _SAMPLE = 100_000  # pixels of the survey, about
@@ -37,6 +41,9 @@ class InvertConfig(BaseModel):
     max_open: float = Field(0.2, ge=0, le=1, description="pixels with a larger share of triplets that do not close go")
     leave_out_suspects: bool = Field(
         True, description="leave out, pixel by pixel, interferograms none of whose triplets (two or more) close"
+    )
+    looks: float | None = Field(
+        None, ge=2, description="independent looks of phases and coherences; told by sums around triplets if null"
     )
     atmosphere: bool = Field(False, description="estimate the atmosphere of each date and take it off")
     incidence: float | None = Field(None, gt=0, lt=90, description="degrees, where there are no look vectors")
@@ -60,6 +67,7 @@ class Survey(NamedTuple):
     rows: np.ndarray  # int (n,): some pixels of the reference, in the grid
     columns: np.ndarray
     heights: np.ndarray  # float (n,), m: of these, NaN where they are not known
+    noise: Noise | None  # None where no coherence is known, or nothing tells the looks
 
 
 def survey(network: Interferograms, config: InvertConfig) -> Survey:
@@ -87,13 +95,36 @@ def survey(network: Interferograms, config: InvertConfig) -> Survey:
     design = np.stack([np.ones(len(some)), everywhere.rows[some], everywhere.columns[some]], axis=1)
     triplets = find_triplets(network.pairs, len(network.dates))
     still = slice(None, None, max(1, reference.phase.shape[1] // _RAMPS))
-    common = (len(np.unique(date_groups(network.pairs, len(network.dates)))), reference.rows[still],
-              reference.columns[still], reference.heights[still])  # fmt: skip
-    if np.linalg.matrix_rank(design) < design.shape[1]:
-        return Survey(offsets, np.zeros((len(triplets), 3)), *common)
-    with np.errstate(over="ignore"):  # sums that close to the last bit have no scale
-        trends = [robust_fit(design, phase[a] + phase[b] - phase[c]).coefficients for a, b, c in triplets]
-    return Survey(offsets, np.array(trends).reshape(-1, 3), *common)
+    trends = np.zeros((len(triplets), 3))
+    if np.linalg.matrix_rank(design) == design.shape[1]:
+        with np.errstate(over="ignore"):  # sums that close to the last bit have no scale
+            fits = [robust_fit(design, phase[a] + phase[b] - phase[c]).coefficients for a, b, c in triplets]
+        trends = np.array(fits).reshape(-1, 3)
+    return Survey(
+        offsets, trends, len(np.unique(date_groups(network.pairs, len(network.dates)))), reference.rows[still],
+        reference.columns[still], reference.heights[still], _noise(network, config, offsets, trends),
+    )  # fmt: skip
+
+
+def _noise(network: Interferograms, config: InvertConfig, offsets: np.ndarray, trends: np.ndarray) -> Noise | None:
+    """Noise of the kinds of ground, from pixels drawn by lot, coherent or not."""
+    if not any(network.coherences):
+        return None
+    found = _everywhere(network, config, coherent=False)
+    some = np.random.default_rng(1).permutation(found.phase.shape[1])[:_RAMPS]
+    phase = found.phase[:, some] - offsets[:, None]
+    sums = np.full((len(trends), len(some)), np.nan)
+    for each, (a, b, c), trend in zip(sums, find_triplets(network.pairs, len(network.dates)), trends, strict=True):
+        total = phase[a] + phase[b] - phase[c] - trend @ [np.ones(len(some)), found.rows[some], found.columns[some]]
+        each[:] = total - 2 * np.pi * np.rint(total / (2 * np.pi))
+    days = network.dates.astype(np.float64)
+    noise = learn_noise(
+        found.coherence[:, some], sums, network.pairs, days, row=velocity_row(days), residual=motion_residual(days),
+        looks=config.looks,
+    )  # fmt: skip
+    if noise is None:
+        log.warning("too few coherent triplets tell the looks of interferograms; give --looks, or sigmas are guesses")
+    return noise
 
 
 def date_groups(pairs: np.ndarray, dates: int) -> np.ndarray:
@@ -106,32 +137,41 @@ def date_groups(pairs: np.ndarray, dates: int) -> np.ndarray:
 
 class _Gathered(NamedTuple):
     phase: np.ndarray  # (m, n)
+    coherence: np.ndarray  # (m, n); no rows where no file has any
     rows: np.ndarray
     columns: np.ndarray
     heights: np.ndarray
 
 
-def _gathered(network: Interferograms, config: InvertConfig, boxes: Iterator[tuple[Box, np.ndarray]]) -> _Gathered:
-    """Pixels of boxes that have all interferograms and are coherent."""
-    found = [_Gathered(np.empty((len(network.pairs), 0), np.float32), *(np.empty(0) for _ in range(3)))]
+def _gathered(
+    network: Interferograms, config: InvertConfig, boxes: Iterator[tuple[Box, np.ndarray]], *, coherent: bool = True
+) -> _Gathered:
+    """Pixels of boxes that have all interferograms and are coherent; or all that have any interferogram."""
+    empty = np.empty((len(network.pairs), 0), np.float32)
+    found = [_Gathered(empty, empty if any(network.coherences) else empty[:0], *(np.empty(0) for _ in range(3)))]
     for box, inside in boxes:
         phase, coherence = network.read(box)
-        good = inside & np.isfinite(phase).all(axis=0)
-        if coherence is not None:
+        known = np.isfinite(phase)
+        good = inside & (known.all(axis=0) if coherent else known.any(axis=0))
+        if coherence is None:
+            coherence = np.empty((0, *box.shape), np.float32)
+        elif coherent:
             good &= mean_coherence(coherence) >= config.min_coherence
         rows, columns = np.nonzero(good)
-        found.append(_Gathered(phase[:, good], rows + box.top, columns + box.left, network.read_height(box)[good]))
+        heights = network.read_height(box)[good]
+        found.append(_Gathered(phase[:, good], coherence[:, good], rows + box.top, columns + box.left, heights))
     return _Gathered(*(np.concatenate(each, axis=-1) for each in zip(*found, strict=True)))
 
 
-def _everywhere(network: Interferograms, config: InvertConfig) -> _Gathered:
+def _everywhere(network: Interferograms, config: InvertConfig, *, coherent: bool = True) -> _Gathered:
     """Pixels of some boxes all over the grid, drawn by lot; of more boxes where those are sea or not coherent."""
     shape = tuple(network.grid.shape)
     tiles = tile_plan(shape, _SIDE)
     parts, found = min(len(tiles), max(1, shape[0] * shape[1] // _SAMPLE)), []
     for numbers in np.array_split(np.random.default_rng(0).permutation(len(tiles)), parts):
         boxes = [tiles[number].box for number in sorted(numbers)]
-        found.append(_gathered(network, config, ((box, np.ones(box.shape, bool)) for box in boxes)))
+        inside = ((box, np.ones(box.shape, bool)) for box in boxes)
+        found.append(_gathered(network, config, inside, coherent=coherent))
         if sum(each.phase.shape[1] for each in found) >= _RAMPS:
             break
     return _Gathered(*(np.concatenate(each, axis=-1) for each in zip(*found, strict=True)))
@@ -180,7 +220,7 @@ class Looks:
 
 
 def coherence_weights(coherence: np.ndarray) -> np.ndarray:
-    """1 / variance of the phase of interferograms, up to a factor: γ² / (1 − γ²), γ at most 0.99.
+    """1 / variance of the phase of interferograms, up to a factor: γ² / (1 − γ²), γ at most 0.99; for unknown looks.
 
     Source: Rodriguez & Martin (1992), doi:10.1049/ip-f-2.1992.0018 (Cramér–Rao bound).
     """
@@ -236,6 +276,14 @@ def point_fields(series: np.ndarray, days: np.ndarray, wavelength: float) -> dic
 def is_long(days: np.ndarray) -> bool:
     """Whether a series of these days is long enough for a season."""
     return bool(days[-1] - days[0] >= _LONG and len(days) >= _MANY)
+
+
+def motion_residual(days: np.ndarray) -> np.ndarray:
+    """What leaves, of a series, that beside the line and the season of its velocity, float64 (time, time)."""
+    design = np.column_stack([np.ones(len(days)), days - days.mean()])
+    if is_long(days):
+        design = seasonal_design((days - days[0]) / FIELD_YEAR)[:, :4]
+    return np.eye(len(days)) - design @ np.linalg.pinv(design)
 
 
 def velocity_row(days: np.ndarray) -> np.ndarray:
