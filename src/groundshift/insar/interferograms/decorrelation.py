@@ -78,12 +78,14 @@ def phase_covariance(coherence: np.ndarray, pairs: np.ndarray, variance: PhaseVa
 
 
 def unbiased_squares(coherence: np.ndarray, looks: float) -> np.ndarray:
-    """Squares of coherences from estimates of a number of looks, which are too large where coherence is small.
+    """Squares γ² of coherences from estimates of a number of looks, which are too large where coherence is small.
 
-    Without bias at coherences of 0 and 1, and within 1 / looks² between. Source: Touzi, Lopes, Bruniquel & Vachon
-    (1999), doi:10.1109/36.739146.
+    Squares of estimates are γ² + (1 − γ²)² / L in the mean, up to a part of 1 / L², which is solved for γ²; negative
+    where an estimate is smaller than that of no coherence mostly is. Source: Touzi, Lopes, Bruniquel & Vachon (1999),
+    doi:10.1109/36.739146, for the bias.
     """
-    return (looks * np.square(coherence, dtype=np.float64) - 1) / (looks - 1)
+    square = np.square(coherence, dtype=np.float64)
+    return 1 - looks / 2 * (1 - np.sqrt(np.maximum(1 - 4 * (1 - square) / looks, 0)))
 
 
 def squares_variance(squares: np.ndarray, looks: float) -> np.ndarray:

@@ -52,8 +52,12 @@ class Noise:
         Variance of velocities (k,) and displacements (k, time) over that of independent errors of interferograms.
     velocity
         Variance of velocities, (radians a year)², float64 (k,), for errors that are independent.
-    scatter
-        Sum of squares that the model of motion leaves of series, radians², float64 (k,).
+    scatter, scatter_alone
+        Sum of squares that the model of motion leaves of series, radians², float64 (k,), and for errors that are
+        independent.
+    contradiction
+        Weighted sum of squares of the residuals of interferograms over those that are to spare, float64 (k,); 1 for
+        errors that are independent.
     """
 
     looks: float
@@ -65,13 +69,15 @@ class Noise:
     more_dates: np.ndarray
     velocity: np.ndarray
     scatter: np.ndarray
+    scatter_alone: np.ndarray
+    contradiction: np.ndarray
 
     def of(self, coherence: np.ndarray) -> PixelNoise:
         """Noise of pixels from their coherences, float (m, n), NaN where not known."""
         likely = _likely(unbiased_squares(coherence, self.looks), self.squares, self.share, self.looks)
         return PixelNoise(
             self.variance.T @ likely, self.more_velocity @ likely, self.more_dates.T @ likely, self.velocity @ likely,
-            self.scatter @ likely,
+            self.scatter @ likely, self.scatter_alone @ likely, self.contradiction @ likely,
         )  # fmt: skip
 
 
@@ -83,6 +89,8 @@ class PixelNoise(NamedTuple):
     more_dates: np.ndarray  # float64 (time, n)
     velocity: np.ndarray  # float64 (n,), (radians a year)²
     scatter: np.ndarray  # float64 (n,), radians²
+    scatter_alone: np.ndarray  # float64 (n,), radians²
+    contradiction: np.ndarray  # float64 (n,)
 
 
 def learn_noise(
@@ -203,8 +211,8 @@ def _looks(
 def _effects(
     gamma: np.ndarray, pairs: np.ndarray, days: np.ndarray, variance: PhaseVariance, row: np.ndarray,
     residual: np.ndarray,
-) -> tuple[np.ndarray, float, np.ndarray, float, float]:  # fmt: skip
-    """Variance (m,) of phases; what it makes of velocities and dates; variance of velocities; scatter of series."""
+) -> tuple[np.ndarray, float, np.ndarray, float, float, float, float]:  # fmt: skip
+    """What :class:`Noise` has of one kind, from its `variance` on."""
     covariance = phase_covariance(gamma, pairs, variance)
     alone = np.diag(covariance)
     root = np.sqrt(1 / alone)
@@ -216,7 +224,8 @@ def _effects(
     velocity = float(row @ single @ row)
     dates = np.maximum(np.diag(joint), 0) / np.maximum(np.diag(single), 1e-300)
     dates[0] = 1
-    return (
-        alone, max(float(row @ joint @ row), 0) / velocity, dates, velocity,
-        float(np.trace(residual @ joint @ residual.T)),
-    )  # fmt: skip
+    scatters = [float(np.trace(residual @ each @ residual.T)) for each in (joint, single)]
+    rest = np.eye(len(pairs)) - (series[pairs[:, 1]] - series[pairs[:, 0]])
+    spare = max(round(np.trace(rest)), 1)
+    contradiction = float(np.einsum("pq,qr,pr,p->", rest, covariance, rest, 1 / alone, optimize=True)) / spare
+    return alone, max(float(row @ joint @ row), 0) / velocity, dates, velocity, *scatters, contradiction

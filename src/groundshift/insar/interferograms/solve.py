@@ -75,7 +75,11 @@ def _inverted(
     noise = known.noise.of(coherence)
     weights = np.where(np.isfinite(coherence), 1 / (square * noise.variance), 0)
     found = invert_network(values, network.pairs, days, weights=weights, row=row, known=True)
+    spare = found.used - (len(days) - found.subsets)
+    alone = found.rms**2 * np.where(np.isfinite(values), weights, 0).sum(axis=0) / np.maximum(spare, 1)
+    alone = np.where(spare > 0, np.maximum(alone - noise.contradiction, 0), 0)  # ramps, wrong cycles: no image's errors
     # where phases lack, series scatter more as velocities do
-    scatter = square * noise.scatter * found.velocity_sigma**2 / (square * noise.velocity)
-    sigma = (found.sigma * np.sqrt(noise.more_dates)).astype(np.float32)
-    return found._replace(sigma=sigma, velocity_sigma=found.velocity_sigma * np.sqrt(noise.more_velocity)), scatter
+    scatter = (noise.scatter + alone * noise.scatter_alone) * found.velocity_sigma**2 / noise.velocity
+    velocity = found.velocity_sigma * np.sqrt(noise.more_velocity + alone)
+    sigma = (found.sigma * np.sqrt(noise.more_dates + alone)).astype(np.float32)
+    return found._replace(sigma=sigma, velocity_sigma=velocity), scatter
