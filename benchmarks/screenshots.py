@@ -32,6 +32,7 @@ from groundshift.synth.structures import Errors, simulate_town
 CREDIT = "European Union's Copernicus Land Monitoring Service information"
 _POINTS = ((13.165075, 38.697166), (13.168574, 38.699993), (13.163632, 38.698006))  # on Ustica
 _GLACIER = ((-141.4894, 60.2568), (-141.4235, 60.2512), (-141.3695, 60.2242), (-141.3497, 60.1973))
+_GROUND = 45_000  # ms until the ground stands, in software
 _WAIT = 300.0  # s that a server takes to start, at most
 
 
@@ -58,9 +59,11 @@ def served(*arguments: object) -> Iterator[str]:
         server.wait()
 
 
-def opened(browser: Browser, address: str) -> Page:
+def opened(browser: Browser, address: str, *, dark: bool = False) -> Page:
     """A page whose map is drawn."""
-    page = browser.new_page(viewport={"width": 1360, "height": 850}, device_scale_factor=1.5)
+    page = browser.new_page(
+        viewport={"width": 1360, "height": 850}, device_scale_factor=1.5, color_scheme="dark" if dark else "light"
+    )
     page.set_default_timeout(120_000)
     page.goto(address)
     page.wait_for_selector("body[data-ready=true][data-waiting=false]")
@@ -78,7 +81,7 @@ def saved(page: Page, out: Path) -> None:
 
 
 def ustica(browser: Browser, data: Path, out: Path) -> None:
-    """Three points compared; and displacement between two months."""
+    """Three points compared; displacement between two months; and heights, in dark colours."""
     files = sorted((data / "egms_ustica").glob("*.zip"))
     with served(*files, "--title", "Ustica 2020–2024", "--credit", CREDIT) as address:
         layer = "points-L2b-LOS-22"
@@ -96,6 +99,8 @@ def ustica(browser: Browser, data: Path, out: Path) -> None:
         page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
         page.wait_for_timeout(400)
         saved(page, out / "explorer-film.webp")
+        view = f"{address}/#lang=en&l={layer}&m=14.0/38.7020/13.1720/58/-35&e=2"
+        saved(opened(browser, view, dark=True), out / "explorer-tilted.webp")
 
 
 def glacier(browser: Browser, data: Path, displacement: Path, out: Path) -> None:
@@ -109,6 +114,18 @@ def glacier(browser: Browser, data: Path, displacement: Path, out: Path) -> None
         page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 60)
         page.wait_for_timeout(400)
         saved(page, out / "explorer-glacier.webp")
+
+
+def hills(browser: Browser, data: Path, displacement: Path, out: Path) -> None:
+    """An image on the relief of the glacier's valley."""
+    folder = data / "l8_yahtse_glacier"
+    image = min(folder.glob("*_yahtse.TIF"))
+    heights = folder / "yahtse_srtm_dem.tif"
+    with served(displacement, image, "--relief", heights, "--title", "Yahtse glacier") as address:
+        shown = f"{image.stem},{heights.stem}"
+        page = opened(browser, f"{address}/#lang=en&l={shown}&m=11.2/60.1750/-141.4200/60/-20&e=2")
+        page.wait_for_timeout(_GROUND)
+        saved(page, out / "explorer-relief.webp")
 
 
 def railway(browser: Browser, out: Path) -> None:
@@ -139,6 +156,7 @@ def main() -> None:
         browser = driver.chromium.launch(executable_path="/usr/bin/chromium", args=flags)
         ustica(browser, options.data, options.out)
         glacier(browser, options.data, options.glacier, options.out)
+        hills(browser, options.data, options.glacier, options.out)
         railway(browser, options.out)
         browser.close()
 

@@ -83,5 +83,10 @@ def test_an_exported_folder_has_the_relief(chromium, folder, tmp_path, flags):
     export_page([folder / "points.parquet"], tmp_path / "site", relief=folder / "dem.tif")
     page, wrong = chromium((tmp_path / "site/index.html").as_uri() + "#lang=en", *flags, color_scheme="light")
     assert greys(page)[0] > 40
+    assert page.locator("#tilt").is_hidden() == bool(flags)
+    if not flags:
+        page.click("#tilt")
+        until(page, "location.hash.includes('/55.0/0.0') && !document.getElementById('heights').hidden")
+        assert greys(page)[0] > 20
     assert [line for line in wrong if "ERR_FILE_NOT_FOUND" not in line] == []
     page.close()

@@ -25,16 +25,20 @@ MIDDLE = (4_321_000.0, 3_210_000.0)  # EPSG:3035: on the edge of no tile
 PLACE = (10.0, 52.0)  # degrees, there
 
 
-def village(count=4000, *, frame="0001_IW1_VV", track=44, seed=0, angle=-9.0):
-    """A village of 2 km that sinks at 10 mm/yr in its middle; L2b, ascending where the track's angle is."""
+def village(count=4000, *, frame="0001_IW1_VV", track=44, seed=0, angle=-9.0, where=None, height=None):
+    """A village of 2 km that sinks at 10 mm/yr in its middle; L2b, ascending where the track's angle is.
+
+    Its points lie anywhere, 50 m high, or at places (EPSG:3035) and heights that are given.
+    """
     rng = np.random.default_rng(seed)
-    place = MIDDLE + rng.uniform(-1000, 1000, (count, 2))
+    place = MIDDLE + rng.uniform(-1000, 1000, (count, 2)) if where is None else np.asarray(where, float)
     velocity = -10 * np.exp(-((place - MIDDLE) ** 2).sum(axis=1) / 2 / 300**2) + rng.normal(0, 0.3, count)
     years = (DATES - DATES[0]).astype(float) / 365
     series = velocity[:, None] * years + 2 * np.cos(2 * np.pi * years) + rng.normal(0, 1, (count, len(years)))
+    high = rng.normal(50, 3, count).round(1) if height is None else np.asarray(height, float)
     columns = {
         "pid": [f"{seed}{i:07d}" for i in range(count)],
-        "easting": place[:, 0].round(2), "northing": place[:, 1].round(2), "height": rng.normal(50, 3, count).round(1),
+        "easting": place[:, 0].round(2), "northing": place[:, 1].round(2), "height": high,
         "los_east": np.full(count, -0.62), "los_north": np.full(count, -0.10), "los_up": np.full(count, 0.778),
         "track_angle": np.full(count, angle), "mean_velocity": velocity.round(1),
         "mean_velocity_std": np.full(count, 0.2), "rmse": np.full(count, 1.0),

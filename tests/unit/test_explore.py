@@ -136,6 +136,22 @@ def test_a_tile_holds_the_points_where_they_are(client, table):
     assert arrays["value"][index] == 1.0
 
 
+def test_a_tile_holds_heights_where_they_are_asked_for(client, table):
+    x, y = tile_of(14)
+    assert "height" not in unpacked(client.get(f"/api/layers/{LAYER}/tiles/14/{x}/{y}.bin").content)[1]
+    known = dict(zip(table["pid"].to_pylist(), table["height"].to_pylist(), strict=True))
+    header, arrays = unpacked(client.get(f"/api/layers/{LAYER}/tiles/14/{x}/{y}.bin?heights=true&by=rmse").content)
+    assert (header["kind"], set(arrays)) == ("points", {"x", "y", "value", "by", "height", "row", "part"})
+    for index in (0, 5, header["count"] - 1):
+        part = header["parts"][arrays["part"][index]]
+        found = client.get(f"/api/layers/{LAYER}/point?part={part}&row={arrays['row'][index]}").json()
+        assert arrays["height"][index] == pytest.approx(known[found["attributes"]["pid"]], abs=0.05)
+    lowest = next(each["lowest"] for each in client.get("/api/catalog.json").json()["layers"] if each["id"] == LAYER)
+    heights = table["height"].to_numpy()
+    assert lowest == np.floor(lowest) < np.median(heights)
+    assert 0.005 < (heights < lowest + 1).mean() < 0.05
+
+
 def test_tiles_of_one_zoom_hold_every_point_once(client, table):
     x, y = tile_of(14)
     rows = []
@@ -551,7 +567,7 @@ def test_an_export_is_what_the_server_says(folder, tmp_path, client):
     tile = (api / f"layers/{LAYER}/tiles/{entry['max_zoom']}").rglob("*.bin.js")
     assert sum(unpacked(handed(each))[0]["count"] for each in tile) == 4000
     low = api / f"layers/{LAYER}/tiles/8/{x >> 4}/{y >> 4}.bin.js"
-    assert handed(low) == client.get(f"/api/layers/{LAYER}/tiles/8/{x >> 4}/{y >> 4}.bin").content
+    assert handed(low) == client.get(f"/api/layers/{LAYER}/tiles/8/{x >> 4}/{y >> 4}.bin?heights=true").content
     block = json.loads(handed(api / f"layers/{LAYER}/points/0-1.json.js"))
     asked = client.get(f"/api/layers/{LAYER}/point?part={entry['parts'][0]}&row=256").json()
     assert block["points"][0] | {"dates": block["dates"]} == asked

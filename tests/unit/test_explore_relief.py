@@ -129,6 +129,25 @@ def test_tiles_meet_without_a_seam_and_end_where_the_heights_end(tmp_path):
     assert not pixels(layer, 13, x + 40, y)[..., 3].any()
 
 
+def test_heights_are_told_above_the_lowest_to_a_few_millimetres(tmp_path):
+    layer = plane(tmp_path / "dem.tif", (0.3, 0.1), latitude=47.0, base=2000.0)
+    lowest = layer.describe()["lowest"]
+    assert lowest == np.floor(2000 - 20 * 149.5 * 0.4)
+    z, (x, y) = 14, tile_of(14, 15.0, 47.0)
+    pixels = (imread(io.BytesIO(layer.heights(z, x, y))) * 255).round()
+    found = pixels[..., 0] * 256 + pixels[..., 1] + pixels[..., 2] / 256 - 32_768
+    west, south, east, north = tile_bounds(z, x, y)
+    side = (np.arange(256) + 0.5) / 256
+    longitude, latitude = to_degrees(*np.meshgrid(west + side * (east - west), north - side * (north - south)))
+    middle, there = (pyproj.Transformer.from_crs(4326, 32633, always_xy=True).transform(*each)
+                     for each in ((15.0, 47.0), (longitude, latitude)))  # fmt: skip
+    expected = 2000 + 0.3 * (there[0] - middle[0]) + 0.1 * (there[1] - middle[1]) - lowest
+    assert np.abs(found - expected).max() < 0.3  # GDAL knows where a pixel lies to an eighth of a pixel
+    assert np.abs(found - expected).mean() < 0.05
+    far = (imread(io.BytesIO(layer.heights(z, x + 60, y))) * 255).round()
+    assert np.unique(far.reshape(-1, 4), axis=0).tolist() == [[128, 0, 0, 255]]  # level ground beyond
+
+
 def test_heights_in_feet_are_refused(tmp_path):
     plane(tmp_path / "dem.tif", (0, 0), latitude=47.0)
     with rasterio.open(tmp_path / "dem.tif", "r+") as dataset:
@@ -169,6 +188,7 @@ def test_an_export_has_the_same_relief(sources, tmp_path):
     x, y = tile_of(z, 10.0, 52.0)
     layer = ReliefLayer("dem", open_web_raster(sources / "dem.tif"))
     name = f"api/layers/{entry['id']}/tiles/image/{z}/{x}/{y}.png"
-    handed = re.fullmatch(r'groundshift\("(.*)","(.*)"\)', (tmp_path / "page" / f"{name}.js").read_text())
-    assert handed.group(1) == name
-    assert base64.b64decode(handed.group(2)) == layer.picture(z, x, y)
+    for path, made in ((name, layer.picture(z, x, y)), (name.replace("image", "height"), layer.heights(z, x, y))):
+        handed = re.fullmatch(r'groundshift\("(.*)","(.*)"\)', (tmp_path / "page" / f"{path}.js").read_text())
+        assert handed.group(1) == path
+        assert base64.b64decode(handed.group(2)) == made

@@ -17,6 +17,7 @@ import { drawLegend } from "./panel/legend";
 import { Panel } from "./panel/panel";
 import { wireSearch } from "./panel/search";
 import { listSpans } from "./panel/spans";
+import { tellTilt, wireTilt } from "./panel/tilt";
 import { type Drawing, write } from "./state";
 import { onDress, toggle } from "./theme";
 import { Pencil } from "./tools/pencil";
@@ -52,6 +53,7 @@ export class Explorer {
     this.pencil = new Pencil(page, this.scene, (kind, vertices) => void this.regions.ask(kind, vertices), () => this.toolbox.press());
     this.toolbox = new Toolbox(page, this.pencil, this.picking, () => this.layersChanged());
     drawer.watch((height) => this.makeRoom(height));
+    wireTilt(page, () => this.layersChanged());
     wireSearch(page, this.scene.shapes, { go: (longitude, latitude) => this.picking.go(longitude, latitude), choose: (layer, feature) => this.picking.choose(layer, feature) });
     this.buttons();
     this.listen();
@@ -86,6 +88,7 @@ export class Explorer {
     scene.fill(gl);
     gl.padding(drawer.isOpen() ? get("drawer").offsetHeight : 0);
     if (this.pencil.active) gl.cursor("crosshair");
+    if (page.state.times) scene.change(true); // points with their heights
     this.toolbox.take(swipe);
     this.listen();
     this.moved();
@@ -119,6 +122,7 @@ export class Explorer {
   private legend(): void {
     drawLegend(this.page, this.scene.shapes);
     this.film.render();
+    tellTilt(this.page);
     listSpans(this.page, this.scene.shapes, (layer, feature) => this.picking.choose(layer, feature));
   }
 
@@ -159,7 +163,7 @@ export class Explorer {
     view.onClick((longitude, latitude, event) => {
       get("tip").hidden = true; // a finger leaves it there
       if (this.pencil.active) this.pencil.add(longitude, latitude);
-      else void this.picking.click(longitude, latitude, event.shiftKey, REACH);
+      else void this.picking.click(longitude, latitude, pixelsOf(event), event.shiftKey, REACH);
     });
     view.onDoubleClick(() => this.pencil.finish());
     view.onHover((longitude, latitude, x, y) => {
@@ -210,4 +214,10 @@ export class Explorer {
     if (this.page.state.picked.length) this.picking.show();
     else this.regions.again();
   }
+}
+
+/** From the corner of the map. */
+function pixelsOf(event: MouseEvent): [number, number] {
+  const { left, top } = get("map").getBoundingClientRect();
+  return [event.clientX - left, event.clientY - top];
 }

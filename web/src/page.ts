@@ -1,9 +1,10 @@
 /** What all rooms of the page share: what there is, what is shown, and the map that shows it. */
 
+import { pictures } from "./data/api";
 import { FILM } from "./data/film";
 import type { Catalog, LayerInfo, Question } from "./data/types";
 import { Scale } from "./map/color";
-import type { Style, View } from "./map/view";
+import type { Style, Tilt, View } from "./map/view";
 import { isDark } from "./theme";
 import type { State } from "./state";
 
@@ -30,6 +31,15 @@ export class Page {
   get style(): Style {
     const { field, palette, by, least, largest, size, opacity } = this.state;
     return { field, palette, scale: this.scale, by, least, largest, size, opacity };
+  }
+
+  /** How the map is tilted: above the lowest of the relief, or else of the points. */
+  get tilt(): Tilt | null {
+    const { times } = this.state;
+    if (!times || !this.view.gl) return null;
+    const relief = this.shown("relief").at(-1);
+    const lowest = this.shown("points").flatMap(({ lowest: each }) => (typeof each === "number" ? [each] : []));
+    return { times, base: relief?.lowest ?? (lowest.length ? Math.min(...lowest) : 0), relief: relief ? { layer: relief, url: pictures(relief, { field: "height" }) } : null };
   }
 
   /** What is asked of areas and lines: displacements are the map's alone. */

@@ -7,6 +7,7 @@ import type { Camera } from "./map/view";
 
 export const NO_LIMIT = 1e6;
 const RELIEF = 0.6;
+export const TIMES = [1, 2, 3, 5, 10]; // of heights
 
 export interface State {
   visible: Set<string>;
@@ -20,6 +21,7 @@ export interface State {
   size: number; // of points, 1 is usual
   opacity: number;
   relief: number; // its opacity
+  times: number | null; // heights are drawn as large, on a tilted map
   span: Span; // of displacements
   components: Map<string, string>; // of displacement maps
   picked: { layer: LayerInfo; record: PointRecord }[];
@@ -43,6 +45,7 @@ export interface Link {
   size: number | null;
   opacity: number | null;
   relief: number | null;
+  times: number | null;
   span: [string, string] | null;
   components: [string, string][];
   drawn: Drawing | null;
@@ -57,7 +60,7 @@ export function initial(catalog: Catalog, link: Link): State {
   const others = points.filter((layer) => layer !== first);
   const added = catalog.layers.filter((layer) => ["features", "stations", "relief"].includes(layer.kind) && !others.some((each) => isJudgedBy(layer, each)));
   const visible = new Set([first, ...added].map((layer) => layer.id));
-  const state: State = { visible, field: "mean_velocity", palette: "motion", low: -10, high: 10, by: "mean_velocity", least: -NO_LIMIT, largest: NO_LIMIT, size: 1, opacity: 1, relief: RELIEF, span: wholeSpan(points) ?? [0, 0], components: new Map(), picked: [], drawn: null };
+  const state: State = { visible, field: "mean_velocity", palette: "motion", low: -10, high: 10, by: "mean_velocity", least: -NO_LIMIT, largest: NO_LIMIT, size: 1, opacity: 1, relief: RELIEF, times: null, span: wholeSpan(points) ?? [0, 0], components: new Map(), picked: [], drawn: null };
   for (const layer of catalog.layers) if (layer.components) state.components.set(layer.id, firstComponent(layer));
   const known = new Set(catalog.layers.map((layer) => layer.id));
   if (link.visible) state.visible = new Set(link.visible.filter((id) => known.has(id)));
@@ -69,6 +72,7 @@ export function initial(catalog: Catalog, link: Link): State {
   if (link.size) state.size = Math.max(0.5, Math.min(3, link.size));
   if (link.opacity) state.opacity = Math.max(0.1, Math.min(1, link.opacity));
   if (link.relief) state.relief = Math.max(0.1, Math.min(1, link.relief));
+  if (link.times) state.times = TIMES.find((each) => each === link.times) ?? null;
   if (link.span) state.span = within(state.span, link.span);
   for (const [id, component] of link.components) {
     const layer = catalog.layers.find((each) => each.id === id);
@@ -105,7 +109,7 @@ const tidy = (value: number): number => Number(value.toPrecision(6));
 
 export function write(state: State, camera: Camera, catalog: Catalog): string {
   const parts = [
-    `m=${camera.zoom.toFixed(2)}/${camera.latitude.toFixed(5)}/${camera.longitude.toFixed(5)}`,
+    `m=${[camera.zoom.toFixed(2), camera.latitude.toFixed(5), camera.longitude.toFixed(5), ...(state.times ? [camera.pitch?.toFixed(1) ?? 0, camera.bearing?.toFixed(1) ?? 0] : [])].join("/")}`,
     `l=${[...state.visible].map(encodeURIComponent).join(",")}`,
     `f=${state.field}`,
     `c=${state.palette}`,
@@ -116,6 +120,7 @@ export function write(state: State, camera: Camera, catalog: Catalog): string {
   if (state.size !== 1) parts.push(`s=${state.size}`);
   if (state.opacity !== 1) parts.push(`o=${state.opacity}`);
   if (state.relief !== RELIEF) parts.push(`h=${state.relief}`);
+  if (state.times) parts.push(`e=${state.times}`);
   if (state.field === FILM) parts.push(`t=${state.span.map(monthText).join(",")}`);
   const others = catalog.layers.filter((layer) => layer.components && state.components.get(layer.id) !== firstComponent(layer));
   if (others.length) parts.push(`d=${others.map(({ id }) => [id, state.components.get(id)!].map(encodeURIComponent).join("~")).join(",")}`);
@@ -133,7 +138,7 @@ export function read(hash: string): Link {
   const place = (values.get("m") ?? "").split("/").map(Number);
   const language = values.get("lang");
   return {
-    camera: place.length === 3 && place.every(Number.isFinite) ? { zoom: place[0], latitude: place[1], longitude: place[2] } : null,
+    camera: (place.length === 3 || place.length === 5) && place.every(Number.isFinite) ? { zoom: place[0], latitude: place[1], longitude: place[2], pitch: place[3], bearing: place[4] } : null,
     visible: values.has("l") ? values.get("l")!.split(",").filter(Boolean).map(decodeURIComponent) : null,
     field: values.get("f") ?? null,
     palette: values.get("c") ?? null,
@@ -143,6 +148,7 @@ export function read(hash: string): Link {
     size: Number(values.get("s")) || null,
     opacity: Number(values.get("o")) || null,
     relief: Number(values.get("h")) || null,
+    times: Number(values.get("e")) || null,
     span: /^\d{4}-\d\d,\d{4}-\d\d$/.test(values.get("t") ?? "") ? (values.get("t")!.split(",") as [string, string]) : null,
     components: (values.get("d") ?? "").split(",").filter(Boolean).map((text) => text.split("~").map(decodeURIComponent) as [string, string]),
     drawn: drawing(values.get("g") ?? ""),

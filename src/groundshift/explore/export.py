@@ -121,8 +121,8 @@ def _point_tiles(layer: PointLayer, at: str, page: Writer) -> int:
     for z in range(CELL_ZOOM + 1):
         fullest = 0
         for x, y in layer.tiles_of(z):
-            page.write(f"{at}/tiles/{z}/{x}/{y}.bin", layer.tile(z, x, y, "mean_velocity"))
-            page.write(f"{at}/film/{z}/{x}/{y}.bin", layer.film(z, x, y))
+            page.write(f"{at}/tiles/{z}/{x}/{y}.bin", layer.tile(z, x, y, "mean_velocity", heights=True))
+            page.write(f"{at}/film/{z}/{x}/{y}.bin", layer.film(z, x, y, heights=True))
             fullest = max(fullest, layer.points_in(z, x, y))
         if fullest <= TILE_POINTS and z >= 8:
             return z
@@ -162,6 +162,8 @@ def _pictures(layer: MapLayer | ImageLayer | ReliefLayer, entry: dict, at: str, 
         for x, y in _covering(entry["bounds"], z):
             if not isinstance(layer, MapLayer):
                 page.write(f"{at}/tiles/image/{z}/{x}/{y}.png", layer.picture(z, x, y))
+                if isinstance(layer, ReliefLayer):
+                    page.write(f"{at}/tiles/height/{z}/{x}/{y}.png", layer.heights(z, x, y))
                 continue
             for field, (low, high) in entry["fields"].items():
                 palette = "viridis" if field == "magnitude" else "motion"

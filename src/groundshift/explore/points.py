@@ -83,6 +83,7 @@ class PointLayer:
             "last": span[1],
             "bounds": [longitude[0], latitude[0], longitude[1], latitude[1]],
             "fields": fields,
+            "lowest": _lowest(sample.get("height", np.empty(0))),
             "version": self.store.version,
         }
 
@@ -91,24 +92,26 @@ class PointLayer:
         self.describe()
         self.cells()
 
-    def tile(self, z: int, x: int, y: int, field: str, by: str = "mean_velocity") -> bytes:
+    def tile(self, z: int, x: int, y: int, field: str, by: str = "mean_velocity", *, heights: bool = False) -> bytes:
         """A tile for the page, see :func:`groundshift.explore.tiles.pack`; `by` is what the page filters by.
+
+        With `heights`, for a view in three dimensions, those of its points are there too, m.
 
         Its parts are named with their writing, so that a point is asked for in the state in which it was drawn.
         """
-        return self.look(lambda: self._tile(z, x, y, field, by))
+        return self.look(lambda: self._tile(z, x, y, field, by, heights=heights))
 
-    def film(self, z: int, x: int, y: int, by: str = "mean_velocity") -> bytes:
+    def film(self, z: int, x: int, y: int, by: str = "mean_velocity", *, heights: bool = False) -> bytes:
         """A tile as :meth:`tile`, of `rmse`, with the months of its points if it has single ones."""
-        return self.look(lambda: self._tile(z, x, y, "rmse", by, film=True))
+        return self.look(lambda: self._tile(z, x, y, "rmse", by, film=True, heights=heights))
 
-    def _tile(self, z: int, x: int, y: int, field: str, by: str, *, film: bool = False) -> bytes:
-        key = (self.store.version, z, x, y, field, by, film)
+    def _tile(self, z: int, x: int, y: int, field: str, by: str, *, film: bool = False, heights: bool) -> bytes:
+        key = (self.store.version, z, x, y, field, by, film, heights)
         with self._lock:
             if key in self._tiles:
                 self._tiles.move_to_end(key)
                 return self._tiles[key]
-        content = self._content(z, x, y, field, by)
+        content = self._content(z, x, y, field, by, heights=heights)
         months = film_of(self.store, content, self._span())._asdict() if film and content.parts else None
         made = pack(content._replace(parts=[self.store.part(name).writing for name in content.parts]), months)
         with self._lock:
@@ -189,8 +192,8 @@ class PointLayer:
         """How many points a tile has, of a zoom of at most 16."""
         return self.cells().count(z, x, y)
 
-    def _content(self, z: int, x: int, y: int, field: str, by: str) -> Content:
-        return tile_content(self.store, self.sets, self.cells(), (z, x, y), field, by)
+    def _content(self, z: int, x: int, y: int, field: str, by: str, *, heights: bool = False) -> Content:
+        return tile_content(self.store, self.sets, self.cells(), (z, x, y), field, by, heights=heights)
 
     def cells(self) -> Cells:
         """The cells of the layer, read when they are first needed and when the store has changed."""
@@ -227,6 +230,11 @@ def _limits(values: np.ndarray, centred: bool) -> list[float]:
     low, high = np.percentile(values, (2, 98))
     step = nice(max(float(high - low), 1e-6) / 20)
     return [float(np.floor(low / step) * step), float(np.ceil(high / step) * step)]
+
+
+def _lowest(heights: np.ndarray) -> float | None:
+    """Whole metres that nearly all heights are above; None without heights."""
+    return float(np.floor(np.percentile(heights, 1))) if heights.size else None
 
 
 def _orbit(track_angle: np.ndarray | None) -> str | None:

@@ -34,13 +34,16 @@ class ReliefLayer:
     def __init__(self, name: str, raster: WebRaster) -> None:
         if raster.units[0].lower() not in _METRES:
             raise InputError(f"heights of {raster.path} are in {raster.units[0]!r}; expected metres: convert them")
-        self.name, self.raster = name, raster
+        self.name, self.raster, self._lowest = name, raster, _lowest(raster)
         self._file = Watched(raster.path, self._renew)
 
     def describe(self) -> dict[str, Any]:
         """What the page needs to know of the layer; of a file that has changed, as it is now."""
         version = self._file.refresh()
-        return {"id": self.name, "kind": self.kind, "bounds": list(self.raster.bounds), "version": version}
+        return {
+            "id": self.name, "kind": self.kind, "bounds": list(self.raster.bounds), "version": version,
+            "lowest": self._lowest,
+        }  # fmt: skip
 
     def picture(self, z: int, x: int, y: int) -> bytes:
         """The hillshade of a tile as a PNG of 256 pixels: what lies square to the sun is white."""
@@ -49,12 +52,28 @@ class ReliefLayer:
         grey = np.where(there, light * 255, 0).round().astype(np.uint8)
         return png(np.stack([grey, grey, grey, np.where(there, 255, 0).astype(np.uint8)], axis=-1))
 
+    def heights(self, z: int, x: int, y: int) -> bytes:
+        """Heights of a tile above the lowest of all as a PNG of 256 pixels; 0 where there are none.
+
+        Metres are 256 red + green + blue / 256 - 32768 (the encoding "terrarium" of web maps).
+        """
+        above = np.maximum(np.nan_to_num(self._heights(z, x, y, margin=0) - self._lowest), 0)
+        steps = np.rint((above + 32_768) * 256).astype(np.uint32)
+        opaque = np.full_like(steps, 255)
+        return png(np.stack([steps >> 16, (steps >> 8) & 255, steps & 255, opaque], axis=-1).astype(np.uint8))
+
     def _heights(self, z: int, x: int, y: int, *, margin: int) -> np.ndarray:
         raster = self.raster
         return raster.tile(z, x, y, raster.bands[:1], size=_SIZE, margin=margin, resampling="cubic")[0]
 
     def _renew(self) -> None:
-        self.raster = open_web_raster(self.raster.path)
+        raster = open_web_raster(self.raster.path)
+        self.raster, self._lowest = raster, _lowest(raster)
+
+
+def _lowest(raster: WebRaster) -> float:
+    """Of a small copy, whole metres."""
+    return float(np.floor(raster.spread(raster.bands[0], (0, 100))[0]))
 
 
 def pixel_metres(z: int, y: int) -> tuple[np.ndarray, np.ndarray]:

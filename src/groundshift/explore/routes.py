@@ -45,19 +45,23 @@ def add_tiles(app: FastAPI, catalog: Catalog) -> None:
         "/api/layers/{layer}/tiles/{z}/{x}/{y}.bin", summary="Points or cells of a tile", response_class=Response,
         responses={200: {"content": {"application/octet-stream": {}}}},
     )  # fmt: skip
-    def points(layer: str, tile: At, field: FieldName = "mean_velocity", by: FieldName = "mean_velocity") -> Response:
+    def points(
+        layer: str, tile: At, field: FieldName = "mean_velocity", by: FieldName = "mean_velocity", heights: bool = False
+    ) -> Response:
         found = _layer(catalog, layer, PointLayer)
         return Response(
-            found.tile(tile.z, tile.x, tile.y, field, by), media_type="application/octet-stream", headers=_CACHED
-        )
+            found.tile(tile.z, tile.x, tile.y, field, by, heights=heights),
+            media_type="application/octet-stream", headers=_CACHED,
+        )  # fmt: skip
 
     @app.get(
         "/api/layers/{layer}/film/{z}/{x}/{y}.bin", summary="Points of a tile with their displacement, month by month",
         response_class=Response, responses={200: {"content": {"application/octet-stream": {}}}},
     )  # fmt: skip
-    def film(layer: str, tile: At, by: FieldName = "mean_velocity") -> Response:
+    def film(layer: str, tile: At, by: FieldName = "mean_velocity", heights: bool = False) -> Response:
         found = _layer(catalog, layer, PointLayer)
-        return Response(found.film(tile.z, tile.x, tile.y, by), media_type="application/octet-stream", headers=_CACHED)
+        made = found.film(tile.z, tile.x, tile.y, by, heights=heights)
+        return Response(made, media_type="application/octet-stream", headers=_CACHED)
 
     @app.get(
         "/api/layers/{layer}/tiles/{z}/{x}/{y}.png", summary="A picture of a tile", response_class=Response,
@@ -75,7 +79,9 @@ def add_tiles(app: FastAPI, catalog: Catalog) -> None:
         by: FieldName = "mean_velocity",
     ) -> Response:
         found, at = _layer(catalog, layer, PointLayer, MapLayer, ImageLayer, ReliefLayer), (tile.z, tile.x, tile.y)
-        if isinstance(found, ImageLayer | ReliefLayer):
+        if isinstance(found, ReliefLayer):
+            made = found.heights(*at) if field == "height" else found.picture(*at)
+        elif isinstance(found, ImageLayer):
             made = found.picture(*at)
         elif isinstance(found, MapLayer):
             if field not in (*found.components, "magnitude"):

@@ -25,14 +25,15 @@ _READ = 400_000  # points of a tile that are read to be put into cells
 class Content(NamedTuple):
     """What a tile shows. `x` and `y` are places in it, 65,536 a side, from its north-west corner."""
 
-    arrays: dict[str, np.ndarray]  # x, y, value; by if it is not the value; row, part or count
+    arrays: dict[str, np.ndarray]  # x, y, value; by if it is not the value; height if asked for; row, part or count
     parts: list[str]  # names of the parts that the points are of
     side: int  # cells along the tile; 0 if the arrays are of points
 
 
 def tile_content(
-    store: PointStore, sets: set[str], cells: Cells, at: tuple[int, int, int], field: str, by: str
-) -> Content:
+    store: PointStore, sets: set[str], cells: Cells, at: tuple[int, int, int], field: str, by: str,
+    *, heights: bool = False,
+) -> Content:  # fmt: skip
     """The points of a tile, or cells where they are more than 25,000.
 
     Parameters
@@ -47,16 +48,19 @@ def tile_content(
         The column that is the `value`.
     by
         The column that the page filters by.
+    heights
+        Whether the heights of the points, m, are there too.
     """
     z, x, y = at
     count = cells.count(z, x, y)
     if count == 0:
         return _nothing()
     zoom = min(z + _CELLS, CELL_ZOOM)
+    named = {"value": field} | ({} if by == field else {"by": by}) | ({"height": "height"} if heights else {})
     if count > TILE_POINTS and z < CELL_ZOOM and (zoom == z + _CELLS or count > _READ):
-        return _from_cells(cells.tile(z, x, y, zoom), field, by, zoom - z)
+        return _from_cells(cells.tile(z, x, y, zoom), named, zoom - z)
     west, south, east, north = tile_bounds(z, x, y)
-    columns = tuple(dict.fromkeys((field, by, *MERCATOR)))
+    columns = tuple(dict.fromkeys((*named.values(), *MERCATOR)))
     table = store.window((west, south, east - 0.5, north - 0.5), sets=sets, by=MERCATOR, columns=columns)
     if not len(table):
         return _nothing()
@@ -64,16 +68,15 @@ def tile_content(
     arrays = {
         "x": (table["mercator_x"].to_numpy() - west) / side,
         "y": (north - table["mercator_y"].to_numpy()) / side,
-        "value": table[field].to_numpy().astype(np.float32),
-        "by": table[by].to_numpy().astype(np.float32),
+        **{name: table[column].to_numpy().astype(np.float32) for name, column in named.items()},
     }
     if len(table) > TILE_POINTS:
-        return _binned(arrays, field, by)
+        return _binned(arrays)
     names = table["part"].combine_chunks()
     arrays["x"], arrays["y"] = (np.clip(arrays[a] * 65536, 0, 65535).astype(np.uint16) for a in "xy")
     arrays["row"] = table["row"].to_numpy().astype(np.uint32)
     arrays["part"] = names.indices.to_numpy().astype(np.uint16)
-    return Content(_without_twice(arrays, field, by), names.dictionary.to_pylist(), 0)
+    return Content(arrays, names.dictionary.to_pylist(), 0)
 
 
 def pack(content: Content, months: Mapping[str, Any] | None = None) -> bytes:
@@ -125,23 +128,18 @@ def _nothing() -> Content:
     return Content({name: np.empty(0, kind) for name, kind in types.items()}, [], 0)
 
 
-def _without_twice(arrays: dict[str, np.ndarray], field: str, by: str) -> dict[str, np.ndarray]:
-    return {name: values for name, values in arrays.items() if name != "by" or field != by}
-
-
-def _from_cells(level: Level, field: str, by: str, depth: int) -> Content:
+def _from_cells(level: Level, named: Mapping[str, str], depth: int) -> Content:
     step, mask = 65536 >> depth, (1 << depth) - 1
     arrays = {
         "x": ((level.x & mask) * step + step // 2).astype(np.uint16),
         "y": ((level.y & mask) * step + step // 2).astype(np.uint16),
-        "value": level.mean[field],
-        "by": level.mean[by],
+        **{name: level.mean[column] for name, column in named.items()},
         "count": level.count.astype(np.uint32),
     }
-    return Content(_without_twice(arrays, field, by), [], 1 << depth)
+    return Content(arrays, [], 1 << depth)
 
 
-def _binned(arrays: dict[str, np.ndarray], field: str, by: str) -> Content:
+def _binned(arrays: dict[str, np.ndarray]) -> Content:
     """Points put into the cells of a tile."""
     side = 1 << _CELLS
     column, row = (np.clip(arrays[axis] * side, 0, side - 1).astype(int) for axis in "xy")
@@ -153,11 +151,11 @@ def _binned(arrays: dict[str, np.ndarray], field: str, by: str) -> Content:
         "x": (there % side * step + step // 2).astype(np.uint16),
         "y": (there // side * step + step // 2).astype(np.uint16),
     }
-    for name in ("value", "by"):
+    for name in arrays.keys() - {"x", "y"}:
         finite = np.isfinite(arrays[name])
         total = np.bincount(cell[finite], arrays[name][finite], side * side)
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = total / np.bincount(cell[finite], minlength=side * side)
         made[name] = mean[there].astype(np.float32)
     made["count"] = count[there].astype(np.uint32)
-    return Content(_without_twice(made, field, by), [], side)
+    return Content(made, [], side)

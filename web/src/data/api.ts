@@ -32,9 +32,9 @@ export async function catalog(): Promise<Catalog> {
   return record;
 }
 
-export async function tile(layer: LayerInfo, z: number, x: number, y: number, field: string, by: string, signal: AbortSignal): Promise<TileData> {
+export async function tile(layer: LayerInfo, z: number, x: number, y: number, field: string, by: string, heights: boolean, signal: AbortSignal): Promise<TileData> {
   const film = field === FILM;
-  const query = exported ? "" : `?${film ? "" : `field=${field}&`}by=${by}&v=${layer.version}`;
+  const query = exported ? "" : `?${film ? "" : `field=${field}&`}by=${by}${heights ? "&heights=true" : ""}&v=${layer.version}`;
   try {
     const made = decode(await read(`${at(layer)}/${film ? "film" : "tiles"}/${z}/${x}/${y}.bin${query}`, signal), z, x, y);
     return film && made.kind === "cells" ? { ...made, value: made.value.slice().fill(Number.NaN), pale: true } : made;

@@ -11,7 +11,7 @@ type Values = InstanceType<(typeof kinds)[keyof typeof kinds]>;
 export function decode(buffer: ArrayBuffer, z: number, x: number, y: number): TileData {
   const id = `${z}/${x}/${y}`;
   const none = new Uint16Array(0);
-  const empty = { kind: "points", id, z, x, y, side: 0, length: 0, x16: none, y16: none, places: new Float64Array(0), count: null, row: null, part: null, film: null, pale: false } as const;
+  const empty = { kind: "points", id, z, x, y, side: 0, length: 0, x16: none, y16: none, places: new Float64Array(0), height: null, count: null, row: null, part: null, film: null, pale: false } as const;
   if (buffer.byteLength < 4) return { ...empty, parts: [], value: new Float32Array(0), by: new Float32Array(0) };
   const size = new DataView(buffer).getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, size)));
@@ -40,6 +40,7 @@ export function decode(buffer: ArrayBuffer, z: number, x: number, y: number): Ti
     places,
     value: (arrays.mean ? new Float32Array(header.count) : arrays.value) as Float32Array,
     by: (arrays.by ?? arrays.value) as Float32Array,
+    height: (arrays.height as Float32Array) ?? null,
     count: (arrays.count as Uint32Array) ?? null,
     row: (arrays.row as Uint32Array) ?? null,
     part: (arrays.part as Uint16Array) ?? null,

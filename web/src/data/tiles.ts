@@ -9,6 +9,7 @@ import type { LayerInfo, TileData } from "./types";
 const KEPT = 160;
 const KEPT_FILMS = 64; // each is some megabytes; as many as there are in view at most
 const MAX_ZOOM = 16;
+const MOST = 64; // tiles in view
 
 interface Entry {
   data: TileData | null;
@@ -26,6 +27,7 @@ export class PointTiles {
     readonly layer: LayerInfo,
     readonly field: string,
     readonly by: string,
+    readonly heights: boolean,
     private readonly changed: () => void,
     private readonly failed: (error: Error) => void,
   ) {}
@@ -78,7 +80,7 @@ export class PointTiles {
     const entry: Entry = { data: null, broken: false, abort: new AbortController(), used: ++this.clock };
     this.entries.set(name(place), entry);
     try {
-      entry.data = await fetchTile(this.layer, ...place, this.field, this.by, entry.abort.signal);
+      entry.data = await fetchTile(this.layer, ...place, this.field, this.by, this.heights, entry.abort.signal);
       this.changed();
     } catch (error) {
       if (entry.abort.signal.aborted) return;
@@ -104,10 +106,13 @@ export function covering(view: [number, number, number, number], camera: Camera,
     i < 2 ? Math.max(view[i], layer.bounds[i]) : Math.min(view[i], layer.bounds[i]),
   );
   if (west > east || south > north) return [];
-  const z = Math.max(0, Math.min(layer.max_zoom ?? MAX_ZOOM, Math.floor(camera.zoom + 0.25)));
-  const [left, top] = fraction(west, north).map((v) => Math.floor(v * 2 ** z));
-  const [right, bottom] = fraction(east, south).map((v) => Math.floor(v * 2 ** z));
-  const tiles: [number, number, number][] = [];
-  for (let x = left; x <= right; x++) for (let y = top; y <= bottom; y++) tiles.push([z, x, y]);
-  return tiles.slice(0, 64);
+  let z = Math.max(0, Math.min(layer.max_zoom ?? MAX_ZOOM, Math.floor(camera.zoom + 0.25)));
+  for (; ; z--) {
+    const [left, top] = fraction(west, north).map((v) => Math.floor(v * 2 ** z));
+    const [right, bottom] = fraction(east, south).map((v) => Math.floor(v * 2 ** z));
+    if (z && (right - left + 1) * (bottom - top + 1) > MOST) continue; // a tilted map reaches far
+    const tiles: [number, number, number][] = [];
+    for (let x = left; x <= right; x++) for (let y = top; y <= bottom; y++) tiles.push([z, x, y]);
+    return tiles;
+  }
 }

@@ -19,6 +19,7 @@ export interface LayerInfo {
   count?: number;
   frame?: string;
   max_zoom?: number;
+  lowest?: number | null; // height that others are told above, m
   parts?: string[];
 }
 
@@ -107,6 +108,7 @@ export interface TileData {
   places: Float64Array; // longitude, latitude
   value: Float32Array; // with a film, of the months that are shown
   by: Float32Array; // what is filtered by
+  height: Float32Array | null; // m, where it was asked for
   count: Uint32Array | null;
   row: Uint32Array | null;
   part: Uint16Array | null;

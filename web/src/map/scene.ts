@@ -32,14 +32,16 @@ export class Scene {
     if (layers) this.shapes.change();
     const shown = this.page.shown("points");
     const { field, by } = this.page.state;
+    const heights = this.page.tilt !== null;
     for (const [id, tiles] of this.tiles) {
-      if (shown.some((layer) => layer.id === id) && tiles.field === field && tiles.by === by) continue;
+      if (shown.some((layer) => layer.id === id) && tiles.field === field && tiles.by === by && tiles.heights === heights) continue;
       tiles.stop();
       this.tiles.delete(id);
     }
     for (const layer of shown) {
-      if (!this.tiles.has(layer.id)) this.tiles.set(layer.id, new PointTiles(layer, field, by, () => this.redraw(), this.failed));
+      if (!this.tiles.has(layer.id)) this.tiles.set(layer.id, new PointTiles(layer, field, by, heights, () => this.redraw(), this.failed));
     }
+    if (layers) this.page.view.tilt(this.page.tilt);
     this.page.view.pictures(this.pictures());
     this.look();
   }
@@ -67,6 +69,7 @@ export class Scene {
 
   /** Give a map all that is shown. */
   fill(view: View): void {
+    view.tilt(this.page.tilt);
     if (this.ground) view.ground(this.ground);
     this.give(view);
   }

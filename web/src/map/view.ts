@@ -9,6 +9,15 @@ export interface Camera {
   longitude: number;
   latitude: number;
   zoom: number; // of tiles of 512 pixels
+  pitch?: number; // degrees from looking straight down
+  bearing?: number; // degrees from north, of what is up on the screen
+}
+
+/** How the map is tilted: heights above a base are drawn so many times as large. */
+export interface Tilt {
+  times: number;
+  base: number; // m
+  relief: { layer: LayerInfo; url: string } | null; // heights of the ground, as tiles
 }
 
 export interface Style {
@@ -32,6 +41,7 @@ export interface Mark {
   latitude: number;
   label: string;
   colour: string;
+  height?: number; // m; that of the ground without
 }
 
 export interface Picture {
@@ -73,6 +83,12 @@ export interface View {
   marks(marks: Mark[]): void;
   ground(world: World): void;
   cursor(name: string): void;
+  /** Look at it from the side, or straight down again. */
+  tilt(tilt: Tilt | null): void;
+  /** Of a tilted map: pixels from its corner of a part of the world, at a height. */
+  readonly lift: ((x: number, y: number, metres: number) => [number, number]) | null;
+  /** Move what is shown up by some pixels. */
+  raise(pixels: number): void;
   /** The page wears other colours: ground in them; the rest is given again. */
   dress(): void;
   padding(bottom: number): void;

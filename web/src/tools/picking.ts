@@ -12,7 +12,7 @@ import { degreesPerPixel, metresPerPixel } from "../map/mercator";
 import { around } from "../map/around";
 import { near, parts } from "../map/near";
 import type { Scene } from "../map/scene";
-import { type Found, under } from "../map/under";
+import { type Found, under, underTilted } from "../map/under";
 import type { Mark } from "../map/view";
 import { name } from "../names";
 import { failed, notice } from "../notice";
@@ -37,6 +37,9 @@ interface Shape {
   feature: GeoJSON.Feature;
 }
 
+/** From the corner of the map. */
+export type Pixels = [number, number];
+
 /** Whether a layer reaches a place. */
 function covers(longitude: number, latitude: number): (layer: LayerInfo) => boolean {
   return ({ bounds: [west, south, east, north] }) => longitude >= west && longitude <= east && latitude >= south && latitude <= north;
@@ -56,7 +59,7 @@ export class Picking {
   /** Tell what is under the mouse, at some pixels from the corner of the map; whether there is anything. */
   hover(place: [number, number], x: number, y: number): boolean {
     const tip = get("tip");
-    tip.textContent = this.hint(place);
+    tip.textContent = this.hint(place, [x, y]);
     tip.hidden = !tip.textContent;
     if (tip.hidden) return false;
     const left = Math.min(x + 12, get("map").clientWidth - tip.offsetWidth - 4);
@@ -65,8 +68,8 @@ export class Picking {
   }
 
   /** The value of a point, or what a span does. */
-  private hint(place: [number, number]): string {
-    const found = this.under(place, TIP);
+  private hint(place: [number, number], pixels: Pixels): string {
+    const found = this.under(place, pixels, TIP);
     if (!found) {
       const span = this.shapeAt(...place, "features", isJudged)?.feature.properties;
       return span ? `${spanName(span, "")}: ${sentence(span)}` : "";
@@ -79,14 +82,14 @@ export class Picking {
     return `${number(tile.value[index], units ? 1 : 2)}${sigma} ${units}${many}${this.page.shown("points").length > 1 ? ` · ${name(layer)}` : ""}`;
   }
 
-  async click(longitude: number, latitude: number, add: boolean, reach: number): Promise<void> {
-    const found = this.under([longitude, latitude], reach);
+  async click(longitude: number, latitude: number, pixels: Pixels, add: boolean, reach: number): Promise<void> {
+    const found = this.under([longitude, latitude], pixels, reach);
     const asks = !this.page.catalog.static;
     try {
       if (found?.tile.row && found.tile.part) {
         const { layer, tile, index } = found;
         await this.pick(layer, tile.parts[tile.part![index]], tile.row![index], add);
-      } else if (found && asks) await this.pickNearest(longitude, latitude, add);
+      } else if (found && asks) await this.pickNearest(...this.placeOf(found, [longitude, latitude]), add);
       else await this.pickPlace(longitude, latitude);
     } catch (error) {
       if (/^no point|^404/.test((error as Error).message)) notice(t("no-point"));
@@ -115,6 +118,11 @@ export class Picking {
     this.shown();
   }
 
+  /** Marks again, at other heights. */
+  again(): void {
+    if (this.page.state.picked.length) this.scene.marks(this.marks());
+  }
+
   clear(): void {
     this.page.state.picked.length = 0;
     this.show();
@@ -125,8 +133,15 @@ export class Picking {
     this.show();
   }
 
-  private under(place: [number, number], reach: number): Found | null {
-    return under(this.scene.points(), this.page.view.camera(), place, reach, this.page.state);
+  private under(place: [number, number], pixels: Pixels, reach: number): Found | null {
+    const { view, state } = this.page;
+    const { lift } = view;
+    return lift ? underTilted(this.scene.points(), view.camera().zoom, lift, pixels, reach, state) : under(this.scene.points(), view.camera(), place, reach, state);
+  }
+
+  /** The place that was clicked; on a tilted map, that of the cell that is seen there. */
+  private placeOf({ tile, index }: Found, clicked: [number, number]): [number, number] {
+    return this.page.view.lift ? [tile.places[2 * index], tile.places[2 * index + 1]] : clicked;
   }
 
   private async pickNearest(longitude: number, latitude: number, add: boolean): Promise<void> {
@@ -157,7 +172,7 @@ export class Picking {
   /** Go to a place, and mark it. */
   go(longitude: number, latitude: number): void {
     drawer.close();
-    this.page.view.go({ longitude, latitude, zoom: Math.max(SOUGHT, this.page.view.camera().zoom) });
+    this.page.view.go({ ...this.page.view.camera(), longitude, latitude, zoom: Math.max(SOUGHT, this.page.view.camera().zoom) });
     this.mark(longitude, latitude);
   }
 
@@ -231,7 +246,7 @@ export class Picking {
   private marks(): Mark[] {
     const { picked } = this.page.state;
     const label = (i: number): string => (picked.length > 1 ? String.fromCharCode(65 + i) : "");
-    return picked.map(({ record }, i) => ({ longitude: record.longitude, latitude: record.latitude, label: label(i), colour: seriesKey(i) }));
+    return picked.map(({ record }, i) => ({ longitude: record.longitude, latitude: record.latitude, label: label(i), colour: seriesKey(i), height: Number(record.attributes.height ?? Number.NaN) }));
   }
 
 }

@@ -9,11 +9,12 @@ import type { Page } from "../page";
 import { fold, onPhone } from "../panel/fold";
 import { type Kind, Pencil } from "./pencil";
 import type { Picking } from "./picking";
+import { TIMES } from "../state";
 import type { Swipe } from "./swipe";
 
-const TOOLS = ["area", "profile", "compare", "swipe"] as const;
+const TOOLS = ["area", "profile", "compare", "swipe", "tilt"] as const;
 type Tool = (typeof TOOLS)[number];
-const KEYS: Record<string, Tool> = { a: "area", p: "profile", c: "compare" };
+const KEYS: Record<string, Tool> = { a: "area", p: "profile", c: "compare", t: "tilt" };
 const REACH = 60; // pixels from the middle of the map that Enter looks for a point in
 
 export class Toolbox {
@@ -40,11 +41,12 @@ export class Toolbox {
   take(swipe: Swipe): void {
     this.swipe = swipe;
     this.tidy();
+    this.press();
   }
 
   /** Show which tools are at work. */
   press(): void {
-    const pressed: Record<Tool, boolean> = { area: this.pencil.active === "area", profile: this.pencil.active === "profile", compare: this.picking.comparing, swipe: this.swipe?.active ?? false };
+    const pressed: Record<Tool, boolean> = { area: this.pencil.active === "area", profile: this.pencil.active === "profile", compare: this.picking.comparing, swipe: this.swipe?.active ?? false, tilt: this.page.state.times !== null };
     for (const tool of TOOLS) get(tool).setAttribute("aria-pressed", String(pressed[tool]));
   }
 
@@ -53,6 +55,7 @@ export class Toolbox {
     const kinds = this.page.catalog.layers.map((layer) => layer.kind);
     get("area").hidden = get("compare").hidden = !kinds.includes("points");
     get("profile").hidden = !kinds.includes("points") && !kinds.includes("map");
+    get("tilt").hidden = !this.page.view.gl || !this.page.catalog.layers.some(({ kind, lowest }) => kind === "relief" || typeof lowest === "number");
     get("swipe").hidden = !this.swipe || kinds.filter((kind) => kind === "image").length < 2;
     get("tools").hidden = TOOLS.every((tool) => get(tool).hidden);
   }
@@ -61,6 +64,7 @@ export class Toolbox {
     if (get(tool).hidden) return;
     if (onPhone()) fold(true); // the tools work on the map
     if (tool === "area" || tool === "profile") this.draw(tool);
+    else if (tool === "tilt") this.tilt();
     else if (tool === "compare") {
       this.picking.comparing = !this.picking.comparing;
       if (this.picking.comparing) notice(t("comparing"));
@@ -76,8 +80,18 @@ export class Toolbox {
     focusMap();
   }
 
+  /** Tilt the map, or lay it flat. */
+  private tilt(): void {
+    const { state } = this.page;
+    if (this.swipe?.active) this.compareImages(this.swipe);
+    state.times = state.times ? null : TIMES[1];
+    this.layersChanged();
+    this.picking.again();
+  }
+
   private compareImages(swipe: Swipe): void {
     const { state, catalog } = this.page;
+    state.times = null; // images are compared from above
     if (swipe.active) {
       swipe.stop();
       state.visible = this.covered ?? state.visible;
@@ -111,7 +125,7 @@ export class Toolbox {
   private middle(add: boolean): void {
     const { longitude, latitude } = this.page.view.camera();
     if (this.pencil.active) this.pencil.add(longitude, latitude);
-    else void this.picking.click(longitude, latitude, add, REACH);
+    else void this.picking.click(longitude, latitude, [get("map").clientWidth / 2, get("map").clientHeight / 2], add, REACH);
   }
 }
 

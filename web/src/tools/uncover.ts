@@ -1,7 +1,6 @@
 /** The map moved so that what was asked about is not below the drawer. */
 
 import { get } from "../dom";
-import { degrees, fraction, worldSize } from "../map/mercator";
 import type { View } from "../map/view";
 
 const MARGIN = 24; // pixels from the drawer
@@ -17,8 +16,5 @@ export function uncover(view: View, places: [number, number][]): void {
     const [south, north] = [Math.min, Math.max].map((of) => of(...places.map(([, latitude]) => latitude)));
     return view.fit([west, south, east, north]);
   }
-  const camera = view.camera();
-  const [x, middle] = fraction(camera.longitude, camera.latitude);
-  const [, latitude] = degrees(x, middle + ((top + bottom) / 2 - free / 2) / worldSize(camera.zoom));
-  view.go({ ...camera, latitude });
+  view.raise((top + bottom) / 2 - free / 2);
 }

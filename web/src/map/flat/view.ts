@@ -14,6 +14,7 @@ import { Pictures } from "./pictures";
 
 export class FlatView implements View {
   readonly gl = false;
+  readonly lift = null;
   private at: Camera = { longitude: 10, latitude: 45, zoom: 3 };
   private readonly container: HTMLElement;
   private readonly paper = document.createElement("canvas");
@@ -140,6 +141,14 @@ export class FlatView implements View {
   padding(bottom: number): void {
     this.bottom = bottom;
     this.container.style.setProperty("--drawer", `${bottom}px`);
+  }
+
+  tilt(): void {
+    // it has no third dimension
+  }
+
+  raise(pixels: number): void {
+    this.go(this.frame().dragged(0, -pixels));
   }
 
   dress(): void {

@@ -7,10 +7,10 @@ export class Pins {
   private readonly box = document.createElement("div");
   private shown: Mark[] = [];
 
-  constructor(private readonly map: maplibregl.Map, container: HTMLElement) {
+  constructor(private readonly map: maplibregl.Map, container: HTMLElement, private readonly at: (mark: Mark) => [number, number]) {
     this.box.className = "pins";
     container.append(this.box);
-    map.on("move", () => this.place());
+    map.on("render", () => this.place()); // heights of the ground come later
   }
 
   set(marks: Mark[]): void {
@@ -22,10 +22,10 @@ export class Pins {
   /** Put the marks where their points are. */
   private place(): void {
     const { clientWidth: width, clientHeight: height } = this.map.getContainer();
-    this.shown.forEach(({ longitude, latitude }, i) => {
-      const { x, y } = this.map.project([longitude, latitude]);
+    this.shown.forEach((mark, i) => {
+      const [x, y] = this.at(mark);
       const pin = this.box.children[i] as HTMLElement;
-      pin.hidden = x < 0 || y < 0 || x > width || y > height;
+      pin.hidden = !(x >= 0 && y >= 0 && x <= width && y <= height);
       pin.style.left = `${x}px`;
       pin.style.top = `${y}px`;
     });

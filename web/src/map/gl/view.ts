@@ -5,12 +5,14 @@ import maplibregl from "maplibre-gl";
 import type { LayerInfo } from "../../data/types";
 import { colours } from "../../theme";
 import { EMPTY, type World } from "../ground";
-import { FIT_ZOOM, type Camera, type Drawn, type Mark, type Outline, type Picture, type Style, type View, margin, shapeColours, sheet } from "../view";
+import { fraction } from "../mercator";
+import { FIT_ZOOM, type Camera, type Drawn, type Mark, type Outline, type Picture, type Style, type Tilt, type View, margin, shapeColours, sheet } from "../view";
 import { pointLayers } from "./dots";
 import { showPictures } from "./pictures";
 import { Pins } from "./pins";
 import { type Stroke, strokes, vertices } from "./strokes";
 import { baseStyle, groundPaint } from "./style";
+import { lifter, tiltMap } from "./tilted";
 
 /** Vertices of lines that are drawn over the points; where there are more, the map draws them below, cut into tiles. */
 const MOST_ABOVE = 30_000;
@@ -34,6 +36,8 @@ export class GlView implements View {
   private readonly above = new Map<string, Stroke[]>(); // lines and places over the points
   private dots: ReturnType<typeof pointLayers> = [];
   private bottom = 0;
+  private tilted: Tilt | null = null;
+  private line: Outline = { vertices: [], closed: false };
 
   constructor(parent: HTMLElement, camera: Camera, { basemap, credit, label, scheme, read }: Surroundings) {
     maplibregl.addProtocol(scheme.replace(":", ""), async ({ url }) => ({ data: await read(url.slice(scheme.length + 2)) }));
@@ -63,7 +67,7 @@ export class GlView implements View {
     this.map.addControl(new maplibregl.ScaleControl({ maxWidth: 120 }), "bottom-right");
     this.map.addControl(this.overlay as unknown as maplibregl.IControl);
     this.map.getCanvas().setAttribute("aria-label", label);
-    this.pins = new Pins(this.map, container);
+    this.pins = new Pins(this.map, container, (mark) => this.place(mark));
   }
 
   ready(): Promise<void> {
@@ -86,7 +90,8 @@ export class GlView implements View {
 
   camera(): Camera {
     const middle = this.map.getCenter();
-    return { longitude: middle.lng, latitude: middle.lat, zoom: this.map.getZoom() };
+    const turned = this.tilted ? { pitch: this.map.getPitch(), bearing: this.map.getBearing() } : {};
+    return { longitude: middle.lng, latitude: middle.lat, zoom: this.map.getZoom(), ...turned };
   }
 
   bounds(): [number, number, number, number] {
@@ -95,7 +100,8 @@ export class GlView implements View {
   }
 
   go(camera: Camera): void {
-    this.map.jumpTo({ center: [camera.longitude, camera.latitude], zoom: camera.zoom });
+    const { longitude, latitude, zoom, pitch = 0, bearing = 0 } = camera;
+    this.map.jumpTo({ center: [longitude, latitude], zoom, pitch, bearing });
   }
 
   fit(bounds: [number, number, number, number], largest = FIT_ZOOM): void {
@@ -124,12 +130,11 @@ export class GlView implements View {
   }
 
   project(longitude: number, latitude: number): [number, number] {
-    const place = this.map.project([longitude, latitude]);
-    return [place.x, place.y];
+    return this.place({ longitude, latitude });
   }
 
   points(drawn: Drawn[], style: Style): void {
-    this.dots = pointLayers(drawn, style, this.map.getZoom());
+    this.dots = pointLayers(drawn, style, this.map.getZoom(), this.tilted);
     this.compose();
   }
 
@@ -152,13 +157,21 @@ export class GlView implements View {
       const painted = ["match", ["to-string", ["get", "verdict"]], ...Object.entries(verdicts).flat(), ["match", ["to-string", ["get", "level"]], ...Object.entries(levels).flat(), plain]] as unknown as maplibregl.ExpressionSpecification;
       this.map.addSource(name, { type: "geojson", data });
       this.map.addLayer({ id: name, type: "fill", source: name, filter: ["==", ["geometry-type"], "Polygon"], paint: { "fill-color": painted, "fill-opacity": 0.12 } });
-      if (vertices(data) > MOST_ABOVE) this.map.addLayer({ id: `${name}-line`, type: "line", source: name, paint: { "line-color": painted, "line-width": 1.8 } });
+      const draped = this.tilted?.relief; // the map lays lines on the ground
+      if (draped || vertices(data) > MOST_ABOVE) this.map.addLayer({ id: `${name}-line`, type: "line", source: name, paint: { "line-color": painted, "line-width": draped ? 2.6 : 1.8 } });
       else this.above.set(name, strokes(name, data, colour, edge, 1.8));
     }
     this.compose();
   }
 
-  outline({ vertices, closed }: Outline): void {
+  outline(outline: Outline): void {
+    this.line = outline;
+    this.drawOutline();
+  }
+
+  private drawOutline(): void {
+    const { vertices: corners, closed } = this.line;
+    const vertices = corners.map(([longitude, latitude]) => [longitude, latitude, this.groundAt(longitude, latitude)]);
     const line = closed && vertices.length > 2 ? [...vertices, vertices[0]] : vertices;
     const features: GeoJSON.Feature[] = vertices.map((place) => ({ type: "Feature", properties: {}, geometry: { type: "Point", coordinates: place } }));
     if (line.length > 1) features.push({ type: "Feature", properties: {}, geometry: { type: "LineString", coordinates: line } });
@@ -192,6 +205,33 @@ export class GlView implements View {
 
   dress(): void {
     for (const [layer, property, value] of groundPaint()) this.map.setPaintProperty(layer, property as never, value as never);
+  }
+
+  get lift(): View["lift"] {
+    return this.tilted && lifter(this.map, this.tilted);
+  }
+
+  tilt(tilt: Tilt | null): void {
+    const first = !this.tilted;
+    this.tilted = tilt;
+    tiltMap(this.map, tilt, first);
+    this.drawOutline();
+  }
+
+  raise(pixels: number): void {
+    this.map.panBy([0, pixels], { animate: false });
+  }
+
+  /** Height of the ground above the base as it is drawn, m. */
+  private groundAt(longitude: number, latitude: number): number {
+    return this.map.queryTerrainElevation([longitude, latitude]) ?? 0;
+  }
+
+  /** Pixels of a place, at its height or on the ground. */
+  private place({ longitude, latitude, height }: Pick<Mark, "longitude" | "latitude" | "height">): [number, number] {
+    if (this.tilted && height !== undefined) return this.lift!(...fraction(longitude, latitude), height);
+    const { x, y } = this.map.project([longitude, latitude]);
+    return [x, y];
   }
 
   cursor(name: string): void {
