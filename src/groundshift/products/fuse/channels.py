@@ -22,6 +22,13 @@ class Interval(NamedTuple):
     end: np.datetime64 | None = None
 
 
+class Reference(NamedTuple):
+    """Standard deviations of the motion by which all tracks are wrong together, m/yr."""
+
+    east: float
+    up: float
+
+
 class Channel(NamedTuple):
     """One number measured on cells (y, x); NaN where it is not."""
 
@@ -29,6 +36,7 @@ class Channel(NamedTuple):
     variance: np.ndarray
     look: np.ndarray  # (3, y, x): east and north of the grid, up
     group: str | None  # which errors it shares with others of its source; None for errors of its own
+    spread: np.ndarray | float = 1.0  # (y, x): how far it averages over its cell, from 0, a place, to 1, all of it
 
 
 class CellEpochs(NamedTuple):
@@ -37,6 +45,7 @@ class CellEpochs(NamedTuple):
     value: np.ndarray  # (time, y, x), m
     variance: np.ndarray
     look: np.ndarray  # (3, y, x): east and north of the grid, up
+    spread: np.ndarray | float = 1.0  # as of `Channel`
 
 
 class Fusible(Protocol):
@@ -76,8 +85,17 @@ def bounds_in(grid: GeoBox, box: Box, crs: Any) -> tuple[float, float, float, fl
 
 def cell_numbers(grid: GeoBox, box: Box, crs: Any, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Number of the cell of each place in a box, row by row; -1 outside."""
+    return numbers_in(box, *grid_places(grid, crs, x, y))
+
+
+def grid_places(grid: GeoBox, crs: Any, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Column and row of places; whole numbers are borders of cells."""
     x, y = Transformer.from_crs(crs, str(grid.crs), always_xy=True).transform(x, y)
-    column, row = ~grid.affine @ (np.asarray(x), np.asarray(y))
+    return ~grid.affine @ (np.asarray(x), np.asarray(y))
+
+
+def numbers_in(box: Box, column: np.ndarray, row: np.ndarray) -> np.ndarray:
+    """Number of the cell of each of :func:`grid_places` in a box, row by row; -1 outside."""
     with np.errstate(invalid="ignore"):
         column, row = (np.floor(each) for each in (column, row))
         inside = (column >= box.left) & (column < box.right) & (row >= box.top) & (row < box.bottom)

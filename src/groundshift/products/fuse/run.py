@@ -27,7 +27,7 @@ from groundshift.products.fuse.groups import make_groups
 from groundshift.products.fuse.record import Stores, found_components, identity, map_layers
 from groundshift.products.fuse.shared import Shared, solve_shared
 from groundshift.products.fuse.solve import Problem, ReduceTile, SolveTile
-from groundshift.products.fuse.sources import OpticalMap, RadarPoints
+from groundshift.products.fuse.sources import OpticalMap, RadarPoints, common_reference
 from groundshift.products.fuse.stations import ModelField, Stations
 
 if TYPE_CHECKING:
@@ -95,7 +95,9 @@ def fuse(
     grid = metric_grid(grid or fuse_grid(sources))
     check_places(sources, grid)
     north_known = not any(isinstance(each, OpticalMap | Stations | ModelField) for each in sources)
-    problem = Problem(tuple(sources), grid, make_groups(sources, grid, config), config, interval, north_known)
+    reference = common_reference(sources, config.quantity)
+    groups = make_groups(sources, grid, config, reference)
+    problem = Problem(tuple(sources), grid, groups, config, interval, north_known, reference)
     tiles = tile_plan(tuple(grid.shape), config.tile)
     key, record = identity(problem.sources, grid, {"config": config, "start": str(start), "end": str(end)})
     how = {"executor": executor or ("threads" if len(tiles) > 1 else "serial"), "workers": workers}

@@ -11,7 +11,7 @@ from odc.geo.geobox import GeoBox
 
 from groundshift.grid.tiles import Tile
 from groundshift.kernels.elimination import cell_solutions, lone_residual, reduced_normal
-from groundshift.products.fuse.channels import Channel, Fusible, Interval
+from groundshift.products.fuse.channels import Channel, Fusible, Interval, Reference
 from groundshift.products.fuse.config import FuseConfig
 from groundshift.products.fuse.groups import TERMS, Group
 from groundshift.products.fuse.shared import VAGUE, Shared
@@ -40,6 +40,7 @@ class Problem:
     config: FuseConfig
     interval: Interval
     north_known: bool = False  # nothing measures north, which is taken as known
+    reference: Reference | None = None  # what all tracks are wrong by together, beside the errors of groups
 
     @property
     def columns(self) -> int:
@@ -49,7 +50,8 @@ class Problem:
     def system(self, tile: Tile, shared: Shared | None, *, together: bool = False) -> _System:
         """Measurements of a tile; with an estimate of what is shared, outliers among them count for less.
 
-        What a field varies between its nodes is an error of each cell. With `together`, for sums over many cells, its
+        What a field varies between its nodes, and what measurements that are not spread all over a cell have more of it
+        than its mean there, is an error of each cell. With `together`, for sums over many cells, its
         variance accounts for that it is alike in cells nearby; not where a station stands, which stands there alone.
         """
         outer = tile.box.padded(_HALO).clipped(tuple(self.grid.shape))
@@ -70,15 +72,17 @@ class Problem:
                 single |= np.isfinite(channel.value[inside]).ravel()
         for row, (number, channel) in enumerate(parts):
             group = self._group(number, channel.group, shared)
-            variance = channel.variance + (group.errors.noise**2 if group else 0)
+            variance = channel.variance + (group.noise(channel.spread) if group else 0)
             if channel.group is not None:
                 apart = lone_residual(channel.value, np.sqrt(variance))
                 variance = variance * inflation(apart, self.config.neighbours)
             value, variance = channel.value[inside].ravel(), variance[inside].ravel()
             look = channel.look[:, inside[0], inside[1]].reshape(3, -1)
             if group is not None:
-                system.column[row], system.factor[row], lost = group.columns(self.grid, tile.box)
+                system.column[row], system.factor[row], lost, uneven = group.columns(self.grid, tile.box)
                 variance = variance + lost * np.where(single | (not together), 1, self._alike(group))
+                spread = np.broadcast_to(channel.spread, channel.value.shape)[inside].ravel()
+                variance = variance + uneven * (1 - spread)
             known = np.isfinite(value) & np.isfinite(variance) & (variance > 0)
             system.value[row, known] = value[known]
             system.weight[row, known] = 1 / variance[known]
@@ -170,6 +174,9 @@ class SolveTile:
         with np.errstate(invalid="ignore"):
             checked = np.isfinite(residual)
             misfit = np.sqrt(np.nansum(residual**2, axis=0) / np.maximum(checked.sum(axis=0), 1))
+        if self.problem.reference is not None:
+            for part, sigma in zip((0, 2), self.problem.reference, strict=True):
+                covariance[:, part, part] += sigma**2
         pairs = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
         shape = tile.box.shape
         return {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -27,13 +27,18 @@ from groundshift.products.fuse.channels import (
     Channel,
     Fusible,
     Interval,
+    Reference,
     bounds_in,
     cell_numbers,
+    grid_places,
+    numbers_in,
     true_turn,
 )
 from groundshift.products.fuse.config import OPTICAL, RADAR, RADAR_VELOCITY, Quantity, SourceErrors
 
 _LOOK = ("los_east", "los_north", "los_up")
+STATED = ("calibration_std", "absolute_velocity_std", "mean_velocity_std")
+_SQUARE = 6.0  # 1 / variance of places all over a square of side 1, of both coordinates together
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +144,7 @@ class RadarPoints:
             ("displacement", "rmse") if interval.quantity == "displacement" else ("mean_velocity", "mean_velocity_std")
         )
         found = self._cells(grid, box, names, lambda table: [each[None] for each in self._measured(table, interval)])
-        return [Channel(found.value[0], found.variance[0], found.look, "los")]
+        return [Channel(found.value[0], found.variance[0], found.look, "los", found.spread)]
 
     def over_time(self, grid: GeoBox, box: Box, days: np.ndarray) -> CellEpochs:
         """The same on some of its dates, datetime64[D]; noise is `rmse`, alike on all of them."""
@@ -163,11 +168,12 @@ class RadarPoints:
         """Averages in each cell of what points measured: values and variances, float64 (rows, points)."""
         cells = box.shape[0] * box.shape[1]
         count, total, square = np.zeros((3, rows, cells))
-        look, points = np.zeros((3, cells)), np.zeros(cells)
+        look, points, moments = np.zeros((3, cells)), np.zeros(cells), np.zeros((4, cells))
         crs = self.parts.header.crs
         bounds = bounds_in(grid, box, crs.to_string())
         for table in point_batches(self.parts, bounds, ("easting", "northing", *_LOOK, *names)):
-            at = cell_numbers(grid, box, crs, table["easting"].to_numpy(), table["northing"].to_numpy())
+            places = grid_places(grid, crs, table["easting"].to_numpy(), table["northing"].to_numpy())
+            at = numbers_in(box, *places)
             value, variance = measured(table)
             there = np.isfinite(value) & (at >= 0)
             for row, use in enumerate(there):
@@ -178,11 +184,16 @@ class RadarPoints:
             points += np.bincount(at[use], minlength=cells)
             for sums, name in zip(look, _LOOK, strict=True):
                 sums += np.bincount(at[use], table[name].to_numpy()[use], cells)
+            inside = [each[use] - np.floor(each[use]) for each in places]
+            for sums, each in zip(moments, (*inside, *np.square(inside)), strict=True):
+                sums += np.bincount(at[use], each, cells)
         with np.errstate(divide="ignore", invalid="ignore"):
             value, variance, look = total / count, square / count**2, np.nan_to_num(look / points)
+            x, y, xx, yy = moments / points
         shape = box.shape
         look = true_turn(grid, box).look(look.reshape(3, *shape))
-        return CellEpochs(value.reshape(-1, *shape), variance.reshape(-1, *shape), look)
+        spread = np.clip(np.nan_to_num((xx - x**2 + yy - y**2) * _SQUARE), 0, 1).reshape(shape)
+        return CellEpochs(value.reshape(-1, *shape), variance.reshape(-1, *shape), look, spread)
 
     def sides(self, interval: Interval) -> tuple[np.ndarray, np.ndarray]:
         """Which of its dates are averaged before and after an interval; InputError if there are none."""
@@ -215,31 +226,50 @@ def _read_once(path: str, _changed: int) -> xr.Dataset:
     return read_map(path)
 
 
-def usual_errors(source: Fusible, quantity: Quantity) -> SourceErrors:
-    """Errors of a source, or those that sources of its kind usually have."""
+def usual_errors(source: Fusible, quantity: Quantity, reference: Reference | None = None) -> SourceErrors:
+    """Errors of a source, or those that sources of its kind usually have; beside those of a reference of all tracks."""
     if source.errors is not None:
         return source.errors
     if quantity == "displacement":
         return RADAR
-    return RADAR_VELOCITY.model_copy(update=_calibration(source.parts) if isinstance(source, RadarPoints) else {})
+    found = _calibration(source.parts, reference) if isinstance(source, RadarPoints) else {}
+    return RADAR_VELOCITY.model_copy(update=found)
 
 
-def _calibration(parts: PointParts) -> dict[str, float]:
+def common_reference(sources: Sequence[Fusible], quantity: Quantity) -> Reference | None:
+    """What calibration says that all tracks are wrong by together: the largest that any states.
+
+    None if it does not say so of all tracks, or if there are other sources of velocities of places, which see it.
+    """
+    radar = [each for each in sources if isinstance(each, RadarPoints)]
+    stated = [(each.parts.header.provenance.get("calibration") or {}).get("reference_sigma") for each in radar
+              if each.errors is None and set(STATED) <= set(each.parts.columns)]  # fmt: skip
+    known = [each for each in stated if each]
+    if quantity != "velocity" or len(known) < len(sources) or not known:
+        return None
+    east, up = np.max(known, axis=0) / 1000
+    return Reference(float(east), float(up))
+
+
+def _calibration(parts: PointParts, reference: Reference | None) -> dict[str, float]:
     """Sizes of errors of velocities that all points of a calibrated track share, in m/yr; none if they do not say.
 
-    Offset and ramps together have twice the variance of what calibration took off (ramps go from -1 to 1): most of it
-    is alike in all tracks, and a fusion takes that of each for its own. What is left of the atmosphere is correlated.
+    Offset and ramps (which go from -1 to 1) together have the variance of what calibration took off, less that of the
+    reference that all tracks share; twice as much if that is not known, since a fusion takes what is alike in all
+    tracks for the own of each. What is left of the atmosphere is correlated.
     """
-    names = ("calibration_std", "absolute_velocity_std", "mean_velocity_std")
-    if not set(names) <= set(parts.columns):
+    if not set(STATED) <= set(parts.columns):
         return {}
-    squares = np.zeros(3)
-    for table in point_batches(parts, (-np.inf, -np.inf, np.inf, np.inf), names):
-        surface, absolute, noise = (table[name].to_numpy().astype(float) ** 2 for name in names)
-        use = np.isfinite(surface + absolute + noise)
-        squares += [surface[use].sum(), (absolute - noise - surface)[use].sum(), use.sum()]
+    squares, common = np.zeros(3), np.square(reference or (0.0, 0.0)) * 1e6
+    for table in point_batches(parts, (-np.inf, -np.inf, np.inf, np.inf), (*STATED, "los_east", "los_up")):
+        surface, absolute, noise, east, up = (
+            table[name].to_numpy().astype(float) ** 2 for name in (*STATED, "los_east", "los_up")
+        )
+        use = np.isfinite(surface + absolute + noise + east + up)
+        own = surface - common[0] * east - common[1] * up
+        squares += [own[use].sum(), (absolute - noise - surface)[use].sum(), use.sum()]
     surface, air = np.sqrt(np.maximum(squares[:2], 0) / max(squares[2], 1)) / 1000
-    size = float(surface * np.sqrt(2 / (1 + 2 / 3)))
+    size = float(surface * np.sqrt((1 if reference else 2) / (1 + 2 / 3)))
     return {"offset": size, "ramp": size, "correlated": float(air)}
 
 

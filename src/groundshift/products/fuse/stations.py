@@ -177,7 +177,7 @@ class ModelField:
         velocity = self.model.at(latitude, longitude).velocity.T.reshape(3, *box.shape) / 1000
         looks = true_turn(grid, box).looks()
         return [
-            Channel(each, np.zeros(box.shape), look, name)
+            Channel(each, np.zeros(box.shape), look, name, 0.0)
             for each, look, name in zip(velocity, looks, COMPONENTS, strict=True)
         ]
 
