@@ -4,12 +4,20 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from groundshift.demo.earthquake import run_earthquake
+from groundshift.errors import ConfigurationError
 from groundshift.synth.demo import demo_pair
 
 
 @pytest.fixture(scope="module")
 def pair():
     return demo_pair(seed=2, size=256)
+
+
+def test_images_too_small_for_windows_are_refused_before_anything_is_made(tmp_path):
+    with pytest.raises(ConfigurationError, match=r"images of 192 pixels are too small .* frequency .* 256 or more"):
+        run_earthquake(tmp_path / "out", method="frequency", size=192)
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_same_seed_gives_the_same_pair(pair):

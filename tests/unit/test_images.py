@@ -130,6 +130,22 @@ def test_band_by_number_and_name(tmp_path, texture):
         open_image(path, band="nir")
 
 
+def test_a_photograph_is_told_at_once_all_that_it_wants(tmp_path, texture):
+    path = tmp_path / "photo.png"
+    with (
+        warnings.catch_warnings(action="ignore"),
+        rasterio.open(path, "w", "PNG", texture.shape[1], texture.shape[0], 3, dtype="uint8") as made,
+    ):
+        made.write(np.stack([texture] * 3).astype(np.uint8))
+    with pytest.raises(InputError, match=r"3 bands; .*--band: 1 \(red\).*no geotransform and no CRS.*--resolution"):
+        open_image(path)
+    with pytest.raises(InputError, match=r"3 \(blue\)$"):
+        open_image(path, resolution=0.5)
+    with pytest.raises(InputError, match=r"no geotransform and no CRS.*--resolution"):
+        open_image(path, band=1)
+    assert open_image(path, band=1, resolution=0.5).grid.affine.a == 0.5
+
+
 def test_colours_have_names(tmp_path, texture):
     path = write(tmp_path / "a.tif", np.stack([texture] * 4).astype(np.uint8), photometric="RGB", alpha="YES")
     with pytest.raises(InputError, match=r"has 3 bands; .* --band: 1 \(red\), 2 \(green\), 3 \(blue\)"):

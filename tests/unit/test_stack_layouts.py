@@ -284,6 +284,18 @@ def test_files_of_nisar_have_no_heights_and_a_model_gives_them(folders, tmp_path
         np.testing.assert_array_equal(given[name], expected[name])
 
 
+def test_files_of_other_names_beside_those_of_nisar_are_named_once(folders, tmp_path, caplog):
+    copy = _copy(folders / "nisar", tmp_path / "stack")
+    open_any_stack(copy)
+    assert "passed over" not in caplog.text
+    for name in ("NISAR_L2_PR_GUNW_004_076_A_022.h5", "other.h5"):
+        (copy / name).write_bytes(b"")
+    open_any_stack(copy)
+    (said,) = (each for each in caplog.messages if "passed over" in each)
+    assert "2 files" in said
+    assert "NISAR_L2_PR_GUNW_004_076_A_022.h5, other.h5" in said
+
+
 def test_looks_of_nisar_are_those_at_the_height_of_the_ground(folders, tmp_path):
     """A kilometre higher, the satellite is nearer and is seen under a larger angle."""
     copy, expected = _copy(folders / "nisar", tmp_path / "stack"), open_any_stack(folders / "nisar")

@@ -29,12 +29,13 @@ def recorded_command(name: str, command: Callable[..., None]) -> Callable[..., N
 
     @functools.wraps(command)
     def run(**options: Any) -> None:
+        from groundshift.engine.compiling import compilation_told
         from groundshift.engine.journal import recorded
 
         given = {name: value for name, value in options.items() if value is not None}
         inputs = [each for option, value in given.items() if option != "out" for each in _files(value)]
         out = folder_for(Path(given["out"])) if into_folder else None
-        with recorded(name, given, inputs=inputs, out=out, alone=name not in _OPEN_TO_OTHERS):
+        with recorded(name, given, inputs=inputs, out=out, alone=name not in _OPEN_TO_OTHERS), compilation_told():
             command(**options)
 
     return run

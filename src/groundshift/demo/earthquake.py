@@ -10,6 +10,7 @@ import shapely
 import xarray as xr
 from pyproj import CRS
 
+from groundshift.errors import ConfigurationError
 from groundshift.figures.comparison import comparison_figure
 from groundshift.figures.profile import profile_figure
 from groundshift.figures.style import save_figure
@@ -25,6 +26,7 @@ from groundshift.validate.metrics import MARGIN, score
 _LENGTH = 3000.0  # metres: of the profile across the fault
 _SPACING = 250.0  # metres: of the offsets along it
 _WIDTH = 1250.0  # metres: of the swath in the middle of the fault
+_LEAST = {"frequency": 256}  # pixels: images in which windows leave enough on either side of the fault for its profile
 
 
 def run_earthquake(out: str | Path, *, method: str = "auto", seed: int = 1, size: int = 512) -> str:
@@ -33,7 +35,17 @@ def run_earthquake(out: str | Path, *, method: str = "auto", seed: int = 1, size
     Returns
     -------
     What was found, in plain text.
+
+    Raises
+    ------
+    ConfigurationError
+        If the images are too small for the method.
     """
+    if size < (least := _LEAST.get(method, 0)):
+        raise ConfigurationError(
+            f"images of {size} pixels are too small for a profile of what {method} measures in windows; give a size of "
+            f"{least} or more, or another method"
+        )
     out = Path(out)
     pair = demo_pair(seed=seed, size=size)
     write_image(out / "pre.tif", pair.pre, pair.grid, date=pair.date_pre)

@@ -33,6 +33,10 @@ _PROBE = 256  # pixels: side of the windows in which an image is first looked at
 _PROBES = 5  # of them along each axis
 _BLOCK = 2048
 _COLOURS = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
+_PICTURE = (
+    "; it also has no geotransform and no CRS: if it is a plain picture give `pair` the size of its pixels, "
+    "--resolution in metres, else orthorectify it (gdalwarp)"
+)
 
 
 Source = str | Path | xr.DataArray | tuple[np.ndarray, GeoBox]
@@ -133,7 +137,7 @@ def _from_raster(
     resolution: float | None = None,
 ) -> RasterImage:
     with open_raster(path) as dataset:
-        index = _choose_band(dataset, band)
+        index = _choose_band(dataset, band, also=_PICTURE if resolution is None and _is_picture(dataset) else "")
         kind = dataset.dtypes[index - 1]
         if kind.startswith("complex"):
             raise InputError(f"{path} is complex ({kind}); expected real values: give an amplitude image")
@@ -176,8 +180,13 @@ def _picture_grid(dataset: rasterio.DatasetReader, resolution: float | None) -> 
     return local_grid(dataset.shape, resolution=resolution)
 
 
-def _choose_band(dataset: rasterio.DatasetReader, band: int | str | None) -> int:
-    """Number of the band, from 1."""
+def _is_picture(dataset: rasterio.DatasetReader) -> bool:
+    """Whether a file lies on no map grid."""
+    return dataset.crs is None and dataset.transform.is_identity and not (dataset.gcps[0] or dataset.rpcs)
+
+
+def _choose_band(dataset: rasterio.DatasetReader, band: int | str | None, *, also: str) -> int:
+    """Number of the band, from 1; `also` is what else a file of several bands wants."""
     path = dataset.name
     colours = (kind.name if kind in _COLOURS else None for kind in dataset.colorinterp)
     names = [name or colour for name, colour in zip(dataset.descriptions, colours, strict=True)]
@@ -189,7 +198,7 @@ def _choose_band(dataset: rasterio.DatasetReader, band: int | str | None) -> int
     if band is None:
         if len(values) == 1:
             return values[0]
-        raise InputError(f"{path} has {len(values)} bands; expected one: choose with --band: {listed}")
+        raise InputError(f"{path} has {len(values)} bands; expected one: choose with --band: {listed}{also}")
     text = str(band).strip().lower()
     for i in values:
         if text in (str(i), (names[i - 1] or "").lower()):

@@ -13,6 +13,7 @@ Sources: NISAR L2 GSLC product specification (JPL D-102272) and the Alaska Satel
 
 from __future__ import annotations
 
+import logging
 import re
 from contextlib import ExitStack
 from functools import partial
@@ -39,7 +40,10 @@ from groundshift.io.stacks.pour import new_hdf5, pour
 from groundshift.io.stacks.simulated import simulated_orbits
 from groundshift.io.stacks.supplement import Supplement, heights_at
 
+log = logging.getLogger(__name__)
+
 LAYOUT = "nisar"
+_NAMED = 3  # files of those that are passed over
 _LIGHT = 299_792_458.0  # m/s
 _NAME = re.compile(r"NISAR_L2_\w{2}_GSLC_\d{3}_(\d{3})_([AD])_(\d{3})_", re.IGNORECASE)
 _ROOT, _WHO = "science/LSAR/GSLC", "science/LSAR/identification"
@@ -89,6 +93,9 @@ def open_nisar(path: str | Path, supplement: Supplement | None = None) -> xr.Dat
     """
     path, supplement = Path(path), supplement or Supplement()
     files = _files(path)
+    if others := [each.name for each in _candidates(path) if each not in files]:
+        some = ", ".join(others[:_NAMED]) + ", …" * (len(others) > _NAMED)
+        log.warning("%s: %d files are passed over, not named as GSLC of NISAR are: %s", path, len(others), some)
     facts = {each: _facts(each, supplement.polarisation) for each in files}
     first = facts[files[0]]
     for each, found in facts.items():
@@ -165,9 +172,12 @@ def write_nisar(path: str | Path, stack: xr.Dataset) -> None:
         _write_heights(folder / "height.tif", stack)
 
 
+def _candidates(path: Path) -> list[Path]:
+    return [path] if path.is_file() else sorted(path.rglob("*.h5")) if path.is_dir() else []
+
+
 def _files(path: Path) -> list[Path]:
-    found = [path] if path.is_file() else sorted(path.rglob("*.h5")) if path.is_dir() else []
-    return [each for each in found if _NAME.match(each.name)]
+    return [each for each in _candidates(path) if _NAME.match(each.name)]
 
 
 def _facts(path: Path, polarisation: str | None) -> _Facts:
