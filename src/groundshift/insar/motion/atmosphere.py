@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy.optimize import nnls
 
 from groundshift.errors import InputError
+from groundshift.insar.motion.ground_level import ground_levels
 from groundshift.insar.motion.height_air import HeightAir, atmosphere_in_heights, drift_columns
 from groundshift.insar.motion.kriging import Interpolation, Variogram, estimate_nested, estimate_variogram
 from groundshift.insar.motion.series import motion_design, motion_projection
@@ -226,7 +227,7 @@ def _air_in_heights(
     while _cell_numbers(positions, side).max() >= _MOST_CELLS:
         side *= _LARGER
     cells, counts, means = _cell_means(positions, np.vstack([displacement, heights]), noise**-2, side)
-    errors, roofs = _halves(positions, height @ displacement, side)
+    ground = ground_levels(_cell_numbers(positions, side), height @ displacement)
     drift = drift_columns(cells, means[-1], _LEVEL_GROUND)
     shown = rough @ means[:-1]
     wide = shown @ drift
@@ -235,7 +236,7 @@ def _air_in_heights(
     variogram = estimate_nested(cells, counts, shown / scale[:, None], drift)
     power, *variances = (height**2 @ nnls(rough**2, each**2)[0] for each in (scale, *wide.T))
     return cells, atmosphere_in_heights(
-        cells, counts, errors, roofs, variogram, power, drift, np.array(variances), side
+        cells, counts, ground, variogram, power, drift, np.array(variances), side
     )  # fmt: skip
 
 
@@ -267,21 +268,3 @@ def _cell_means(
     cells = np.column_stack([np.bincount(cell, weight * each) / total for each in positions.T])
     counts = total**2 / np.bincount(cell, weight**2)
     return cells, counts, np.stack([np.bincount(cell, weight * row) for row in layers]) / total
-
-
-def _halves(positions: np.ndarray, values: np.ndarray, side: float) -> tuple[np.ndarray, np.ndarray]:
-    """Mean of the lower half of the values (n,) in each cell, (k,), and what that of the upper half is more, (k, 1).
-
-    The middle one is in both.
-    """
-    cell = _cell_numbers(positions, side)
-    order = np.lexsort((values, cell))
-    count = np.bincount(cell)
-    rank = np.empty(len(cell), int)
-    rank[order] = np.arange(len(cell)) - np.repeat(np.cumsum(count) - count, count)
-    half = (count + 1) // 2
-    low, high = (
-        np.bincount(cell, np.where(inside, values, 0)) / half
-        for inside in (rank < half[cell], rank >= (count - half)[cell])
-    )
-    return low, (high - low)[:, None]

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 from scipy.spatial.distance import cdist
 
+from groundshift.insar.motion.ground_level import GroundLevels
 from groundshift.insar.motion.kriging import NestedVariogram
 
 _SOME = 400  # cells at most, that tell how height errors vary
@@ -16,7 +17,7 @@ _RANGES = np.array([100.0, 300, 900, 2700, 8100])  # m, of the parts of true hei
 _GROWTHS = -0.5, 0.0, 0.5  # variances of these parts go with their range to the power of one of them
 _VARIANCES = np.geomspace(0.5, 64, 6)  # m², of all parts together
 _USUAL = 3.0  # m: scale of the half-Cauchy prior of the standard deviation
-_OWN = np.geomspace(0.3, 100, 6)  # m²: variances that a mean cell has for itself
+_OWN = 0.0, 0.05, 0.2, 0.6, 2.0, 6.0  # m²: variances that a mean cell has for itself, beside those of levels
 _WITHIN = 0.52  # of its side: mean distance of two places in a square
 _FAINTEST = 1e-3  # of the weight of the likeliest model
 _TINY = 1e-6
@@ -40,8 +41,7 @@ def drift_columns(cells: np.ndarray, heights: np.ndarray, level_ground: float) -
 def atmosphere_in_heights(
     cells: np.ndarray,
     counts: np.ndarray,
-    errors: np.ndarray,
-    roofs: np.ndarray,
+    ground: GroundLevels,
     air: NestedVariogram,
     power: float,
     drift: np.ndarray,
@@ -65,10 +65,8 @@ def atmosphere_in_heights(
         Positions, m; float (k, 2).
     counts
         Points averaged in each, float (k,).
-    errors
-        Height errors of the cells, m; float (k,).
-    roofs
-        What true errors of cells may have any amount of, float (k, q), such as how much their points differ in height.
+    ground
+        Height errors of the ground in the cells.
     air
         Variogram of the atmosphere beside its drift.
     power
@@ -88,13 +86,13 @@ def atmosphere_in_heights(
     smooth = power * air.covariance(distance)
     more = np.maximum(variances - np.einsum("kp,kl,lp->p", drift, smooth, drift), 0)  # than the variogram has
     smooth += drift * more @ drift.T
-    noise = power * air.nugget / counts
+    errors, noise = ground.level, ground.variance
     own = 1 / counts / np.mean(1 / counts)
     blurred = np.hypot(distance, _WITHIN * side)
     some = np.sort(np.random.default_rng(0).permutation(len(cells))[:_SOME])
     both = np.ix_(some, some)
     beside = smooth[both] + np.diag(noise[some] + _TINY)
-    trends = np.column_stack([np.ones(len(cells)), roofs])
+    trends = np.ones((len(cells), 1))  # of true errors: any mean
     models = list(_true_errors())
     weights = np.empty(len(models))
     for number, (variance, parts, alone) in enumerate(models):
@@ -119,7 +117,7 @@ def _true_errors() -> Iterator[tuple[float, np.ndarray, float]]:
         parts = _RANGES**growth / (_RANGES**growth).sum()
         for variance in _VARIANCES:
             for alone in _OWN:
-                yield float(variance), parts, float(alone)
+                yield float(variance), parts, alone
 
 
 def _covariance(distance: np.ndarray, variances: np.ndarray) -> np.ndarray:

@@ -33,9 +33,8 @@ class Variogram(NamedTuple):
 
 
 class NestedVariogram(NamedTuple):
-    """Variogram of several smooth parts, γ(h) = nugget / points + Σ sill (1 − exp(−h / range))."""
+    """Variogram of several smooth parts, γ(h) = Σ sill (1 − exp(−h / range))."""
 
-    nugget: float  # of one point
     sills: np.ndarray  # float64 (parts,)
     ranges: np.ndarray  # float64 (parts,), m
 
@@ -128,7 +127,7 @@ def estimate_variogram(cells: np.ndarray, counts: np.ndarray, values: np.ndarray
 
 
 def estimate_nested(cells: np.ndarray, counts: np.ndarray, values: np.ndarray, drift: np.ndarray) -> NestedVariogram:
-    """Variogram of several exponential parts beside a drift, by restricted maximum likelihood.
+    """Variogram of several exponential parts beside a drift and noise of points, by restricted maximum likelihood.
 
     What a plane that is taken off takes of long waves is in the likelihood, but not in the half squared differences of
     what is left: these make fields seem to end at a few kilometres.
@@ -149,7 +148,7 @@ def estimate_nested(cells: np.ndarray, counts: np.ndarray, values: np.ndarray, d
     distance = cdist(cells[some], cells[some])
     free = np.linalg.svd(drift[some])[0][:, drift.shape[1] :]
     if not free.size:
-        return NestedVariogram(0.0, np.zeros(len(_NESTED_RANGES)), _NESTED_RANGES)
+        return NestedVariogram(np.zeros(len(_NESTED_RANGES)), _NESTED_RANGES)
     seen = free.T @ values[:, some].T
     seen = seen @ seen.T / len(values)
     parts = [
@@ -162,4 +161,4 @@ def estimate_nested(cells: np.ndarray, counts: np.ndarray, values: np.ndarray, d
         weighted = inverse @ seen @ inverse
         ratios = [max(np.sum(weighted * part) / np.sum(inverse * part), 0.0) for part in parts]
         variances *= np.sqrt(ratios)
-    return NestedVariogram(float(variances[-1]), variances[:-1], _NESTED_RANGES)
+    return NestedVariogram(variances[:-1], _NESTED_RANGES)
