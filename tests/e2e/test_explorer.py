@@ -116,6 +116,7 @@ def test_points_are_asked_compared_filtered_and_taken_away(chromium, address):
     page.wait_for_timeout(600)
     page.keyboard.press("Enter")  # the point that is in the middle now
     page.wait_for_selector(".facts table")
+    page.wait_for_timeout(1000)  # the table was there before the third
     compared = marks(page).count()
     assert compared == page.locator(".facts tbody tr").count() >= 2
     until(page, f"(location.hash.match(/p=([^&]*)/) || ['', ''])[1].split(',').length === {compared}")

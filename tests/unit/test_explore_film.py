@@ -147,7 +147,9 @@ def test_an_exported_page_has_the_film_that_the_server_sends(opened, tmp_path):
     export_page([tmp_path / "points0.parquet"], tmp_path / "page")
     z, x, y = at(layer, 8)
     text = (tmp_path / f"page/api/layers/{LAYER}/film/{z}/{x}/{y}.bin.js").read_text()
-    assert base64.b64decode(re.fullmatch(r'groundshift\("[^"]+","([^"]*)"\)', text).group(1)) == layer.film(z, x, y)
+    assert base64.b64decode(re.fullmatch(r'groundshift\("[^"]+","([^"]*)"\)', text).group(1)) == layer.film(
+        z, x, y, heights=True
+    )
 
 
 def test_the_film_of_no_points_has_months_and_nothing_else(opened):
