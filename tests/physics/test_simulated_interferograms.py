@@ -95,8 +95,9 @@ def test_the_command_makes_interferograms_that_invert_to_the_truth(tmp_path):
     rate = cell_means(simulation, network, simulation.truth["velocity"].values[None])[0, rows, columns]
     wrong = table["mean_velocity"].to_numpy() - rate
     assert np.std(wrong - np.median(wrong)) < 0.6 * np.std(rate)
-    # of images that interferograms share the errors are alike, which no residual shows; without their sum it was 15
-    assert np.mean(((wrong - np.median(wrong)) / table["mean_velocity_std"].to_numpy()) ** 2) < 6
+    # interferograms share the errors of images, which no residual shows: with sigmas by residuals alone it was 15, and
+    # what is left is that cells do not move as their brightest scatterer does
+    assert np.mean(((wrong - np.median(wrong)) / table["mean_velocity_std"].to_numpy()) ** 2) < 5
     assert header(table).track == simulation.stack.attrs["track"]
 
 
