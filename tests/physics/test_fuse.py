@@ -123,10 +123,9 @@ def test_two_tracks_alone_are_ortho(sources, grid):
     assert components(found) == ("east", "up")
     interval = Interval("displacement", np.datetime64("2020-01-01"), np.datetime64("2020-01-13"))
     channels = [each.channels(grid, Box(0, 0, 60, 60), interval)[0] for each in radar]
-    value, look, spread = (np.stack([getattr(each, name) for each in channels]) for name in ("value", "look", "spread"))
-    noise = 1e-4 * (1 / 16 + 15 / 16 * (1 - spread))  # cells of 400 m have 16 places of 100 m
+    value, look = (np.stack([getattr(each, name) for each in channels]) for name in ("value", "look"))
     east, up = (look[:, part].reshape(2, -1) for part in (0, 2))
-    solution = solve_looks(east, up, np.where(np.isfinite(value), noise, np.nan).reshape(2, -1))
+    solution = solve_looks(east, up, np.where(np.isfinite(value), 1e-4, np.nan).reshape(2, -1))
     expected = (solution.gain * np.nan_to_num(value).reshape(2, -1)).sum(axis=1).reshape(2, 60, 60)
     for name, each, variance in zip(("east", "up"), expected, solution.covariance, strict=False):
         both = np.isfinite(found[name].values)

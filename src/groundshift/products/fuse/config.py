@@ -21,7 +21,9 @@ class SourceErrors(BaseModel):
     ramp: float = Field(0.0, ge=0, description="of a plane, at the border of the area and for each direction, m")
     correlated: float = Field(0.0, ge=0, description="of errors that are alike nearby, m")
     length: float = Field(10_000.0, gt=0, description="over which these are alike (exponential), m")
-    noise: float = Field(0.0, ge=0, description="of white noise that is added to the declared, of a place of 100 m, m")
+    noise: float = Field(
+        0.0, ge=0, description="of white noise that is added to the declared, a cell, of velocities a place of 100 m, m"
+    )
 
 
 OPTICAL = SourceErrors(offset=1.0, ramp=0.3, correlated=0.05, length=8_000, noise=0.0)

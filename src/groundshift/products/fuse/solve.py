@@ -72,7 +72,10 @@ class Problem:
                 single |= np.isfinite(channel.value[inside]).ravel()
         for row, (number, channel) in enumerate(parts):
             group = self._group(number, channel.group, shared)
-            variance = channel.variance + (group.noise(channel.spread) if group else 0)
+            apart = (
+                channel.spread if self.interval.quantity == "velocity" else 0.0
+            )  # motion in a cell is no noise of places
+            variance = channel.variance + (group.noise(apart) if group else 0)
             if channel.group is not None:
                 apart = lone_residual(channel.value, np.sqrt(variance))
                 variance = variance * inflation(apart, self.config.neighbours)
