@@ -1,7 +1,7 @@
 """How the network got better from run to run, and what more samples may bring: picture and table.
 
 The tables are those that the runs left, and `benchmark.csv`: the score of the whole method with the weights of each run
-on the pairs of two dates of the benchmark (docs/methods.md), by the samples that they had seen.
+on the pairs of two dates of the benchmark (docs/methods.md), every pixel counted, by the samples that they had seen.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from groundshift.figures.style import FIRST, SECOND, TRUTH, new_figure, save_figure
 
 LOGS = Path(__file__).parents[1] / "recipes" / "logs"
-RUNS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
+RUNS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 BATCH = 4  # samples a step, of 192² pixels
 WANTED = 0.14  # pixels near the trace: 0.4 times the error of `frequency`
 GPU = 6000 * 32 * (256 / 192) ** 2  # samples of 192² pixels that the profile `gpu` of the recipe sees
