@@ -12,7 +12,7 @@ from groundshift.products.fuse import FuseConfig, Interval, RadarPoints, fuse
 from groundshift.products.fuse.channels import Reference
 from groundshift.products.fuse.config import RADAR_VELOCITY, SourceErrors
 from groundshift.products.fuse.groups import make_groups
-from groundshift.products.fuse.sources import common_reference, usual_errors
+from groundshift.products.fuse.stated import common_reference, usual_errors
 from tests.reference.tracks import track
 
 RATE = Interval("velocity")

@@ -12,7 +12,8 @@ from groundshift.kernels.series_fields import series_fields
 from groundshift.model.points import dates, header, series
 from groundshift.model.velocity_grid import build_grid
 from groundshift.products.fuse.config import RADAR, RADAR_VELOCITY
-from groundshift.products.fuse.sources import RadarPoints, usual_errors
+from groundshift.products.fuse.sources import RadarPoints
+from groundshift.products.fuse.stated import usual_errors
 from groundshift.products.ortho import OrthoConfig, ortho_tables
 from groundshift.products.ortho.plan import plan_ortho
 from groundshift.validate.checks.stations import refuse_used

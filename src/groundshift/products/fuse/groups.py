@@ -13,7 +13,7 @@ from scipy.spatial.distance import cdist
 from groundshift.grid.tiles import Box
 from groundshift.products.fuse.channels import Fusible, Reference
 from groundshift.products.fuse.config import FuseConfig, SourceErrors
-from groundshift.products.fuse.sources import usual_errors
+from groundshift.products.fuse.stated import usual_errors
 
 TERMS = 7  # of a measurement: offset, ramps, four nodes
 _NODES_A_LENGTH = 4

@@ -27,7 +27,8 @@ from groundshift.products.fuse.groups import make_groups
 from groundshift.products.fuse.record import Stores, found_components, identity, map_layers
 from groundshift.products.fuse.shared import Shared, solve_shared
 from groundshift.products.fuse.solve import Problem, ReduceTile, SolveTile
-from groundshift.products.fuse.sources import OpticalMap, RadarPoints, common_reference
+from groundshift.products.fuse.sources import OpticalMap, RadarPoints
+from groundshift.products.fuse.stated import common_reference
 from groundshift.products.fuse.stations import ModelField, Stations
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from groundshift.model.stations import StationVelocities
 from groundshift.products.fuse.channels import Fusible, Interval
 from groundshift.products.fuse.config import SourceErrors
 from groundshift.products.fuse.solve import inflation
-from groundshift.products.fuse.sources import OpticalMap, RadarPoints, usual_errors
+from groundshift.products.fuse.sources import OpticalMap, RadarPoints
+from groundshift.products.fuse.stated import usual_errors
 from groundshift.products.fuse.stations import Levelling, Stations, StationsOverTime
 
 _HALO = 2  # cells that neighbours are looked for in
