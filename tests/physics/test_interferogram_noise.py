@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
+from groundshift.insar.interferograms.closure import find_triplets
 from groundshift.insar.interferograms.decorrelation import (
     PhaseVariance,
     fit_coherence,
     phase_covariance,
     unbiased_squares,
 )
-from groundshift.insar.interferograms.inversion import find_triplets, invert_network
+from groundshift.insar.interferograms.inversion import invert_network
 from groundshift.insar.interferograms.noise import learn_noise
 from groundshift.insar.interferograms.sigmas import total_sigmas
 from groundshift.insar.interferograms.survey import line_fields, motion_residual, velocity_row

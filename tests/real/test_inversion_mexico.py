@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import rasterio
 
-from groundshift.insar.interferograms.inversion import closure, invert_network
+from groundshift.insar.interferograms.closure import closure
+from groundshift.insar.interferograms.inversion import invert_network
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from scipy import ndimage
 from groundshift.errors import InputError
 from groundshift.grid.tiles import Box
 from groundshift.insar.interferograms import survey as survey_of
-from groundshift.insar.interferograms.inversion import closure, suspects
+from groundshift.insar.interferograms.closure import closure, suspects
 from groundshift.insar.interferograms.survey import InvertConfig, line_fields
 from groundshift.insar.invert import POINTS_NAME, REPORT_NAME, invert_interferograms
 from groundshift.io.interferograms import open_interferograms

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from groundshift.errors import InputError
-from groundshift.insar.interferograms.inversion import closure, invert_network
+from groundshift.insar.interferograms.closure import closure
+from groundshift.insar.interferograms.inversion import invert_network
 
 DAYS = np.cumsum([0, 12, 6, 12, 24, 12, 6, 6, 12, 36, 12, 12, 6, 12, 12]).astype(float)
 DATES = len(DAYS)

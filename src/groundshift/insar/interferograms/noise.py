@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from groundshift.insar.interferograms.closure import find_triplets
 from groundshift.insar.interferograms.decorrelation import (
     PhaseVariance,
     fit_coherence,
@@ -20,7 +21,6 @@ from groundshift.insar.interferograms.decorrelation import (
     squares_variance,
     unbiased_squares,
 )
-from groundshift.insar.interferograms.inversion import find_triplets
 
 _KINDS = 16
 _PIXELS_A_KIND = 20  # at least
@@ -114,7 +114,7 @@ def learn_noise(
     coherence
         Of n pixels, float (m, n); NaN is not known.
     misclosure
-        Sums of phases around the triplets of :func:`~groundshift.insar.interferograms.inversion.find_triplets`, without
+        Sums of phases around the triplets of :func:`~groundshift.insar.interferograms.closure.find_triplets`, without
         whole cycles, radians, float (triplets, n); NaN is not known.
     pairs, days
         Numbers of dates, int (m, 2), and their days, float (time,).

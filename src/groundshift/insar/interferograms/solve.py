@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from groundshift.grid.tiles import Box
-from groundshift.insar.interferograms.inversion import Closure, Inversion, closure, invert_network, suspects
+from groundshift.insar.interferograms.closure import Closure, closure, suspects
+from groundshift.insar.interferograms.inversion import Inversion, invert_network
 from groundshift.insar.interferograms.survey import (
     InvertConfig,
     Looks,

@@ -12,7 +12,7 @@ from pyproj import Geod, Transformer
 
 from groundshift.errors import InputError
 from groundshift.grid.tiles import Box, tile_plan
-from groundshift.insar.interferograms.inversion import find_triplets
+from groundshift.insar.interferograms.closure import find_triplets
 from groundshift.insar.interferograms.noise import Noise, learn_noise
 from groundshift.io.interferograms import Interferograms
 from groundshift.kernels.robust import robust_fit
