@@ -163,7 +163,8 @@ def estimate_atmosphere(
     per_metre, even = geometry.height_to_mm, np.ones(len(displacement))
     motion = {"degree": config.degree, "seasonal": config.seasonal, "window": config.window}
     noise = np.maximum((sudden(geometry, even, **motion) @ displacement).std(axis=0), 1e-6)
-    cells, counts, means = _cell_means(positions, np.vstack([displacement, heights]), noise**-2, config.cell)
+    cell = _cell_numbers(positions, config.cell)
+    cells, counts, means = _cell_means(cell, positions, np.vstack([displacement, heights]), noise**-2)
     if len(cells) < 4:
         raise InputError(f"points fill {len(cells)} cells of {config.cell} m; give four or more, or smaller cells")
     values, above = means[:-1], means[-1] - means[-1].mean()
@@ -224,10 +225,10 @@ def _air_in_heights(
 ) -> tuple[np.ndarray, HeightAir]:
     """What the atmosphere adds to height errors, and the cells where: larger ones where there would be too many."""
     side = config.cell
-    while _cell_numbers(positions, side).max() >= _MOST_CELLS:
+    while (cell := _cell_numbers(positions, side)).max() >= _MOST_CELLS:
         side *= _LARGER
-    cells, counts, means = _cell_means(positions, np.vstack([displacement, heights]), noise**-2, side)
-    ground = ground_levels(_cell_numbers(positions, side), height @ displacement)
+    cells, counts, means = _cell_means(cell, positions, np.vstack([displacement, heights]), noise**-2)
+    ground = ground_levels(cell, height @ displacement)
     drift = drift_columns(cells, means[-1], _LEVEL_GROUND)
     shown = rough @ means[:-1]
     wide = shown @ drift
@@ -260,10 +261,9 @@ def _cell_numbers(positions: np.ndarray, side: float) -> np.ndarray:
 
 
 def _cell_means(
-    positions: np.ndarray, layers: np.ndarray, weight: np.ndarray, side: float
+    cell: np.ndarray, positions: np.ndarray, layers: np.ndarray, weight: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean positions (k, 2), effective numbers of points (k,), and weighted means of layers (l, n), of square cells."""
-    cell = _cell_numbers(positions, side)
     total = np.bincount(cell, weight)
     cells = np.column_stack([np.bincount(cell, weight * each) / total for each in positions.T])
     counts = total**2 / np.bincount(cell, weight**2)

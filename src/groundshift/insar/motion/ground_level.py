@@ -65,12 +65,14 @@ def ground_levels(cell: np.ndarray, heights: np.ndarray) -> GroundLevels:
     chosen = np.isin(cell, some)
     mixture = _Mixture(spread, max(_FIRST_ROOF, _LEAST_ROOF * spread), np.full(_SHARES.size, 1 / _SHARES.size))
     renumbered = np.unique(cell[chosen], return_inverse=True)[1]
+    above = (heights - low[cell])[chosen, None] - grid
     for _ in range(_ROUNDS):
-        mixture = _improved(mixture, renumbered, heights[chosen] - low[cell[chosen]], grid)
+        mixture = _improved(mixture, renumbered, above, grid[1] - grid[0])
     level, variance = np.empty((2, len(low)))
     for begin in range(0, len(low), _SOME_CELLS):
         here = (cell >= begin) & (cell < begin + _SOME_CELLS)
-        chance = _chances(mixture, cell[here] - begin, heights[here] - low[cell[here]], grid).sum(axis=2)
+        densities = _densities(mixture, (heights - low[cell])[here, None] - grid)
+        chance = _chances(densities, mixture.shares, cell[here]).sum(axis=2)
         mean = chance @ grid
         level[begin : begin + len(mean)] = low[begin : begin + len(mean)] + mean
         variance[begin : begin + len(mean)] = chance @ grid**2 - mean**2
@@ -103,24 +105,23 @@ def _densities(mixture: _Mixture, above: np.ndarray) -> tuple[np.ndarray, np.nda
     return (1 - _LOST) * constant / mixture.spread * tail, (1 - _LOST) * on_roof
 
 
-def _chances(mixture: _Mixture, cell: np.ndarray, heights: np.ndarray, grid: np.ndarray) -> np.ndarray:
-    """Of each level and share, given the points of a cell; float64 (k, levels, shares)."""
-    ground, roof = _densities(mixture, heights[:, None] - grid)
+def _chances(densities: tuple[np.ndarray, np.ndarray], shares: np.ndarray, cell: np.ndarray) -> np.ndarray:
+    """Of each level and share, given the densities (n, levels) of the points of a cell; float64 (k, levels, shares)."""
+    ground, roof = densities
     first = np.flatnonzero(np.diff(cell, prepend=-1))
-    chance = np.empty((len(first), len(grid), _SHARES.size))
+    chance = np.empty((len(first), ground.shape[1], _SHARES.size))
     for number, share in enumerate(_SHARES):
         density = np.log((1 - share) * ground + share * roof + _LOST * _ANYWHERE)
         chance[..., number] = np.add.reduceat(density, first, axis=0)
-    chance += np.log(mixture.shares)
+    chance += np.log(shares)
     chance = np.exp(chance - chance.max(axis=(1, 2), keepdims=True))
     return chance / chance.sum(axis=(1, 2), keepdims=True)
 
 
-def _improved(mixture: _Mixture, cell: np.ndarray, heights: np.ndarray, grid: np.ndarray) -> _Mixture:
-    """A mixture under which these heights are likelier."""
-    chance = _chances(mixture, cell, heights, grid)
-    above = heights[:, None] - grid
-    ground, roof = _densities(mixture, above)
+def _improved(mixture: _Mixture, cell: np.ndarray, above: np.ndarray, step: float) -> _Mixture:
+    """A mixture under which heights above levels, (n, levels), are likelier; `step` is between levels, m."""
+    ground, roof = densities = _densities(mixture, above)
+    chance = _chances(densities, mixture.shares, cell)
     on_ground, on_roof = np.zeros((2, *above.shape))
     for number, share in enumerate(_SHARES):
         part = chance[cell, :, number] / ((1 - share) * ground + share * roof + _LOST * _ANYWHERE)
@@ -131,5 +132,5 @@ def _improved(mixture: _Mixture, cell: np.ndarray, heights: np.ndarray, grid: np
     seen = chance.sum(axis=(0, 1)) + _PRIOR_CELLS
     # one more point on a building keeps the mean height of few from being chance
     height = ((on_roof * above).sum() + mixture.roof) / (on_roof.sum() + 1)
-    spread = max(spread, grid[1] - grid[0])
+    spread = max(spread, step)
     return _Mixture(float(spread), float(max(height, _LEAST_ROOF * spread)), seen / seen.sum())
