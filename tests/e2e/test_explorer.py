@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import rasterio
 from odc.geo.geobox import GeoBox
-from reference.browser import CHROMIUM, browsers, draw, middle, number, taken, until
+from reference.browser import CHROMIUM, draw, middle, number, taken, until
 from reference.explorer import served, village
 
 from groundshift.explore.export import export_page
@@ -42,12 +42,6 @@ def address(folder):
     names = ("up.parquet", "down.parquet", "before.tif", "after.tif")
     with served([folder / name for name in names], credit="Nobody & <b>sons</b>") as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with browsers() as opened:
-        yield opened
 
 
 def told(page, x, y):

@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
-from reference.browser import CHROMIUM, browsers, middle, taken, until
+from reference.browser import CHROMIUM, map_picture, middle, taken, until
 from reference.explorer import served, village
 
 from groundshift.explore.colors import DARK_PALETTES
@@ -25,17 +25,9 @@ def address(tmp_path_factory):
         yield address
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    with browsers() as opened:
-        yield opened
-
-
 def seen(page):
     """Colours of the map on the screen, without what lies over it."""
-    box = page.locator("#map").bounding_box()
-    clip = {"x": box["x"] + 300, "y": box["y"] + 100, "width": 280, "height": 260}
-    return np.asarray(Image.open(io.BytesIO(page.screenshot(clip=clip))).convert("RGB")).reshape(-1, 3).astype(int)
+    return np.asarray(map_picture(page, 300, 100, 280, 260)).reshape(-1, 3).astype(int)
 
 
 def settled(page):

@@ -1,13 +1,10 @@
 """Relief below the points, in a real browser: drawn, dimmed, switched off; also from disk and without WebGL."""
 
-import io
-
 import numpy as np
 import pytest
 import rasterio
 from odc.geo.geobox import GeoBox
-from PIL import Image
-from reference.browser import CHROMIUM, browsers, until
+from reference.browser import CHROMIUM, map_picture, until
 from reference.explorer import served, village
 
 from groundshift.explore.export import export_page
@@ -29,18 +26,10 @@ def folder(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    with browsers() as opened:
-        yield opened
-
-
 def greys(page):
     """Spread of the light of the map, and what is its middle."""
     page.wait_for_timeout(1500)
-    box = page.locator("#map").bounding_box()
-    clip = {"x": box["x"] + 300, "y": box["y"] + 100, "width": 280, "height": 300}
-    light = np.asarray(Image.open(io.BytesIO(page.screenshot(clip=clip))).convert("L")).astype(float)
+    light = np.asarray(map_picture(page, 300, 100, 280, 300).convert("L")).astype(float)
     return np.percentile(light, 90) - np.percentile(light, 10), np.median(light)
 
 

@@ -1,6 +1,5 @@
 """The explorer in three dimensions: points are where they must be on the screen, and are asked there."""
 
-import io
 import re
 
 import numpy as np
@@ -8,8 +7,7 @@ import pyproj
 import pytest
 import rasterio
 from odc.geo.geobox import GeoBox
-from PIL import Image
-from reference.browser import CHROMIUM, browsers, middle, number, until
+from reference.browser import CHROMIUM, map_picture, middle, number, until
 from reference.explorer import MIDDLE, served, village
 
 from groundshift.io.points import write_points
@@ -35,12 +33,6 @@ def folder(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    with browsers() as opened:
-        yield opened
-
-
 def place(number):
     """Degrees of a point."""
     to_degrees = pyproj.Transformer.from_crs(3035, 4326, always_xy=True)
@@ -50,7 +42,7 @@ def place(number):
 def spot(page):
     """Pixels of the page where the only point in view is; None if there is none."""
     box = page.locator("#map").bounding_box()
-    shown = np.asarray(Image.open(io.BytesIO(page.screenshot(clip=box))).convert("RGB")).astype(int)
+    shown = np.asarray(map_picture(page)).astype(int)
     shown[:, :280] = 0  # the legend
     rows, columns = np.nonzero(np.abs(shown - COLOUR).max(axis=2) < 60)
     return None if len(rows) < 40 else (box["x"] + columns.mean() + 0.5, box["y"] + rows.mean() + 0.5)

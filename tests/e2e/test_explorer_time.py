@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from reference.browser import CHROMIUM, browsers, middle, number, taken, until
+from reference.browser import CHROMIUM, middle, number, taken, until
 from reference.explorer import served, village
 
 from groundshift.explore.export import export_page
@@ -15,12 +15,6 @@ MOTIONS = (0.1, -0.2, -6.5, None, 0.3, 0.0, 0.1, 0.2, -0.1, 0.4)  # mm/yr
 
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Chromium as /usr/bin/chromium")
 pytest.importorskip("playwright.sync_api", reason="needs playwright")
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with browsers() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,11 @@
 """Pages in a real browser, Debian's Chromium with WebGL in software."""
 
 import contextlib
+import io
 import re
 from pathlib import Path
+
+from PIL import Image
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = (
@@ -47,6 +50,16 @@ def until(page, condition):
             return
         page.wait_for_timeout(200)
     raise AssertionError(f"never came: {condition}")
+
+
+def map_picture(page, left=0, top=0, width=None, height=None):
+    """A part of the map as it is on the screen, in colours."""
+    box = page.locator("#map").bounding_box()
+    clip = {
+        "x": box["x"] + left, "y": box["y"] + top,
+        "width": width or box["width"] - left, "height": height or box["height"] - top,
+    }  # fmt: skip
+    return Image.open(io.BytesIO(page.screenshot(clip=clip))).convert("RGB")
 
 
 def middle(page):
