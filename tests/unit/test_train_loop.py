@@ -308,7 +308,7 @@ def test_a_network_that_looks_around_begins_with_one_that_does_not():
     second.body.head.bias.data[2] = -30  # never chosen
     with torch.no_grad():
         torch.testing.assert_close(second(*given), first(*given), rtol=1e-4, atol=1e-5)
-    with pytest.raises(ConfigurationError, match="only `reaches` and widths after the last may be new"):
+    with pytest.raises(ConfigurationError, match="only `reaches`, `deeper` and widths after the last may be new"):
         Refiner(ModelOptions(widths=(4, 6, 8))).adopt(first)
 
 
@@ -324,6 +324,29 @@ def test_new_levels_add_nothing_at_first_but_learn():
     assert float(second.body.finer[len(SMALL.widths) - 1].weight.grad.abs().max()) > 0
     with pytest.raises(ConfigurationError, match="widths after the last"):
         first.adopt(second)
+
+
+def test_new_blocks_add_nothing_at_first_but_learn():
+    torch.manual_seed(0)
+    images, weight, flow = torch.randn(2, 1, 1, 32, 32), torch.ones(1, 1, 32, 32), torch.randn(1, 2, 32, 32)
+    first, second, third = (Refiner(SMALL.model_copy(update={"deeper": each})) for each in ((), (0, 1), (1, 2)))
+    for model in (first, second, third):
+        torch.nn.init.normal_(model.body.head.weight, std=0.05)
+    second.adopt(first)
+    torch.testing.assert_close(second(*images, weight, flow), first(*images, weight, flow))
+    second(*images, weight, flow).square().sum().backward()
+    last = second.body.more_down[1][0][-1].weight
+    assert float(last.grad.abs().max()) > 0
+    with torch.no_grad():  # as if it had learned
+        last.normal_(std=0.05)
+    third.adopt(second)
+    torch.testing.assert_close(third(*images, weight, flow), second(*images, weight, flow))
+    with torch.no_grad():
+        assert not torch.allclose(second(*images, weight, flow), first(*images, weight, flow), atol=1e-3)
+    with pytest.raises(ConfigurationError, match="only `reaches`, `deeper`"):
+        second.adopt(third)
+    with pytest.raises(ValueError, match="deeper has 3 levels"):
+        ModelOptions(widths=(4, 8), deeper=(0, 1, 1))
 
 
 def test_recipes_have_profiles(tmp_path):

@@ -23,7 +23,7 @@ from groundshift.insar.stack.geometry import StackGeometry
 from groundshift.insar.stack.places import layers_at
 from groundshift.model.radar_stack import LAYERS
 
-_MIXED = 0.6  # of the change of height to the pixels beside: the standard deviation of a height by other scatterers
+_MIXED = 0.41  # of how far heights in a pixel differ: the standard deviation of a height by other scatterers
 _SPREAD = 0.32  # of the spread of heights between neighbours: the same of the height of a distributed scatterer
 _DOUBTFUL = 2.0  # mm of noise, from which on cycles of single dates of distributed scatterers may be wrong
 _MARGIN = 3  # times the reach: of the network around a tile that its points are held against

@@ -100,11 +100,17 @@ class PointResponse(NamedTuple):
     highest: np.ndarray  # highest within the tolerance of each distance
 
 
-def point_response(resolution: float, taper: float, reach: float, tolerance: float) -> PointResponse:
-    """Tabulate the response to a point: a sinc, widened by a generalised Hamming window.
+def response_amplitude(u: np.ndarray, taper: float) -> np.ndarray:
+    """Amplitude of the response to a point, u resolution cells off along one axis; 1 at 0.
 
-    The amplitude is sinc(u) + (1 − w) / 2w · (sinc(u − 1) + sinc(u + 1)), u = pixels / resolution: the Fourier
-    transform of a band that is weighted by w + (1 − w)·cos.
+    sinc(u) + (1 − w) / 2w · (sinc(u − 1) + sinc(u + 1)): the Fourier transform of a band that is weighted by a
+    generalised Hamming window, w + (1 − w)·cos; w, the taper, is above 0.5, and 1 is no window.
+    """
+    return np.sinc(u) + (1 - taper) / (2 * taper) * (np.sinc(u - 1) + np.sinc(u + 1))
+
+
+def point_response(resolution: float, taper: float, reach: float, tolerance: float) -> PointResponse:
+    """Tabulate the intensity of the response to a point, see :func:`response_amplitude`.
 
     Parameters
     ----------
@@ -118,8 +124,7 @@ def point_response(resolution: float, taper: float, reach: float, tolerance: flo
         Of places, pixels.
     """
     u = np.arange(int((reach + 1) * resolution + 2) * _STEPS + 1) / _STEPS / resolution
-    amplitude = np.sinc(u) + (1 - taper) / (2 * taper) * (np.sinc(u - 1) + np.sinc(u + 1))
-    values = amplitude**2
+    values = response_amplitude(u, taper) ** 2
     near = int(np.ceil(tolerance * _STEPS))
     return PointResponse(values, ndimage.maximum_filter1d(values, 2 * near + 1, mode="nearest"))
 

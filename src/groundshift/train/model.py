@@ -99,9 +99,9 @@ class Refiner(nn.Module):
 
     @torch.no_grad()
     def adopt(self, other: Refiner) -> None:
-        """Take the weights of a network that is like this one, or lacks coarse levels or does not look around.
+        """Take the weights of a network that is like this one, or lacks coarse levels, blocks, or does not look around.
 
-        New levels add nothing at first, so the answer stays what it was; a new choice begins small.
+        What is new in levels adds nothing at first, so the answer stays what it was; a new choice begins small.
 
         Raises
         ------
@@ -110,20 +110,22 @@ class Refiner(nn.Module):
         """
         mine, theirs = self.options, other.options
         levels, looks = len(theirs.widths), theirs.reaches == mine.reaches
-        lacks = {"widths": mine.widths[:levels], "reaches": mine.reaches if looks else ()}
-        if mine.model_copy(update=lacks) != theirs:
+        lacks = {"widths": mine.widths[:levels], "reaches": mine.reaches if looks else (), "deeper": theirs.deeper}
+        lost = any(has > wanted for has, wanted in itertools.zip_longest(theirs.deeper, mine.deeper, fillvalue=0))
+        if lost or mine.model_copy(update=lacks) != theirs:
             raise ConfigurationError(
                 f"a network of {mine} cannot begin with the weights of one of {theirs}; "
-                "only `reaches` and widths after the last may be new"
+                "only `reaches`, `deeper` and widths after the last may be new"
             )
         kept = other.body.state_dict()
         if not looks:
             kept = {name: each for name, each in kept.items() if not name.startswith(("enter.w", "head."))}
         self.body.load_state_dict(kept, strict=False)
         for level in range(levels - 1, len(mine.widths) - 1):
-            for layer in (self.body.finer[level], self.body.up[level][-1]):
-                for each in layer.parameters():
-                    each.zero_()
+            _silence(self.body.finer[level], self.body.up[level][-1])
+        for blocks in (self.body.more_down, self.body.more_up):
+            for has, level in zip((*theirs.deeper, *[0] * len(blocks)), blocks, strict=False):
+                _silence(*(block[-1] for block in level[has:]))
         if not looks:
             self._look_around(other)
 
@@ -206,11 +208,14 @@ class UNet(nn.Module):
     def __init__(self, inputs: int, outputs: int, options: ModelOptions):
         super().__init__()
         widths, depth = options.widths, options.depth
+        more = options.deeper + (0,) * (len(widths) - len(options.deeper))
         self.enter = nn.Conv2d(inputs, widths[0], 3, padding=1)
         self.down = nn.ModuleList(_convolutions(each, depth) for each in widths)
         self.coarser = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in itertools.pairwise(widths))
         self.finer = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in itertools.pairwise(widths))
         self.up = nn.ModuleList(_convolutions(each, depth) for each in widths[:-1])
+        self.more_down = nn.ModuleList(_blocks(*each, depth) for each in zip(more, widths, strict=True))
+        self.more_up = nn.ModuleList(_blocks(*each, depth) for each in zip(more[:-1], widths[:-1], strict=True))
         self.head = nn.Conv2d(widths[0], outputs, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -218,15 +223,28 @@ class UNet(nn.Module):
         x = self.enter(x)
         kept = []
         for level, down in enumerate(self.down):
-            x = x + down(x)
+            for block in (down, *self.more_down[level]):
+                x = x + block(x)
             if level < len(self.coarser):
                 kept.append(x)
                 x = self.coarser[level](x)
         for level in reversed(range(len(self.up))):
             x = self.finer[level](x)
             x = functional.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False) + kept[level]
-            x = x + self.up[level](x)
+            for block in (self.up[level], *self.more_up[level]):
+                x = x + block(x)
         return self.head(x)
+
+
+def _blocks(count: int, width: int, depth: int) -> nn.ModuleList:
+    return nn.ModuleList(_convolutions(width, depth) for _ in range(count))
+
+
+def _silence(*layers: nn.Module) -> None:
+    """Let layers answer zero."""
+    for layer in layers:
+        for each in layer.parameters():
+            each.zero_()
 
 
 def _convolutions(width: int, depth: int) -> nn.Sequential:

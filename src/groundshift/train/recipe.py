@@ -23,12 +23,21 @@ class ModelOptions(BaseModel):
         (24, 40, 64, 96), min_length=1, description="channels at full, half, … resolution"
     )
     depth: int = Field(2, ge=1, description="convolutions of a level on the way down, and on the way up")
+    deeper: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        (), description="how often a level is passed once more, the finest first; on the way down, and on the way up"
+    )
     windows: tuple[Annotated[float, Field(gt=0, le=1000)], ...] = Field(
         (1.5, 3.0, 6.0), description="Gaussian sigma of the windows of least squares, pixels; the last is the widest"
     )
     reaches: tuple[Annotated[int, Field(ge=1)], ...] = Field(
         (4, 9, 18), description="how far around each pixel displacements are looked for that fit it better, pixels"
     )
+
+    @model_validator(mode="after")
+    def _levels(self) -> ModelOptions:
+        if len(self.deeper) > len(self.widths):
+            raise ValueError(f"deeper has {len(self.deeper)} levels and widths {len(self.widths)}; give one for each")
+        return self
 
 
 class Recipe(BaseModel):
@@ -45,7 +54,7 @@ class Recipe(BaseModel):
     start: str | None = Field(
         None,
         description="what to start with: the state of another run, a folder with weights and their card, or `shipped`, "
-        "the network of the package; it may lack `reaches` and the last widths",
+        "the network of the package; it may lack `reaches`, the last widths and what is `deeper`",
     )
     validation_samples: int = Field(48, ge=1, description="of each of these folders, spread over it")
     crop: int = Field(192, ge=64, multiple_of=32, description="side of the squares that are trained on, pixels")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from groundshift.kernels.amplitude import response_amplitude
 from groundshift.model.units import YEAR
 from groundshift.synth.radar.hashing import GOLDEN, mixed, place_key
 from groundshift.synth.radar.options import Coherence
@@ -32,8 +33,7 @@ def coherence_matrix(model: Coherence, days: np.ndarray) -> np.ndarray:
 def response(away: np.ndarray, bandwidth: float, window: float) -> np.ndarray:
     """Response of the imaging to a point that is `away` pixels off, 1 at 0.
 
-    The Fourier transform of a generalised Hamming window w + (1 − w) cos(2πf/b) over a band of width b: a sinc, and one
-    to either side.
+    See :func:`~groundshift.kernels.amplitude.response_amplitude`.
 
     Parameters
     ----------
@@ -42,8 +42,7 @@ def response(away: np.ndarray, bandwidth: float, window: float) -> np.ndarray:
     window
         w; 1 is none.
     """
-    u = bandwidth * np.asarray(away, float)
-    return np.sinc(u) + (1 - window) / (2 * window) * (np.sinc(u - 1) + np.sinc(u + 1))
+    return response_amplitude(bandwidth * np.asarray(away, float), window)
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
