@@ -10,6 +10,7 @@ import csv
 from pathlib import Path
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 
 from groundshift.figures.style import FIRST, SECOND, TRUTH, new_figure, save_figure
@@ -51,11 +52,11 @@ def main(out: Path) -> None:
 
 def _runs(axes: Axes) -> None:
     """Error on validation samples as a share of that of the first field, since two sets of them were used."""
-    before = 0
+    before, colours = 0, colormaps["viridis"]
     for number, run in enumerate(each for each in RUNS if (LOGS / f"{each}.csv").exists()):
         table = _table(LOGS / f"{run}.csv")
         at = before + BATCH * table["step"]
-        axes.plot(at, table["epe"] / table["start"], ".-", label=run, color=f"C{number}")
+        axes.plot(at, table["epe"] / table["start"], ".-", label=run, color=colours(number / len(RUNS)))
         before = int(at[-1])
     axes.set(xscale="log", xlabel="samples seen", ylabel="error after the network / before it, validation samples")
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 from pyproj import Transformer
+from scipy.spatial import cKDTree
 
 from groundshift.geodesy.velocity_model import fit_velocity_model
 from groundshift.insar.basic import POINTS_NAME, make_basic
@@ -28,6 +29,7 @@ ORBITS = ("ascending", "descending")
 _REGION = np.array([1.5, 2.5, -1.0])  # mm/yr east, north, up: of all the ground, which radar alone cannot know
 _MISSING = 0.6  # share of the dates without an image, so that few images see more than three years
 _STATIONS, _HELD_OUT = 18, 6  # stations in all, and of these to check with
+_STEADY = 1.0  # mm/yr: ground that moves less against its region carries stations
 _SIGMA = 0.15, 0.15, 0.4  # mm/yr: their velocity to the east, north, up
 _TOWN = CalibrateConfig(cell=0.5, cutoff=20.0, model_spacing=1.0, radius=0.3, folds=0)
 """A town is smaller than what is usually calibrated: an offset and a tilt is all that it can show."""
@@ -97,14 +99,20 @@ def _truth(options: StackOptions, latitude: np.ndarray, longitude: np.ndarray) -
 
 
 def _stations(options: StackOptions, points: pa.Table) -> StationVelocities:
-    """Stations on some of the points, far from each other."""
+    """Stations far from each other on points of ground that moves as the region does: there they are built.
+
+    They are drawn by place, so that one point more or less does not move them all.
+    """
     random = np.random.default_rng(options.seed)
     latitude, longitude = (points[name].to_numpy() for name in ("latitude", "longitude"))
+    steady = np.flatnonzero(np.linalg.norm(ground_velocity(options, latitude, longitude), axis=1) < _STEADY)
     places = np.column_stack([latitude, longitude * np.cos(np.radians(options.latitude))])
-    chosen = [int(random.integers(len(places)))]
+    tree = cKDTree(places[steady])
+    low, high = places.min(axis=0), places.max(axis=0)
+    chosen: list[int] = []
     while len(chosen) < _STATIONS:
-        drawn = random.integers(len(places), size=20)
-        apart = np.linalg.norm(places[drawn][:, None] - places[chosen], axis=2).min(axis=1)
+        drawn = steady[tree.query(random.uniform(low, high, (20, 2)))[1]]
+        apart = np.linalg.norm(places[drawn][:, None] - places[chosen], axis=2).min(axis=1, initial=np.inf)
         chosen.append(int(drawn[apart.argmax()]))
     sigma = np.tile(_SIGMA, (_STATIONS, 1))
     true = _truth(options, latitude[chosen], longitude[chosen])
