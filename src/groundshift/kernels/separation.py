@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numba
 import numpy as np
 
 _FLOOR = 0.05  # of the mean power around: noise that no scatterer explains
 _ROUNDS = 4  # more of them make out scatterers that are not there
+
+
+class _Axis(NamedTuple):
+    """Places of the window along one axis."""
+
+    size: int
+    pairs: np.ndarray
+    products: np.ndarray  # of the responses of pairs
 
 
 @numba.njit(cache=True, nogil=True)
@@ -46,7 +56,9 @@ def ruling_series(slc, rows, columns, turn_y, turn_x, response_y, response_x, st
     images, count = slc.shape[0], len(rows)
     high, wide = response_y.shape[0], response_x.shape[0]
     half_y, half_x, size = high // 2, wide // 2, high * wide
-    pairs_y, pairs_x = _products(response_y), _products(response_x)
+    pairs_y, pairs_x = _pairs(high), _pairs(wide)
+    along = _Axis(high, pairs_y, _products(response_y, pairs_y))
+    across = _Axis(wide, pairs_x, _products(response_x, pairs_x))
     grid_y, grid_x = response_y.shape[1], response_x.shape[1]
     around = int(near / step + 1e-6)
     out = np.empty((images, count), np.complex64)
@@ -75,13 +87,13 @@ def ruling_series(slc, rows, columns, turn_y, turn_x, response_y, response_x, st
         covariance /= mean
         power = np.ones((grid_y, grid_x))
         for _ in range(_ROUNDS):
-            inverse = np.linalg.inv(_modelled(power, pairs_y, pairs_x, high, wide))
-            found = _pulled(inverse @ covariance @ inverse, pairs_y, pairs_x, high, wide)
-            expected = _pulled(inverse, pairs_y, pairs_x, high, wide)
+            inverse = np.linalg.inv(_modelled(power, along, across))
+            found = _pulled(inverse @ covariance @ inverse, along, across)
+            expected = _pulled(inverse, along, across)
             for i in range(grid_y):
                 for j in range(grid_x):
                     power[i, j] *= max(found[i, j], 0.0) / max(expected[i, j], 1e-12)
-        model = _modelled(power, pairs_y, pairs_x, high, wide)
+        model = _modelled(power, along, across)
         for i in range(grid_y):
             for j in range(grid_x):
                 power[i, j] *= response_y[half_y, i] * response_x[half_x, j]
@@ -97,56 +109,57 @@ def ruling_series(slc, rows, columns, turn_y, turn_x, response_y, response_x, st
 
 
 @numba.njit(cache=True, nogil=True)
-def _products(response):
-    """Of the responses of two places, each pair once: float64 (pairs, grid)."""
-    size, grid = response.shape
-    out = np.empty((size * (size + 1) // 2, grid))
+def _pairs(size):
+    """Two of so many places, each pair once: int64 (pairs, 2)."""
+    out = np.empty((size * (size + 1) // 2, 2), np.int64)
     k = 0
     for i in range(size):
         for j in range(i, size):
-            out[k] = response[i] * response[j]
+            out[k, 0], out[k, 1] = i, j
             k += 1
     return out
 
 
 @numba.njit(cache=True, nogil=True)
-def _modelled(power, pairs_y, pairs_x, high, wide):
+def _products(response, pairs):
+    """Of the responses of the places of pairs: float64 (pairs, grid)."""
+    out = np.empty((len(pairs), response.shape[1]))
+    for k in range(len(pairs)):
+        out[k] = response[pairs[k, 0]] * response[pairs[k, 1]]
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _modelled(power, along, across):
     """Covariance of the pixels by scatterers of these powers on the grid, and the floor; (size, size)."""
-    found = pairs_y @ power @ np.ascontiguousarray(pairs_x.T)
-    out = np.empty((high * wide, high * wide))
-    at_y = 0
-    for i in range(high):
-        for k in range(i, high):
-            at_x = 0
-            for j in range(wide):
-                for m in range(j, wide):
-                    value = found[at_y, at_x]
-                    out[i * wide + j, k * wide + m] = out[i * wide + m, k * wide + j] = value
-                    out[k * wide + j, i * wide + m] = out[k * wide + m, i * wide + j] = value
-                    at_x += 1
-            at_y += 1
-    for k in range(high * wide):
+    found = along.products @ power @ np.ascontiguousarray(across.products.T)
+    wide, size = across.size, along.size * across.size
+    out = np.empty((size, size))
+    for a in range(len(along.pairs)):
+        i, k = along.pairs[a]
+        for b in range(len(across.pairs)):
+            j, m = across.pairs[b]
+            out[i * wide + j, k * wide + m] = out[i * wide + m, k * wide + j] = found[a, b]
+            out[k * wide + j, i * wide + m] = out[k * wide + m, i * wide + j] = found[a, b]
+    for k in range(size):
         out[k, k] += _FLOOR
     return out
 
 
 @numba.njit(cache=True, nogil=True)
-def _pulled(matrix, pairs_y, pairs_x, high, wide):
+def _pulled(matrix, along, across):
     """aᵀ M a of the responses a to each place of the grid, for a symmetric matrix; float64 (grid of y, grid of x)."""
-    folded = np.empty((pairs_y.shape[0], pairs_x.shape[0]))
-    at_y = 0
-    for i in range(high):
-        for k in range(i, high):
-            at_x = 0
-            for j in range(wide):
-                for m in range(j, wide):
-                    value = matrix[i * wide + j, k * wide + m]
-                    if m > j:
-                        value += matrix[i * wide + m, k * wide + j]
-                    folded[at_y, at_x] = value * (2.0 if k > i else 1.0)
-                    at_x += 1
-            at_y += 1
-    return np.ascontiguousarray(pairs_y.T) @ folded @ pairs_x
+    folded = np.empty((len(along.pairs), len(across.pairs)))
+    wide = across.size
+    for a in range(len(along.pairs)):
+        i, k = along.pairs[a]
+        for b in range(len(across.pairs)):
+            j, m = across.pairs[b]
+            value = matrix[i * wide + j, k * wide + m]
+            if m > j:
+                value += matrix[i * wide + m, k * wide + j]
+            folded[a, b] = value * (2.0 if k > i else 1.0)
+    return np.ascontiguousarray(along.products.T) @ folded @ across.products
 
 
 @numba.njit(cache=True, nogil=True)
