@@ -100,7 +100,7 @@ def test_pixels_beyond_the_images_matter_only_beside_the_border(pair, method):
     plan = planned(*images, config, area=None, mask=None, stable=None, dates=None)
     assert plan.step.extent == Box(0, 0, 256, 256)
     with_more = replace(plan.step, extent=plan.step.extent.padded(40))
-    inner = np.s_[80:-80, 80:-80] if method == "network" else np.s_[:, :]
+    inner = np.s_[96:-96, 96:-96] if method == "network" else np.s_[:, :]
     for tile in plan.tiles:
         ends, goes_on = (step(tile) for step in (plan.step, with_more))
         assert np.isfinite(ends["dx"][inner]).mean() > 0.95

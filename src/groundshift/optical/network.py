@@ -54,7 +54,7 @@ _TOLD = 0.9  # weight of the variance that the network tells, against that of th
 _UNLIKE, _UNLIKE_WIDTH, _UNLIKE_AROUND = 0.6, 0.1, 12.0
 """Mean correlation of windows at which the images have as likely nothing in common as not, and how fast that changes;
 Gaussian sigma of the mean, pixels."""
-_UNLIKE_FACTOR, _UNLIKE_POWER = 2.0, 1.3  # of the variance that the network tells, pixels², where nothing is in common
+_UNLIKE_FACTOR, _UNLIKE_POWER = 2.6, 1.3  # of the variance that the network tells, pixels², where nothing is in common
 """Fitted, with `_TOLD`, on validation samples, in some of which half or all of the second image is foreign: the
 likelihood of normal errors is largest."""
 _LEAST_VARIANCE = 1e-4  # pixels²
