@@ -46,8 +46,8 @@ _HALO = 128  # pixels that the steps see, beyond what the first field does
 _ITERATIONS = (20, 60, 80, 80), (30, 60, 80, 80)
 """Of the prior, each time that the field is measured by small windows and made piecewise smooth; the network's field is
 close, so the full grid needs few."""
-_WINDOW, _JUMP = 2.0, 0.02  # pixels: Gaussian sigma of these windows; a jump between pixels that is a fault
-_WORTH = 0.02  # share of the information of the network that counts: errors of pixels beside each other are alike
+_WINDOW, _JUMP = 1.2, 0.02  # pixels: Gaussian sigma of these windows; a jump between pixels that is a fault
+_WORTH = 0.05  # share of the information of the network that counts: errors of pixels beside each other are alike
 _WORTH_ALONE = 0.0025
 """The same for sigma: where windows say nothing, the variance that is their part is twice what the network tells."""
 _TOLD = 0.9  # weight of the variance that the network tells, against that of the windows
