@@ -43,7 +43,7 @@ MULTIPLE = 16
 _BLOCK = 768  # pixels
 _LARGE = 2**26  # bytes that the network is given, from which on what it took for a step is given back after it
 _HALO = 128  # pixels that the steps see, beyond what the first field does
-_ITERATIONS = (20, 60, 80, 80), (30, 60, 80, 80)
+_ITERATIONS = (10, 40, 60, 60), (20, 40, 60, 60)
 """Of the prior, each time that the field is measured by small windows and made piecewise smooth; the network's field is
 close, so the full grid needs few."""
 _WINDOW, _JUMP = 1.2, 0.02  # pixels: Gaussian sigma of these windows; a jump between pixels that is a fault
