@@ -16,7 +16,20 @@ from matplotlib.axes import Axes
 from groundshift.figures.style import FIRST, SECOND, TRUTH, new_figure, save_figure
 
 LOGS = Path(__file__).parents[1] / "recipes" / "logs"
-RUNS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth")
+RUNS = (
+    "first",
+    "second",
+    "third",
+    "fourth",
+    "fifth",
+    "sixth",
+    "seventh",
+    "eighth",
+    "ninth",
+    "tenth",
+    "eleventh",
+    "twelfth",
+)
 BATCH = 4  # samples a step, of 192² pixels
 WANTED = 0.14  # pixels near the trace: 0.4 times the error of `frequency`
 GPU = 6000 * 32 * (256 / 192) ** 2  # samples of 192² pixels that the profile `gpu` of the recipe sees
