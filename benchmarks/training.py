@@ -10,26 +10,14 @@ import csv
 from pathlib import Path
 
 import numpy as np
+import yaml
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 
 from groundshift.figures.style import FIRST, SECOND, TRUTH, new_figure, save_figure
 
-LOGS = Path(__file__).parents[1] / "recipes" / "logs"
-RUNS = (
-    "first",
-    "second",
-    "third",
-    "fourth",
-    "fifth",
-    "sixth",
-    "seventh",
-    "eighth",
-    "ninth",
-    "tenth",
-    "eleventh",
-    "twelfth",
-)
+RECIPES = Path(__file__).parents[1] / "recipes"
+LOGS = RECIPES / "logs"
 BATCH = 4  # samples a step, of 192² pixels
 WANTED = 0.14  # pixels near the trace: 0.4 times the error of `frequency`
 GPU = 6000 * 32 * (256 / 192) ** 2  # samples of 192² pixels that the profile `gpu` of the recipe sees
@@ -66,10 +54,12 @@ def main(out: Path) -> None:
 def _runs(axes: Axes) -> None:
     """Error on validation samples as a share of that of the first field, since two sets of them were used."""
     before, colours = 0, colormaps["viridis"]
-    for number, run in enumerate(each for each in RUNS if (LOGS / f"{each}.csv").exists()):
+    profiles = yaml.safe_load((RECIPES / "network.yaml").read_text("utf-8"))["profiles"]
+    runs = [each for each in profiles if (LOGS / f"{each}.csv").exists()]
+    for number, run in enumerate(runs):
         table = _table(LOGS / f"{run}.csv")
         at = before + BATCH * table["step"]
-        axes.plot(at, table["epe"] / table["start"], ".-", label=run, color=colours(number / len(RUNS)))
+        axes.plot(at, table["epe"] / table["start"], ".-", label=run, color=colours(number / len(runs)))
         before = int(at[-1])
     axes.set(xscale="log", xlabel="samples seen", ylabel="error after the network / before it, validation samples")
 

@@ -126,6 +126,7 @@ def test_where_the_images_have_nothing_in_common_sigma_says_so():
     like, unlike = np.s_[24:-24, 24:104], np.s_[24:-24, 152:-24]
     assert (flow.reason[like] == Reason.VALID).all()
     assert np.median(np.hypot(flow.dx_sigma, flow.dy_sigma)[like]) < 0.05
+    assert (flow.reason[unlike] == Reason.VALID).mean() < 0.4
     told = np.hypot(flow.dx_sigma, flow.dy_sigma)[unlike]
     assert (~(told < 0.2)).mean() > 0.95  # refused, or with a large sigma
     assert np.nanmedian(flow.quality[unlike]) < 0.5 * flow.quality[like].min()
