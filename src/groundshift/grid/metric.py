@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import pyproj
@@ -27,9 +28,13 @@ def crs_name(crs: Any) -> str | None:
     if crs is None:
         return None
     code = crs.to_epsg()
-    if code:
-        return f"EPSG:{code}"
-    crs = CRS.from_user_input(crs.to_wkt())
+    return f"EPSG:{code}" if code else _other_name(crs.to_wkt())
+
+
+@lru_cache(maxsize=64)
+def _other_name(wkt: str) -> str:
+    """Authority and code of a CRS without a code of EPSG, or its text; looking for it takes a tenth of a second."""
+    crs = CRS.from_wkt(wkt)
     other = crs.to_authority(min_confidence=_SURE)
     return ":".join(other) if other else crs.to_wkt()
 

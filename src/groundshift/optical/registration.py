@@ -8,11 +8,13 @@ middle of both.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from groundshift.kernels.robust import robust_fit
+from groundshift.kernels.threads import side_by_side
 
 _LEAST_SIGMA = 0.02  # pixels: no measurement counts as more precise than this
 ENOUGH = 10  # measurements, below which nothing is estimated
@@ -101,10 +103,11 @@ def fit_registration(
     centre = (float(rows.mean()), float(cols.mean()))
     one = np.ones(len(rows))
     terms = [one] if kind == "offset" else [one, cols - centre[1], rows - centre[0]]
-    fits = [
-        robust_fit(np.column_stack(terms), values, 1 / np.maximum(sigma, _LEAST_SIGMA) ** 2)
+    design = np.column_stack(terms)
+    fits = side_by_side(
+        partial(robust_fit, design, values, 1 / np.maximum(sigma, _LEAST_SIGMA) ** 2)
         for values, sigma in ((dx, sigma_x), (dy, sigma_y))
-    ]
+    )
     return Registration(
         kind,
         np.array([fit.coefficients for fit in fits]),
@@ -116,5 +119,5 @@ def fit_registration(
 
 def _in_one_square(rows: np.ndarray, cols: np.ndarray, side: float) -> float:
     """How many measurements lie in a square, on average of those that hold any."""
-    squares = np.stack([rows // side, cols // side])
-    return len(rows) / np.unique(squares, axis=1).shape[1]
+    down, right = ((each // side - each.min() // side).astype(np.int64) for each in (rows, cols))
+    return len(rows) / np.count_nonzero(np.bincount(down * (right.max() + 1) + right))

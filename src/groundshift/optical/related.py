@@ -54,20 +54,15 @@ def related(pre: Image, post: Image, shift: Shift, *, max_displacement: float) -
     """
     reach = int(min(np.ceil(max_displacement), _REACH))
     places = _places(tuple(pre.grid.shape), _WINDOW + 2 * reach)
-    windows, areas = [], []
+    looks = []
     for top, left in places:
         box = Box(top, left, top + _WINDOW + 2 * reach, left + _WINDOW + 2 * reach)
-        window = _flat(pre.read(box).values)[reach:-reach, reach:-reach]
-        area = _flat(post.read(box.shifted(shift.dy, shift.dx)).values)
-        if np.isfinite(window).all() and np.isfinite(area).all() and np.std(window) > 0 and np.std(area) > 0:
-            windows.append(window)
-            areas.append(area)
-    away = np.roll(np.arange(len(windows)), len(windows) // 2)
-    fitting = sum(
-        _best(window, areas[own]) > _best(window, areas[other])
-        for own, (window, other) in enumerate(zip(windows, away, strict=True))
-    )
-    return Related(len(windows), int(fitting))
+        look = _look(pre.read(box).values, post.read(box.shifted(shift.dy, shift.dx)).values, reach)
+        if look is not None:
+            looks.append(look)
+    elsewhere = np.roll(np.arange(len(looks)), len(looks) // 2)
+    fitting = sum(_best(own, own) > _best(own, looks[other]) for own, other in zip(looks, elsewhere, strict=True))
+    return Related(len(looks), fitting)
 
 
 def _places(shape: tuple[int, int], side: int) -> list[tuple[int, int]]:
@@ -87,16 +82,36 @@ def _flat(values: np.ndarray) -> np.ndarray:
     return values - ndimage.gaussian_filter(values, _COARSE, mode="nearest")
 
 
-def _best(window: np.ndarray, area: np.ndarray) -> float:
-    """Largest normalised cross-correlation of a window at all places where it lies in an area."""
+class _Look(NamedTuple):
+    """A window, and the area in which it is looked for: what correlation needs of each."""
+
+    window: np.ndarray  # conjugate spectrum of the window, in an area of zeros; of mean 0, and squares that sum to 1
+    area: np.ndarray  # spectrum
+    deviation: np.ndarray  # of the area from its mean, in the place of each window: root of the sum of squares
+
+
+def _look(first: np.ndarray, second: np.ndarray, reach: int) -> _Look | None:
+    """The inner part of the first, to be found in the second; None where one is not known all over or says nothing."""
+    window, area = _flat(first)[reach:-reach, reach:-reach], _flat(second)
+    if not (np.isfinite(window).all() and np.isfinite(area).all() and np.std(window) > 0 and np.std(area) > 0):
+        return None
     side = window.shape[0]
     template = window - window.mean()
-    spectrum = fft.rfft2(area) * np.conj(fft.rfft2(template, s=area.shape))
-    places = area.shape[0] - side + 1
-    cross = fft.irfft2(spectrum, s=area.shape)[:places, :places]
+    template /= np.sqrt((template**2).sum())
     total, squares = _sums(area, side), _sums(area**2, side)
-    energy = np.maximum(squares - total**2 / side**2, 1e-12)
-    return float((cross / np.sqrt(energy * (template**2).sum())).max())
+    return _Look(
+        np.conj(fft.rfft2(template, s=area.shape)),
+        fft.rfft2(area),
+        np.sqrt(np.maximum(squares - total**2 / side**2, 1e-12)),
+    )
+
+
+def _best(one: _Look, other: _Look) -> float:
+    """Largest normalised cross-correlation of the window of one, wherever it lies in the area of the other."""
+    places = other.deviation.shape[0]
+    side = places + _WINDOW - 1
+    cross = fft.irfft2(other.area * one.window, s=(side, side))[:places, :places]
+    return float((cross / other.deviation).max())
 
 
 def _sums(values: np.ndarray, side: int) -> np.ndarray:
