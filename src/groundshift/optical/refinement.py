@@ -21,6 +21,7 @@ from groundshift.model.reason import Reason
 from groundshift.optical.config import PairConfig
 from groundshift.optical.frequency import FREQUENCY
 from groundshift.optical.methods import Nodes
+from groundshift.optical.overlooked import recovered
 from groundshift.optical.piecewise import usable
 
 _LOCAL = 8.0  # Gaussian sigma over which brightness and contrast are made equal, pixels
@@ -58,7 +59,9 @@ def prepared(pre: np.ndarray, post: np.ndarray, *, max_displacement: float) -> P
     start = first_field(pre, post, max_displacement=max_displacement)
     (first, *first_given), (second, *second_given) = side_by_side(partial(_standardised, each) for each in (pre, post))
     (first_scaled, first_weight), (second_scaled, second_weight) = first_given, second_given
-    return PreparedPair(first, coefficients(second), first_weight, second_weight, start, first_scaled, second_scaled)
+    spline, weights = coefficients(second), (first_weight, second_weight)
+    start = recovered(first, second, spline, weights, start, max_displacement=max_displacement)
+    return PreparedPair(first, spline, *weights, start, first_scaled, second_scaled)
 
 
 def _standardised(image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
