@@ -28,8 +28,9 @@ _SPREAD, _FIT, _TAKES_OVER = 16, 3.0, 0.1
 """Pixels this far from a window take its displacement if the images agree better under it, by this much correlation in
 a Gaussian window of this sigma.
 
-All were chosen on 420 validation and training samples of landslides, glaciers and other motion: of what the first field
-had lost by two pixels or more two fifths are found, and of pixels where it was right 0.01 % are lost."""
+All were chosen on 416 validation and training samples. On 32 of one date with landslides and glaciers the first field
+is wrong by two pixels or more on 28 % of the ground that moved by three, and on 16 % with this; on 300 with other
+motion or none one pixel in 100,000 got worse."""
 
 
 def recovered(
