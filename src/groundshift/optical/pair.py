@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_SAMPLES, _LINE_SAMPLES = 100_000, 400_000  # nodes, at the most, that tell misregistration, and stripes
+_SAMPLES, _LINE_SAMPLES = 40_000, 400_000  # nodes, at the most, that tell misregistration, and stripes
 _NEAR, _CLEAR, _SOME = 0.8, 5.0, 0.002  # of the largest displacement; sigmas; share of the measurements
 _SHARED = 0.2  # of the largest displacement: neighbours that differ by less move together
 MAP_NAME, RECORD_NAME, PICTURE_NAME = "displacement.tif", "record.json", "quicklook.png"
