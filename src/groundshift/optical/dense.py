@@ -37,6 +37,7 @@ class _Stage(NamedTuple):
 
 
 _STAGES = (_Stage(8.0, 4, 0.0), _Stage(4.0, 3, 0.05), _Stage(2.5, 4, 0.05))
+_SHARPEN = 2.0  # pixels: Gaussian sigma of the window in which images are compared beside jumps
 
 
 # --- coarse ---------------------------------------------------------------------------------------------------------
@@ -102,7 +103,9 @@ def _refined(images: Images, start: np.ndarray) -> tuple[Field, Measurement]:
     for stage in _STAGES:
         for alternation in range(stage.alternations):
             last = alternation == stage.alternations - 1
-            field, measured = improved(pair, field, window=stage.window, jump=stage.jump, sharpen=last)
+            field, measured = improved(
+                pair, field, window=stage.window, jump=stage.jump, sharpen=_SHARPEN if last else 0
+            )
     return field, measured
 
 

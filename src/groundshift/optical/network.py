@@ -46,8 +46,9 @@ _HALO = 128  # pixels that the steps see, beyond what the first field does
 _ITERATIONS = (10, 40, 60, 60), (20, 40, 60, 60)
 """Of the prior, each time that the field is measured by small windows and made piecewise smooth; the network's field is
 close, so the full grid needs few."""
-_WINDOW, _JUMP = 1.2, 0.02  # pixels: Gaussian sigma of these windows; a jump between pixels that is a fault
-_WORTH = 0.05  # share of the information of the network that counts: errors of pixels beside each other are alike
+_WINDOW, _JUMP = 1.0, 0.04  # pixels: Gaussian sigma of these windows; a jump between pixels that is a fault
+_SHARPEN = 3.0  # pixels: Gaussian sigma of the window in which images are compared beside jumps
+_WORTH = 0.1  # share of the information of the network that counts: errors of pixels beside each other are alike
 _WORTH_ALONE = 0.0025
 """The same for sigma: where windows say nothing, the variance that is their part is twice what the network tells."""
 _TOLD = 0.9  # weight of the variance that the network tells, against that of the windows
@@ -180,7 +181,7 @@ def _sharp(pair: PreparedPair, answer: np.ndarray) -> tuple[np.ndarray, np.ndarr
     field = Field(answer[:2], np.zeros((4, *answer.shape[1:]), np.float32))
     for iterations in _ITERATIONS:
         field, windows = improved(
-            matched, field, window=_WINDOW, jump=_JUMP, sharpen=True, known=known, iterations=iterations
+            matched, field, window=_WINDOW, jump=_JUMP, sharpen=_SHARPEN, known=known, iterations=iterations
         )
     seen = bound(windows.information + _WORTH_ALONE * sure) + misplaced(field, windows)
     flow = settled(pair.first, pair.second, field, near_jumps(field))

@@ -45,8 +45,6 @@ _OFFSETS = np.array(
         for angle in np.arange(8) * np.pi / 4
     ]
 )
-_FIT = 2.0  # pixels: Gaussian sigma of the window in which the images are compared
-_FIT_TAPS = np.exp(-0.5 * (np.arange(-3 * _FIT, 3 * _FIT + 1) / _FIT) ** 2).astype(np.float32)
 _CEILING = 4.0  # largest squared difference of a pixel; the images have variance 1
 _TAKE_OVER = 0.95  # the mismatch must fall below this share of its present value
 _POOL = 4.0  # Gaussian sigma, pixels, over which the prior pools information
@@ -112,7 +110,7 @@ def _correction(information: np.ndarray, pull: np.ndarray) -> np.ndarray:
     return step * np.minimum(1, _LARGEST_STEP / np.maximum(length, 1e-9))
 
 
-def _sharpened(first: np.ndarray, second: np.ndarray, field: Field) -> Field:
+def _sharpened(first: np.ndarray, second: np.ndarray, field: Field, window: float) -> Field:
     """Let pixels near a jump change sides.
 
     A jump that is smeared over some pixels, or a few pixels off, is a minimum that small steps do not leave. Single
@@ -123,15 +121,16 @@ def _sharpened(first: np.ndarray, second: np.ndarray, field: Field) -> Field:
     ----------
     first, second
         Both images with local mean 0 and variance 1, the second as spline coefficients.
+    window
+        Gaussian sigma of the window in which the images are compared, pixels.
     """
     around = np.full(2 * _SPECKLE + 1, _SPECKLE, np.uint8)
     unclear = grown(jumps_of(*field) > _SEEN_JUMP, around)
     u = np.stack(side_by_side(partial(median_where, c, unclear, _SPECKLE) for c in field.u))
-    return Field(
-        *change_sides(
-            first, second, u, field.v, near_jumps(field._replace(u=u)), _OFFSETS, _FIT_TAPS, _TAKE_OVER, _CEILING
-        )
-    )
+    reach = int(3 * window)
+    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / window) ** 2).astype(np.float32)
+    near = near_jumps(field._replace(u=u))
+    return Field(*change_sides(first, second, u, field.v, near, _OFFSETS, weights, _TAKE_OVER, _CEILING))
 
 
 def near_jumps(field: Field) -> np.ndarray:
@@ -153,7 +152,7 @@ def improved(
     *,
     window: float,
     jump: float,
-    sharpen: bool,
+    sharpen: float,
     known: Known | None = None,
     iterations: Sequence[int] = ITERATIONS,
 ) -> tuple[Field, Measurement]:
@@ -166,12 +165,13 @@ def improved(
     jump
         A difference between neighbours, pixels, at which the penalty on jumps is halved; 0 keeps it.
     sharpen
-        Whether pixels beside jumps may change sides first.
+        Gaussian sigma, pixels, of the window in which images are compared where pixels beside jumps may change sides
+        first; 0 if none may.
     iterations
         Of the prior, as of :func:`~groundshift.kernels.total_variation.piecewise_smooth`.
     """
     if sharpen:
-        field = _sharpened(pair.first, pair.second, field)
+        field = _sharpened(pair.first, pair.second, field, sharpen)
     measured = _measured(pair, field.u, window)
     information, target = np.empty_like(measured.information), np.empty_like(measured.pull)
 
