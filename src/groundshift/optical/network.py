@@ -47,8 +47,8 @@ _ITERATIONS = (10, 40, 60, 60), (20, 40, 60, 60)
 """Of the prior, each time that the field is measured by small windows and made piecewise smooth; the network's field is
 close, so the full grid needs few."""
 _WINDOW, _JUMP = 1.0, 0.04  # pixels: Gaussian sigma of these windows; a jump between pixels that is a fault
-_SHARPEN = 3.0  # pixels: Gaussian sigma of the window in which images are compared beside jumps
-_WORTH = 0.1  # share of the information of the network that counts: errors of pixels beside each other are alike
+_SHARPEN = 2.5  # pixels: Gaussian sigma of the window in which images are compared beside jumps
+_WORTH = 0.05  # share of the information of the network that counts: errors of pixels beside each other are alike
 _WORTH_ALONE = 0.0025
 """The same for sigma: where windows say nothing, the variance that is their part is twice what the network tells."""
 _TOLD = 0.9  # weight of the variance that the network tells, against that of the windows
