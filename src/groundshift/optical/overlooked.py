@@ -2,7 +2,7 @@
 
 A glacier or a landslide of twenty pixels' width fills less than half of a window of 32: the window says how its sides
 moved, and what refines that only knows ground nearby. Where the images do not agree under the first field, a smaller
-window is looked for anew, by itself, within the largest displacement. It counts if it fits there much better than
+window is looked for anew, by itself, within the largest displacement, or 32 pixels. It counts if it fits there much better than
 anywhere else and windows beside it moved alike, for among so many places some window fits by chance.
 """
 
@@ -17,6 +17,7 @@ from groundshift.kernels.window_search import WindowMatches, best_matches
 from groundshift.optical.piecewise import usable
 
 _STEP, _SIDE = 8, 17  # pixels: from one window to the next, and their side
+_FARTHEST = 32  # pixels that a window is looked for at the most; large windows look no further
 _AROUND, _UNLIKE = 4.0, 0.4  # pixels, Gaussian sigma; correlation under the first field below which it is doubted
 _USED = 0.9  # share of the pixels around that can be used
 _FITS, _BETTER, _LEAD = 0.5, 0.3, 0.25
@@ -57,9 +58,8 @@ def recovered(
     lattice = np.ix_(rows, columns)
     asked = (doubted[lattice] < _UNLIKE) & (smoothed(weight, _AROUND)[lattice] > _USED)
     at = rows[asked.nonzero()[0]], columns[asked.nonzero()[1]]
-    found = best_matches(
-        first, second, *(each - _SIDE // 2 for each in at), side=_SIDE, reach=int(np.ceil(max_displacement))
-    )
+    reach = int(np.ceil(min(max_displacement, _FARTHEST)))
+    found = best_matches(first, second, *(each - _SIDE // 2 for each in at), side=_SIDE, reach=reach)
     windows = np.full((2, *asked.shape), np.nan, np.float32)
     windows[:, asked] = np.where(_sure(found, doubted[at], field[:, at[0], at[1]]), (found.dx, found.dy), np.nan)
     windows[:, _alone(windows)] = np.nan
