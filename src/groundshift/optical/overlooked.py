@@ -2,8 +2,8 @@
 
 A glacier or a landslide of twenty pixels' width fills less than half of a window of 32: the window says how its sides
 moved, and what refines that only knows ground nearby. Where the images do not agree under the first field, a smaller
-window is looked for anew, by itself, within the largest displacement, or 32 pixels. It counts if it fits there much better than
-anywhere else and windows beside it moved alike, for among so many places some window fits by chance.
+window is looked for anew, by itself, within the largest displacement, or 32 pixels. It counts if it fits there much
+better than anywhere else and windows beside it moved alike, for among so many places some window fits by chance.
 """
 
 from __future__ import annotations
