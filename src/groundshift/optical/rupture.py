@@ -14,7 +14,7 @@ from groundshift.kernels.sides import chosen, differences_under
 from groundshift.kernels.total_variation import Field
 
 _ACROSS = (4, -4, 8, -8)  # pixels: where across a jump a pixel looks for the displacement of a side
-_LOOK, _AGREE, _NOISE = 3.0, 3.0, 6.0
+_LOOK, _AGREE, _NOISE = 3.0, 2.0, 6.0
 """Gaussian sigmas, pixels, over which the direction of a jump is averaged, the images are compared, and how much they
 differ anyway is averaged."""
 _LEAST_NOISE, _LARGEST_NOISE = 0.005, 4.0  # variance of the images' difference; they have variance 1
