@@ -57,7 +57,10 @@ def recovered(
     rows, columns = (np.arange(_STEP, side - _SIDE // 2, _STEP) for side in first.shape)
     lattice = np.ix_(rows, columns)
     asked = (doubted[lattice] < _UNLIKE) & (smoothed(weight, _AROUND)[lattice] > _USED)
-    at = rows[asked.nonzero()[0]], columns[asked.nonzero()[1]]
+    if not asked.any():
+        return field
+    i, j = asked.nonzero()
+    at = rows[i], columns[j]
     reach = int(np.ceil(min(max_displacement, _FARTHEST)))
     found = best_matches(first, second, *(each - _SIDE // 2 for each in at), side=_SIDE, reach=reach)
     windows = np.full((2, *asked.shape), np.nan, np.float32)
