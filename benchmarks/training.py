@@ -52,10 +52,13 @@ def main(out: Path) -> None:
 
 
 def _runs(axes: Axes) -> None:
-    """Error on validation samples as a share of that of the first field, since two sets of them were used."""
+    """Error on validation samples as a share of that of the first field, since two sets of them were used.
+
+    Without the network of the last step, whose field is another.
+    """
     before, colours = 0, colormaps["viridis"]
     profiles = yaml.safe_load((RECIPES / "network.yaml").read_text("utf-8"))["profiles"]
-    runs = [each for each in profiles if (LOGS / f"{each}.csv").exists()]
+    runs = [each for each, what in profiles.items() if "after" not in what and (LOGS / f"{each}.csv").exists()]
     for number, run in enumerate(runs):
         table = _table(LOGS / f"{run}.csv")
         at = before + BATCH * table["step"]

@@ -13,8 +13,9 @@ from groundshift.errors import InputError  # noqa: E402
 from groundshift.kernels.network_inputs import network_inputs  # noqa: E402
 from groundshift.model.reason import Reason  # noqa: E402
 from groundshift.optical.methods import Nodes  # noqa: E402
-from groundshift.optical.network import CARD, WEIGHTS, Network, _unlike, load, measured, runner  # noqa: E402
+from groundshift.optical.network import CARD, WEIGHTS, Network, load, measured, runner  # noqa: E402
 from groundshift.optical.refinement import PreparedPair, refined  # noqa: E402
+from groundshift.optical.sharp import _unlike  # noqa: E402
 from groundshift.synth.textures import shifted_pair  # noqa: E402
 from groundshift.train import export  # noqa: E402
 from groundshift.train.model import Refiner  # noqa: E402
@@ -48,10 +49,12 @@ def test_torch_and_the_kernel_see_the_same(windows, reaches):
     weight = np.ones((75, 60))
     weight[30:45, 20:40] = weight[:4] = 0
     given = [np.ascontiguousarray(each, np.float32) for each in (first, second, weight, np.stack(flow))]
-    seen = network_inputs(*given, windows=windows, reaches=reaches)
+    told = random.normal(size=(3, 75, 60)).astype(np.float32)
+    seen = network_inputs(*given, windows=windows, reaches=reaches, told=told)
     with torch.no_grad():
         *images, field = (torch.from_numpy(each) for each in given)
-        expected = model.seen(*(each[None, None] for each in images), field[None])[0].numpy()
+        expected = model.seen(*(each[None, None] for each in images), field[None], torch.from_numpy(told)[None])
+    expected = expected[0].numpy()
     assert np.abs(expected).max(axis=(1, 2)).min() > 0.1
     np.testing.assert_allclose(seen, expected, atol=1e-4)
 
@@ -67,7 +70,7 @@ def test_weights_that_are_not_those_of_the_card_are_refused(model, tmp_path):
     (tmp_path / WEIGHTS).write_bytes(weights)
     card = {"sha256": hashlib.sha256(weights).hexdigest(), "iterations": 3, "variance_factor": 1.5, **looks(model)}
     (tmp_path / CARD).write_text(json.dumps(card))
-    assert load(str(tmp_path))[1:] == (3, 1.5)
+    assert load(str(tmp_path))[1:] == (3, 1.5, None)
     (tmp_path / WEIGHTS).write_bytes(weights[:-1])
     load.cache_clear()
     with pytest.raises(InputError, match="fetch them again"):
@@ -182,7 +185,7 @@ def test_a_file_that_is_no_state_is_refused(tmp_path):
 def test_a_third_step_counts_where_the_second_moved_much():
     moves = []
 
-    def refine(first, second, weight, flow):
+    def refine(first, second, weight, flow, told=None):
         answer = np.zeros((7, *first.shape), np.float32)
         answer[:2] = flow
         answer[0, :, :100] += moves[-1]

@@ -8,9 +8,9 @@ import pytest
 from groundshift.kernels.sides import chosen, differences_under
 from groundshift.kernels.spline import coefficients
 from groundshift.kernels.total_variation import Field
-from groundshift.optical.network import _sharp
-from groundshift.optical.refinement import PreparedPair
+from groundshift.optical.refinement import PreparedPair, warped
 from groundshift.optical.rupture import settled
+from groundshift.optical.sharp import TOLD, once_sharp, sharp, told_of
 from groundshift.synth.textures import shifted_pair
 
 
@@ -96,10 +96,42 @@ def test_on_ground_without_texture_sigma_is_what_the_network_tells():
     answer = np.zeros((7, *pre.shape), np.float32)
     answer[2:6], answer[6] = np.log(scale), -9
     pair = PreparedPair(pre, coefficients(post), weight, weight, answer[:2], pre, post)
-    flow, _, variance = _sharp(pair, answer)
+    flow, _, variance = sharp(pair, answer)
     told = 2 * scale**2
     flat = variance[:, 20:-20, 100:-12]
     assert (told / 2 < flat).all()
     assert (flat < 2 * told).all()
     assert np.median(variance[:, 20:-20, 12:40]) < 0.8 * told
     assert abs(flow[:, 20:-20, 100:-12]).max() < 0.05
+
+
+def test_a_last_step_mends_what_is_sharp_and_wrong():
+    """It is given the field that is sharp, with the second image brought onto the first by it, and what was told."""
+    pre, post, _ = shifted_pair(128, dx=0.3, dy=0, noise=0.02, seed=6)
+    weight, answer = np.ones_like(pre), np.zeros((7, *pre.shape), np.float32)
+    answer[0, :, :64], answer[1], answer[2:4], answer[4:6], answer[6] = 1.5, -0.2, -4, -3, -9
+    pair = PreparedPair(pre, coefficients(post), weight, weight, answer[:2], pre, post)
+    given = []
+
+    def last(first, second, weight, flow, told):
+        given.append((first, second, weight, flow, told))
+        answer = np.zeros((7, *first.shape), np.float32)
+        answer[0], answer[2:6], answer[6] = 0.3, np.log(0.003), -9
+        return answer
+
+    mended, alone = sharp(pair, answer, last), sharp(pair, answer)
+    ((first, second, seen, flow, told),) = given
+    assert first is pre
+    np.testing.assert_array_equal(flow, once_sharp(pair, answer))
+    np.testing.assert_array_equal(second, warped(pair, flow)[0])
+    np.testing.assert_array_equal(told, told_of(answer, flow))
+    assert told.shape == (TOLD, *pre.shape)
+    np.testing.assert_allclose(told[:2], answer[:2] - flow, atol=1e-6)
+    np.testing.assert_allclose(told[2:4], np.log(np.sqrt(2) * np.exp(-4)), atol=0.01)
+    assert (told[4:] == -4).all()
+    assert seen.all()
+    inner = np.s_[:, 20:-20, 20:-20]
+    truth = np.array([0.3, 0])[:, None, None]
+    assert np.abs(mended.flow - truth)[inner].mean() < 0.01
+    assert np.abs(alone.flow - truth)[inner].mean() > 0.1
+    assert np.median(mended.variance[inner]) < 0.1 * np.median(alone.variance[inner])

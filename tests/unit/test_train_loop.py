@@ -14,15 +14,17 @@ from groundshift.cli.app import app  # noqa: E402
 from groundshift.errors import ConfigurationError, InputError  # noqa: E402
 from groundshift.io.samples import Sample, SampleFolder, write_shard  # noqa: E402
 from groundshift.optical.methods import Nodes  # noqa: E402
-from groundshift.optical.network import load, measured  # noqa: E402
+from groundshift.optical.network import load, measured, read_weights  # noqa: E402
 from groundshift.optical.refinement import CHANNELS, prepared, refined, variance, warped  # noqa: E402
+from groundshift.optical.sharp import TOLD  # noqa: E402
 from groundshift.synth.dataset import DatasetOptions  # noqa: E402
 from groundshift.synth.options import PairOptions  # noqa: E402
 from groundshift.synth.textures import shifted_pair  # noqa: E402
 from groundshift.train import loop  # noqa: E402
-from groundshift.train.data import Joined, Prepared, made  # noqa: E402
-from groundshift.train.examples import run_model  # noqa: E402
+from groundshift.train.data import Joined, Prepared, augmented, made  # noqa: E402
+from groundshift.train.examples import LastInput, run_model  # noqa: E402
 from groundshift.train.export import export  # noqa: E402
+from groundshift.train.kept import Kept, symmetric  # noqa: E402
 from groundshift.train.loop import train  # noqa: E402
 from groundshift.train.loss import loss, negative_log_likelihood  # noqa: E402
 from groundshift.train.model import Refiner  # noqa: E402
@@ -279,6 +281,106 @@ def test_the_network_of_the_package_can_be_trained_further():
     np.testing.assert_allclose(network.refine(*images, weight, flow), expected, atol=1e-4)
 
 
+def test_a_network_that_is_told_more_begins_with_one_that_is_not():
+    torch.manual_seed(0)
+    first, second = (Refiner(SMALL.model_copy(update={"told": each})) for each in (0, TOLD))
+    torch.nn.init.normal_(first.body.head.weight, std=0.05)
+    second.adopt(first)
+    images, weight, flow = torch.randn(2, 1, 1, 32, 32), torch.ones(1, 1, 32, 32), torch.randn(1, 2, 32, 32)
+    told = torch.randn(1, TOLD, 32, 32)
+    torch.testing.assert_close(second(*images, weight, flow, told), first(*images, weight, flow), rtol=1e-4, atol=1e-5)
+    second(*images, weight, flow, told).square().sum().backward()
+    assert (second.body.enter.weight.grad[:, -TOLD:].abs().amax((0, 2, 3)) > 0).all()
+    with pytest.raises(ConfigurationError, match="`told`"):
+        first.adopt(second)
+
+
+@pytest.fixture
+def last_recipe(recipe, tmp_path):
+    export(train(recipe, tmp_path / "steps", device="cpu"), tmp_path / "steps")
+    changes = {
+        "after": str(tmp_path / "steps"), "start": str(tmp_path / "steps"), "iterations": 1, "level": 0.1,
+        "model": {**SMALL.model_dump(), "told": TOLD},
+    }  # fmt: skip
+    return Recipe(**{**recipe.model_dump(), **changes})
+
+
+def test_a_last_step_is_trained_on_what_a_network_leaves(last_recipe, tmp_path, monkeypatch):
+    asked = []
+    call = LastInput.__call__
+    monkeypatch.setattr(LastInput, "__call__", lambda *given: asked.append(given[1].record["seed"]) or call(*given))
+    state = train(last_recipe, tmp_path / "run", device="cpu")
+    assert sorted(asked) == list(range(8))  # each of six to train on and two others once, in twelve that were taken
+    card = export(state, tmp_path / "run")
+    network, before = load(str(tmp_path / "run")), load(last_recipe.after)
+    assert (before.last, network.iterations) == (None, before.iterations)
+    assert card["last"]["recipe"]["after"] == last_recipe.after
+    assert card["sha256"] == read_weights(last_recipe.after)[0]["sha256"]
+    pre, post, _ = shifted_pair(96, dx=0.7, dy=-0.4, noise=0.05, seed=2)
+    nodes = Nodes(np.arange(40.0, 56.0), np.arange(40.0, 56.0))
+    ways = [measured(each, pre, post, nodes, max_displacement=4) for each in (network, before)]
+    assert all(np.isfinite(each.dx).all() for each in ways)
+    assert np.abs(ways[0].dx - ways[1].dx).max() > 1e-5
+    again = load_weights(str(tmp_path / "run"), last=True)
+    for a, b in zip(load_state(state)[0].parameters(), again.parameters(), strict=True):
+        torch.testing.assert_close(a, b)
+    kept = next((tmp_path / "run" / "samples").iterdir())
+    kept.write_bytes(kept.read_bytes()[:-100])
+    (tmp_path / "run" / STATE).unlink()
+    with pytest.raises(InputError, match=r"npz cannot be read .*; remove it, and it is made anew"):
+        train(last_recipe, tmp_path / "run", device="cpu")
+
+
+def test_what_is_kept_is_what_was_prepared(tmp_path):
+    """Whole, and rounded where rounding does no harm; what is cut out is the same in all that is kept."""
+    samples = [sample(seed) for seed in range(2)]
+    calls = []
+
+    def arrays(sample, random):
+        calls.append(sample.record["seed"])
+        rows, cols = np.indices((96, 96), dtype=np.float32)
+        return {
+            "first": rows[None] / 96, "flow": np.stack([cols, rows]), "valid": np.ones((96, 96), bool),
+            "distance": np.full((96, 96), np.inf, np.float32),
+        }  # fmt: skip
+
+    data = Kept(samples, tmp_path / "kept", 64, arrays, symmetries=False, seed=3)
+    parts = [data[epoch, 1] for epoch in (0, 0, 1, 2)]
+    assert calls == [1]
+    np.testing.assert_array_equal(parts[0]["flow"], parts[1]["flow"])
+    assert any((each["flow"] != parts[0]["flow"]).any() for each in parts[2:])
+    for each in parts:
+        assert each["flow"].shape == (2, 64, 64)
+        np.testing.assert_array_equal(np.diff(each["flow"][1], axis=0), 1)
+        np.testing.assert_allclose(each["first"][0] * 96, each["flow"][1], atol=0.05)
+        assert each["valid"].dtype == bool
+        assert np.isfinite(each["distance"]).all()
+
+
+@pytest.mark.parametrize("k", range(8))
+def test_what_the_last_step_is_given_turns_as_samples_do(k):
+    """Displacements turn; of sizes only their order does."""
+    one = sample(1)
+    random = np.random.default_rng(k)
+    flow = random.normal(size=(2, 96, 96)).astype(np.float32)
+    one = Sample(one.pre, one.post, flow, one.valid, random.uniform(size=(96, 96)).astype(np.float32), one.record)
+    told = np.concatenate([flow, np.abs(flow), np.abs(flow) + 1])
+    turned = symmetric({"flow": flow, "start": flow, "told": told, "distance": one.distance}, k)
+    expected = augmented(one, k)
+    np.testing.assert_array_equal(turned["flow"], expected.flow)
+    np.testing.assert_array_equal(turned["start"], expected.flow)
+    np.testing.assert_array_equal(turned["distance"], expected.distance)
+    sizes = np.abs(expected.flow)
+    np.testing.assert_array_equal(turned["told"], np.concatenate([expected.flow, sizes, sizes + 1]))
+
+
+def test_samples_whose_field_is_right_count_for_more():
+    batch = {"start": torch.zeros(3, 2, 8, 8), "flow": torch.zeros(3, 2, 8, 8), "valid": torch.ones(3, 8, 8)}
+    batch["flow"][1, 0], batch["flow"][2, 1] = 0.07, 7.0
+    batch["flow"][1, :, :4], batch["valid"][1, :4] = 50.0, 0.0  # what is not known does not count
+    torch.testing.assert_close(loop._levelled(batch, 0.08), torch.tensor([5.0, 1.0, 0.5]))
+
+
 @pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
 def test_muon_steps_along_all_directions_of_a_gradient_alike(layout):
     """The change of a kernel, as a matrix, has nearly equal singular values, and the length of one by AdamW."""
@@ -308,7 +410,7 @@ def test_a_network_that_looks_around_begins_with_one_that_does_not():
     second.body.head.bias.data[2] = -30  # never chosen
     with torch.no_grad():
         torch.testing.assert_close(second(*given), first(*given), rtol=1e-4, atol=1e-5)
-    with pytest.raises(ConfigurationError, match="only `reaches`, `deeper` and widths after the last may be new"):
+    with pytest.raises(ConfigurationError, match="only `reaches`, `deeper`, `told` and widths after the last"):
         Refiner(ModelOptions(widths=(4, 6, 8))).adopt(first)
 
 
@@ -361,13 +463,15 @@ def test_recipes_have_profiles(tmp_path):
         read_recipe(file)
     for wrong in (
         "step: 10",
+        "model: {told: 6}",
+        "after: shipped",
         "model: {reaches: [-4]}",
         "model: {widths: [0]}",
         "model: {windows: [0]}",
         "profiles: [a]",
     ):
         file.write_text(f"train: [a]\nvalidation: [b]\n{wrong}\n")
-        with pytest.raises(ConfigurationError, match=r"step|model\.|profiles") as refused:
+        with pytest.raises(ConfigurationError, match=r"step|model|profiles") as refused:
             read_recipe(file)
         assert "\n" not in str(refused.value)
     with pytest.raises(InputError, match="cannot be read"):

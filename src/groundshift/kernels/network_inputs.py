@@ -50,6 +50,7 @@ def network_inputs(
     *,
     windows: Sequence[float],
     reaches: Sequence[int],
+    told: np.ndarray | None = None,
 ) -> np.ndarray:
     """What the network is given, float32 (c, y, x).
 
@@ -64,17 +65,20 @@ def network_inputs(
         Gaussian sigma of the windows of least squares, pixels.
     reaches
         How far around places are looked at, pixels; none if empty.
+    told
+        What else is known of each pixel, float32 (k, y, x).
 
     Returns
     -------
     First, second, their difference and the weight; then of each window the correction (dx, dy, pixels), logarithms of
     the mean squares of the gradient along x and y, the correlation of the two, and the logarithm of the mean squared
     difference; then, if there are reaches, the step to the best place around (dx, dy) and the logarithms of the squared
-    difference without and with it; and what the field departs from its Gaussian mean (dx, dy).
+    difference without and with it; what the field departs from its Gaussian mean (dx, dy); and what else is told.
     """
     height, width = first.shape
     at = 4 + 6 * len(windows)  # where what comes after the windows begins
-    seen = np.empty((at + (4 if reaches else 0) + 2, height, width), np.float32)
+    last = at + (4 if reaches else 0)  # where what the field departs from its mean is
+    seen = np.empty((last + 2 + (0 if told is None else len(told)), height, width), np.float32)
     products = np.empty((10, height, width), np.float32)
     over_bands(lambda top, bottom: _products(first, second, weight, top, bottom, products, seen), height)
     taps, smooth = [_taps(each) for each in windows], _taps(SMOOTH)
@@ -87,7 +91,9 @@ def network_inputs(
             here[:2] *= np.float32(LONGEST_STEP)
             for logarithms in (here[2:4], here[5]):
                 np.log(logarithms, out=logarithms)
-        np.subtract(flow[:, top:bottom], _means(flow, smooth, top, bottom), out=seen[-2:, top:bottom])
+        np.subtract(flow[:, top:bottom], _means(flow, smooth, top, bottom), out=seen[last : last + 2, top:bottom])
+        if told is not None:
+            seen[last + 2 :, top:bottom] = told[:, top:bottom]
 
     over_bands(partial(_in_strips, in_windows), height)
     if reaches:

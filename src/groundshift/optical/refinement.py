@@ -6,9 +6,8 @@ with its uncertainty. What it is given and how its answers are read is here, the
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from scipy import ndimage
@@ -50,8 +49,15 @@ class PreparedPair(NamedTuple):
     second_scaled: np.ndarray
 
 
-Refine = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
-"""One step: first image and warped second (y, x), weight (y, x), flow (2, y, x) in; an answer (7, y, x) out."""
+class Refine(Protocol):
+    """One step of a network."""
+
+    def __call__(
+        self, first: np.ndarray, second: np.ndarray, weight: np.ndarray, flow: np.ndarray,
+        told: np.ndarray | None = None,
+    ) -> np.ndarray:  # fmt: skip
+        """First image and warped second (y, x), weight (y, x), flow (2, y, x), what else is told in; (7, y, x) out."""
+        ...
 
 
 def prepared(pre: np.ndarray, post: np.ndarray, *, max_displacement: float) -> PreparedPair:

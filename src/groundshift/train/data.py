@@ -115,17 +115,25 @@ def augmented(sample: Sample, k: int) -> Sample:
     if not 0 <= k < SYMMETRIES:
         raise ConfigurationError(f"symmetry {k} was asked for; expected 0 to {SYMMETRIES - 1}")
 
-    def turned(array: np.ndarray) -> np.ndarray:
-        array = np.rot90(array, k % 4, axes=(-2, -1))
-        return np.ascontiguousarray(array[..., ::-1] if k >= 4 else array)
-
-    dx, dy = turned(sample.flow)
-    for _ in range(k % 4):
-        dx, dy = dy, -dx  # what pointed down points right, what pointed right points up
+    rasters = (turned(each, k) for each in (sample.pre, sample.post))
     return Sample(
-        turned(sample.pre), turned(sample.post), np.stack([-dx if k >= 4 else dx, dy]), turned(sample.valid),
-        turned(sample.distance), {**sample.record, "symmetry": k},
+        *rasters, turned_vector(sample.flow, k), turned(sample.valid, k), turned(sample.distance, k),
+        {**sample.record, "symmetry": k},
     )  # fmt: skip
+
+
+def turned(array: np.ndarray, k: int) -> np.ndarray:
+    """The last two axes of an array under a symmetry, see :func:`augmented`."""
+    array = np.rot90(array, k % 4, axes=(-2, -1))
+    return np.ascontiguousarray(array[..., ::-1] if k >= 4 else array)
+
+
+def turned_vector(vector: np.ndarray, k: int, *, signed: bool = True) -> np.ndarray:
+    """Right and down (2, y, x) under a symmetry: they turn along; without sign if they are sizes."""
+    dx, dy = turned(vector, k)
+    for _ in range(k % 4):
+        dx, dy = dy, -dx if signed else dx  # what pointed down points right, what pointed right points up
+    return np.stack([-dx if signed and k >= 4 else dx, dy])
 
 
 def cropped(sample: Sample, top: int, left: int, size: int) -> Sample:

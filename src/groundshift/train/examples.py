@@ -12,10 +12,12 @@ from torch import Tensor
 
 from groundshift.io.samples import Sample, SampleFolder, images_of
 from groundshift.kernels.network_inputs import network_inputs
-from groundshift.optical.refinement import CHANNELS, prepared, variance
+from groundshift.optical.network import load
+from groundshift.optical.refinement import CHANNELS, prepared, refined, variance, warped
+from groundshift.optical.sharp import once_sharp, told_of
 from groundshift.train.data import Prepared
 from groundshift.train.model import Refiner
-from groundshift.train.recipe import Recipe
+from groundshift.train.recipe import Recipe, folder_of
 from groundshift.train.resample import warp
 
 _NEAR = 16.0  # pixels from the trace, as in the benchmark
@@ -32,7 +34,6 @@ class NetworkInput:
         """Images, weights and first field, with the truth beside them."""
         pre, post = images_of(sample)
         pair = prepared(pre, post, max_displacement=self.max_displacement)
-        valid = sample.valid & np.isfinite(sample.flow).all(axis=0)
         start = pair.start + _wobble(pair.start.shape, random, self.jitter)
         return {
             "first": pair.first[None],
@@ -40,10 +41,50 @@ class NetworkInput:
             "first_weight": pair.first_weight[None],
             "second_weight": pair.second_weight[None],
             "start": start.astype(np.float32),
-            "flow": np.where(valid, sample.flow, 0).astype(np.float32),
-            "valid": valid,
-            "distance": sample.distance.astype(np.float32),
+            **_truth(sample),
         }
+
+
+@dataclass(frozen=True)
+class LastInput:
+    """Samples as the network of the last step takes them: with the field of another, made sharp once.
+
+    See :func:`groundshift.optical.sharp.sharp`.
+    """
+
+    max_displacement: float
+    after: str  # of a recipe
+
+    def __call__(self, sample: Sample, random: np.random.Generator) -> dict[str, np.ndarray]:
+        """Images, the second brought onto the first; weight; field; and what is told, with the truth beside them.
+
+        The truth has the median of the field: how two real images lie to each other is not known better. Nothing here
+        is drawn from `random`.
+        """
+        network = load(folder_of(self.after))
+        pair = prepared(*images_of(sample), max_displacement=self.max_displacement)
+        answer = refined(pair, network.refine, iterations=network.iterations)
+        start, truth = once_sharp(pair, answer), _truth(sample)
+        if (valid := truth["valid"]).any():
+            truth["flow"] += np.median((start - truth["flow"])[:, valid], axis=1)[:, None, None]
+        second, weight = warped(pair, start)
+        told = told_of(answer, start)
+        return {
+            "first": pair.first[None],
+            "second": second[None],
+            "weight": weight[None],
+            "start": start,
+            "told": told,
+        } | truth
+
+
+def _truth(sample: Sample) -> dict[str, np.ndarray]:
+    valid = sample.valid & np.isfinite(sample.flow).all(axis=0)
+    return {
+        "flow": np.where(valid, sample.flow, 0).astype(np.float32),
+        "valid": valid,
+        "distance": sample.distance.astype(np.float32),
+    }
 
 
 def _wobble(shape: tuple[int, ...], random: np.random.Generator, largest: float) -> np.ndarray:
@@ -77,15 +118,20 @@ def run_model(
 @torch.no_grad()
 def _seen(model: Refiner, batch: dict[str, Tensor], flow: Tensor) -> Tensor:
     """What the convolutions are given, (b, c, y, x); compiled on a processor, four times as fast there."""
-    dx, dy = flow.unbind(1)
-    second = warp(batch["second"][:, 0], dx, dy).unsqueeze(1)
-    weight = batch["first_weight"] * _there(batch["second_weight"], dx, dy)
+    told = batch.get("told")
+    if told is None:
+        dx, dy = flow.unbind(1)
+        second = warp(batch["second"][:, 0], dx, dy).unsqueeze(1)
+        weight = batch["first_weight"] * _there(batch["second_weight"], dx, dy)
+    else:  # the last step, and its only one
+        second, weight = batch["second"], batch["weight"]
     if flow.device.type != "cpu":
-        return model.seen(batch["first"], second, weight, flow)
+        return model.seen(batch["first"], second, weight, flow, told)
     looks = {"windows": model.options.windows, "reaches": model.options.reaches}
     images = (each[:, 0].numpy() for each in (batch["first"], second, weight))
-    given = zip(*images, flow.contiguous().numpy(), strict=True)
-    return torch.from_numpy(np.stack([network_inputs(*each, **looks) for each in given]))
+    more = [None] * len(flow) if told is None else told.numpy()
+    given = zip(*images, flow.contiguous().numpy(), more, strict=True)
+    return torch.from_numpy(np.stack([network_inputs(*each, **looks, told=last) for *each, last in given]))
 
 
 def _there(weight: Tensor, dx: Tensor, dy: Tensor) -> Tensor:
@@ -98,11 +144,18 @@ def _there(weight: Tensor, dx: Tensor, dy: Tensor) -> Tensor:
     return (weight.flatten(2).gather(2, flat.flatten(1).unsqueeze(1)).view_as(weight)) * inside.unsqueeze(1)
 
 
+def input_of(recipe: Recipe, *, jitter: float = 0.0) -> NetworkInput | LastInput:
+    """What makes samples as the network of a recipe takes them."""
+    if recipe.after is not None:
+        return LastInput(recipe.max_displacement, recipe.after)
+    return NetworkInput(recipe.max_displacement, jitter)
+
+
 def examples_of(recipe: Recipe) -> list[dict[str, np.ndarray]]:
     """Samples of the validation folders, whole and not turned, evenly spread over each."""
-    examples = []
+    examples, arrays = [], input_of(recipe)
     for folder in map(SampleFolder, recipe.validation):
-        data = Prepared(folder, symmetries=False, seed=recipe.seed, arrays=NetworkInput(recipe.max_displacement))
+        data = Prepared(folder, symmetries=False, seed=recipe.seed, arrays=arrays)
         examples += [data[index] for index in spread(len(folder), recipe.validation_samples)]
     return examples
 

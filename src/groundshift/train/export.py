@@ -17,10 +17,10 @@ from groundshift.errors import InputError
 from groundshift.io.files import atomic_path, write_json
 from groundshift.io.samples import SampleFolder, images_of
 from groundshift.optical.methods import Nodes
-from groundshift.optical.network import CARD, MULTIPLE, WEIGHTS, Network, measured, runner
+from groundshift.optical.network import CARD, LAST, MULTIPLE, WEIGHTS, Network, load, measured, read_weights, runner
 from groundshift.train.examples import means, spread
 from groundshift.train.model import Refiner
-from groundshift.train.recipe import Recipe
+from groundshift.train.recipe import Recipe, folder_of
 from groundshift.train.state import load_state
 from groundshift.validate.metrics import score
 
@@ -44,31 +44,34 @@ def to_onnx(model: Refiner) -> bytes:
         # the newer exporter, of torch 2.13, answers wrongly at sides other than those of the example
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            model.body, (model.seen(*_example(4 * MULTIPLE, 6 * MULTIPLE)),), stream, dynamo=False,
+            model.body, (model.seen(*_example(4 * MULTIPLE, 6 * MULTIPLE, model.options.told)),), stream, dynamo=False,
             opset_version=OPSET, input_names=["seen"], output_names=["found"],
             dynamic_axes={name: {2: "y", 3: "x"} for name in ("seen", "found")},
         )  # fmt: skip
     weights = stream.getvalue()
     refine = runner(weights, windows=model.options.windows, reaches=model.options.reaches)
     for sides in ((4, 6), (7, 3)):
-        given = _example(*(MULTIPLE * side for side in sides))
+        given = _example(*(MULTIPLE * side for side in sides), model.options.told)
         with torch.no_grad():
             expected = model(*given)[0].numpy()
-        first, second, weight, flow = (each[0].numpy() for each in given)
-        worst = float(np.abs(refine(first[0], second[0], weight[0], flow) - expected).max())
+        first, second, weight, *rest = (each[0].numpy() for each in given)
+        worst = float(np.abs(refine(first[0], second[0], weight[0], *rest) - expected).max())
         if worst > _AGREE:
             raise InputError(f"onnxruntime and torch differ by {worst:.2g}; expected {_AGREE:g} at most")
     return weights
 
 
-def _example(height: int, width: int) -> tuple[torch.Tensor, ...]:
+def _example(height: int, width: int, told: int) -> list[torch.Tensor]:
     random = torch.Generator().manual_seed(0)
     first, second = (torch.randn(1, 1, height, width, generator=random) for _ in range(2))
-    return first, second, torch.ones_like(first), torch.randn(1, 2, height, width, generator=random)
+    rest = [torch.randn(1, each, height, width, generator=random) for each in (2, told) if each]
+    return [first, second, torch.ones_like(first), *rest]
 
 
 def export(state: str | Path, out: str | Path, *, licence: str = "Apache-2.0") -> dict[str, Any]:
     """Write the network of a training run, and its card, into a folder; returns the card.
+
+    After a run for the last step, that is the network whose field it mends, with it.
 
     The factor by which variances are too small is the mean over the validation samples of the recipe. Errors within a
     sample are alike, so the mean square of a sample is skewed, and the median over samples would be too small. The
@@ -77,17 +80,27 @@ def export(state: str | Path, out: str | Path, *, licence: str = "Apache-2.0") -
     """
     model, recipe, kept = load_state(state)
     weights, looks = to_onnx(model), {"windows": model.options.windows, "reaches": model.options.reaches}
-    rows = _scores(Network(runner(weights, **looks), recipe.iterations, 1.0), recipe)
-    card = {
-        "sha256": hashlib.sha256(weights).hexdigest(), "licence": licence, "iterations": recipe.iterations, **looks,
+    files, trained = {WEIGHTS: weights}, {
+        "sha256": hashlib.sha256(weights).hexdigest(), **looks, "steps": kept["step"], "recipe": kept["recipe"],
         "parameters": sum(each.numel() for each in model.parameters()),
+    }  # fmt: skip
+    network = Network(runner(weights, **looks), recipe.iterations, 1.0)
+    if recipe.after is None:
+        card = {"licence": licence, "iterations": recipe.iterations, **trained, "last": None}
+    else:
+        before, steps, _ = read_weights(folder_of(recipe.after))
+        network = load(folder_of(recipe.after))._replace(variance_factor=1.0, last=network.refine)
+        files, card = {WEIGHTS: steps, LAST: weights}, {**before, "last": trained}
+    rows = _scores(network, recipe)
+    card |= {
         "variance_factor": float(np.nanmean([(row["variance_x"] + row["variance_y"]) / 2 for row in rows])),
-        "validation": means(rows), "samples": len(rows), "steps": kept["step"], "recipe": kept["recipe"],
+        "validation": means(rows), "samples": len(rows),
     }  # fmt: skip
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    with atomic_path(out / WEIGHTS) as temporary:
-        temporary.write_bytes(weights)
+    for name, content in files.items():
+        with atomic_path(out / name) as temporary:
+            temporary.write_bytes(content)
     write_json(out / CARD, card)
     return card
 

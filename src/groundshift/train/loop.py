@@ -16,7 +16,8 @@ import torch
 from groundshift.errors import ConfigurationError, GroundshiftError
 from groundshift.io.samples import SampleFolder
 from groundshift.train.data import Joined, Order, Prepared, made
-from groundshift.train.examples import NetworkInput, evaluate, examples_of, run_model
+from groundshift.train.examples import evaluate, examples_of, input_of, run_model
+from groundshift.train.kept import Kept
 from groundshift.train.loss import loss
 from groundshift.train.model import Refiner
 from groundshift.train.optimise import Optimiser
@@ -25,6 +26,7 @@ from groundshift.train.state import STATE, load_weights, restored, save
 
 log = logging.getLogger(__name__)
 
+KEPT = "samples"
 _FADES = 8.0  # pixels from a trace
 
 
@@ -55,7 +57,7 @@ def train(recipe: Recipe, out: str | Path, *, device: str | None = None) -> Path
     torch.manual_seed(recipe.seed)
     model = Refiner(recipe.model)
     if recipe.start is not None:
-        model.adopt(load_weights(recipe.start))
+        model.adopt(load_weights(recipe.start, last=recipe.after is not None))
     model = model.to(device, memory_format=torch.channels_last)
     average = torch.optim.swa_utils.AveragedModel(
         model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.average)
@@ -66,12 +68,14 @@ def train(recipe: Recipe, out: str | Path, *, device: str | None = None) -> Path
 
     examples = examples_of(recipe)
     began, total = time.monotonic(), 0.0
-    for step, batch in enumerate(_batches(recipe, first), first + 1):
+    for step, batch in enumerate(_batches(recipe, out, first), first + 1):
         if isinstance(batch, GroundshiftError):
             raise batch
         batch = {name: each.to(device, non_blocking=True) for name, each in batch.items()}
         answers = run_model(model, batch, iterations=recipe.iterations, precision=getattr(torch, recipe.precision))
         weight = batch["valid"] * (1 + recipe.near * torch.exp(-batch["distance"] / _FADES))
+        if recipe.level:
+            weight = weight * _levelled(batch, recipe.level)[:, None, None]
         value = loss(
             answers, batch["flow"], weight,
             decay=recipe.decay, absolute=recipe.absolute, likelihood=recipe.likelihood,
@@ -87,6 +91,13 @@ def train(recipe: Recipe, out: str | Path, *, device: str | None = None) -> Path
             log.info("%s", ", ".join(f"{name} {each:.4g}" for name, each in table[-1].items()))
             save(out, recipe, step, model, average, optimiser, table)
     return out / STATE
+
+
+def _levelled(batch: dict[str, torch.Tensor], level: float) -> torch.Tensor:
+    """How much each sample counts, (b,), by how far off the field is that it begins with."""
+    error = torch.linalg.vector_norm(batch["start"] - batch["flow"], dim=1) * batch["valid"]
+    mean = error.sum((1, 2)) / batch["valid"].sum((1, 2)).clamp(min=1)
+    return (level / (mean + level / 8)).clamp(0.5, 5)
 
 
 def _usable(device: str) -> str:
@@ -127,10 +138,11 @@ class _Batches:
             yield from order
 
 
-def _batches(recipe: Recipe, first: int) -> Any:
+def _batches(recipe: Recipe, out: Path, first: int) -> Any:
     samples = Joined((*map(SampleFolder, recipe.train), *map(made, recipe.made)))
-    arrays = NetworkInput(recipe.max_displacement, recipe.jitter)
-    data = Prepared(samples, crop=recipe.crop, symmetries=recipe.symmetries, seed=recipe.seed, arrays=arrays)
+    arrays = input_of(recipe, jitter=recipe.jitter)
+    given = {"crop": recipe.crop, "symmetries": recipe.symmetries, "seed": recipe.seed, "arrays": arrays}
+    data = Prepared(samples, **given) if recipe.after is None else Kept(samples, out / KEPT, **given)
     return torch.utils.data.DataLoader(
         _Told(data), batch_sampler=_Batches(len(data), recipe, first), num_workers=recipe.workers, collate_fn=_collated,
         prefetch_factor=4 if recipe.workers else None, pin_memory=torch.cuda.is_available(),
@@ -141,7 +153,7 @@ def _batches(recipe: Recipe, first: int) -> Any:
 class _Told:
     """Samples, or the error that one gives: torch would hand it on from its workers with their tracebacks in it."""
 
-    data: Prepared
+    data: Prepared | Kept
 
     def __len__(self) -> int:
         return len(self.data)

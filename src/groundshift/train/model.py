@@ -48,7 +48,7 @@ class Refiner(nn.Module):
         self.around = Blur(SMOOTH, 2)
         self.fit_one, self.fit = Blur(FIT, 2), Blur(FIT, 8)
         others = 1 if self.options.reaches else 0
-        self.body = UNet(6 + 6 * windows + 4 * others, 1 + windows + others + 2 + 5, self.options)
+        self.body = UNet(6 + 6 * windows + 4 * others + self.options.told, 1 + windows + others + 2 + 5, self.options)
         with torch.no_grad():  # before training: little more than nothing
             self.body.head.weight.zero_()
             first = torch.zeros(1 + windows + others)
@@ -57,15 +57,17 @@ class Refiner(nn.Module):
                 first[windows] = 1.0
             self.body.head.bias.copy_(torch.cat([first, torch.tensor([0, 0, -2, -2, 0.5, 0.5, -2])]))
 
-    def forward(self, first: Tensor, second: Tensor, weight: Tensor, flow: Tensor) -> Tensor:
-        """First image, warped second, weight (b, 1, y, x) and flow (b, 2, y, x) in; (b, 7, y, x) out."""
-        return self.answer(self.seen(first, second, weight, flow), flow)
+    def forward(
+        self, first: Tensor, second: Tensor, weight: Tensor, flow: Tensor, told: Tensor | None = None
+    ) -> Tensor:
+        """First image, warped second, weight (b, 1, y, x), flow (b, 2, y, x) and what is told in; (b, 7, y, x) out."""
+        return self.answer(self.seen(first, second, weight, flow, told), flow)
 
     def answer(self, seen: Tensor, flow: Tensor, *, precision: torch.dtype = torch.float32) -> Tensor:
         """What :meth:`seen` and the flow make; the convolutions in this precision."""
         with torch.autocast(seen.device.type, precision, enabled=precision != torch.float32):
             found = self.body(seen).float()
-        corrections = [seen[:, at : at + 2] for at in range(4, seen.shape[1] - 2, 6)]
+        corrections = [seen[:, at : at + 2] for at in range(4, seen.shape[1] - 2 - self.options.told, 6)]
         choices = 1 + len(corrections)
         share = torch.softmax(found[:, :choices], 1)  # (b, choices, y, x): no correction, or that of one of the windows
         step = sum(share[:, k : k + 1] * each for k, each in enumerate(corrections, 1))
@@ -75,7 +77,7 @@ class Refiner(nn.Module):
         wide = narrow + 0.5 + functional.softplus(scales[:, 2:4])
         return torch.cat([flow + step, narrow, wide, scales[:, 4:5]], 1)
 
-    def seen(self, first: Tensor, second: Tensor, weight: Tensor, flow: Tensor) -> Tensor:
+    def seen(self, first: Tensor, second: Tensor, weight: Tensor, flow: Tensor, told: Tensor | None = None) -> Tensor:
         """What the convolutions are given, (b, c, y, x); see :mod:`groundshift.kernels.network_inputs`."""
         middle = (first + second) / 2
         gx, gy = _derivative(middle), _derivative(middle.transpose(2, 3)).transpose(2, 3)
@@ -95,11 +97,11 @@ class Refiner(nn.Module):
         if self.options.reaches:
             step, now, then = self.from_around(flow, step, gx, gy, residual, weight)
             seen += [step, torch.log(now + LEAST_MISMATCH), torch.log(then + LEAST_MISMATCH)]
-        return torch.cat([*seen, flow - self.around(flow)], 1)
+        return torch.cat([*seen, flow - self.around(flow), *([] if told is None else [told])], 1)
 
     @torch.no_grad()
     def adopt(self, other: Refiner) -> None:
-        """Take the weights of a network that is like this one, or lacks coarse levels, blocks, or does not look around.
+        """Take the weights of a network that is like this one, or lacks coarse levels, blocks, or is given less.
 
         What is new in levels adds nothing at first, so the answer stays what it was; a new choice begins small.
 
@@ -109,37 +111,48 @@ class Refiner(nn.Module):
             If the two are otherwise unlike.
         """
         mine, theirs = self.options, other.options
-        levels, looks = len(theirs.widths), theirs.reaches == mine.reaches
-        lacks = {"widths": mine.widths[:levels], "reaches": mine.reaches if looks else (), "deeper": theirs.deeper}
+        levels, looks, knows = len(theirs.widths), theirs.reaches == mine.reaches, theirs.told == mine.told
+        lacks = {
+            "widths": mine.widths[:levels], "reaches": mine.reaches if looks else (), "deeper": theirs.deeper,
+            "told": mine.told if knows else 0,
+        }  # fmt: skip
         lost = any(has > wanted for has, wanted in itertools.zip_longest(theirs.deeper, mine.deeper, fillvalue=0))
         if lost or mine.model_copy(update=lacks) != theirs:
             raise ConfigurationError(
                 f"a network of {mine} cannot begin with the weights of one of {theirs}; "
-                "only `reaches`, `deeper` and widths after the last may be new"
+                "only `reaches`, `deeper`, `told` and widths after the last may be new"
             )
-        kept = other.body.state_dict()
-        if not looks:
-            kept = {name: each for name, each in kept.items() if not name.startswith(("enter.w", "head."))}
+        other_layers = (() if looks and knows else ("enter.w",)) + (() if looks else ("head.",))
+        kept = {name: each for name, each in other.body.state_dict().items() if not name.startswith(other_layers)}
         self.body.load_state_dict(kept, strict=False)
         for level in range(levels - 1, len(mine.widths) - 1):
             _silence(self.body.finer[level], self.body.up[level][-1])
         for blocks in (self.body.more_down, self.body.more_up):
             for has, level in zip((*theirs.deeper, *[0] * len(blocks)), blocks, strict=False):
                 _silence(*(block[-1] for block in level[has:]))
+        if not (looks and knows):
+            self._see_more(other)
         if not looks:
-            self._look_around(other)
+            self._choose_more(other)
 
-    def _look_around(self, other: Refiner) -> None:
-        """First and last layer of a network that does not; the new choice is rare at first."""
-        mine, theirs, windows = self.body, other.body, len(self.options.windows)
-        inputs = 4 + 6 * windows  # before those of the places around; two more come after
-        mine.enter.weight.zero_()
-        mine.enter.weight[:, :inputs] = theirs.enter.weight[:, :inputs]
-        mine.enter.weight[:, -2:] = theirs.enter.weight[:, -2:]
-        choices = 1 + windows
-        for new, old in ((mine.head.weight, theirs.head.weight), (mine.head.bias, theirs.head.bias)):
+    def _see_more(self, other: Refiner) -> None:
+        """First layer of a network that is given less; what is new adds nothing at first."""
+        mine, theirs = self.body.enter.weight, other.body.enter.weight
+        shared = 4 + 6 * len(self.options.windows)
+        if self.options.reaches == other.options.reaches:
+            shared += 4 * bool(self.options.reaches)
+        rest = theirs.shape[1] - 2 - other.options.told  # where what the field departs from its mean begins
+        at = mine.shape[1] - 2 - self.options.told
+        mine.zero_()
+        mine[:, :shared] = theirs[:, :shared]
+        mine[:, at : at + theirs.shape[1] - rest] = theirs[:, rest:]
+
+    def _choose_more(self, other: Refiner) -> None:
+        """Last layer of a network that does not look around; the new choice is rare at first."""
+        mine, theirs, choices = self.body.head, other.body.head, 1 + len(self.options.windows)
+        for new, old in ((mine.weight, theirs.weight), (mine.bias, theirs.bias)):
             new[:choices], new[choices + 1 :] = old[:choices], old[choices:]
-        mine.head.weight[choices], mine.head.bias[choices] = 0, _NEW_CHOICE
+        mine.weight[choices], mine.bias[choices] = 0, _NEW_CHOICE
 
     @torch.no_grad()
     def from_around(

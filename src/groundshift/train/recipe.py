@@ -9,9 +9,15 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from groundshift.errors import ConfigurationError, InputError, one_line, refused_fields
+from groundshift.optical.sharp import TOLD
 from groundshift.synth.dataset import DatasetOptions
 
 SHIPPED = "shipped"  # the network of the package
+
+
+def folder_of(network: str) -> str | None:
+    """The folder of a network with its card; None for the one of the package."""
+    return None if network == SHIPPED else network
 
 
 class ModelOptions(BaseModel):
@@ -32,6 +38,7 @@ class ModelOptions(BaseModel):
     reaches: tuple[Annotated[int, Field(ge=1)], ...] = Field(
         (4, 9, 18), description="how far around each pixel displacements are looked for that fit it better, pixels"
     )
+    told: int = Field(0, ge=0, description="planes that are told of each pixel besides; see `after` of a recipe")
 
     @model_validator(mode="after")
     def _levels(self) -> ModelOptions:
@@ -54,7 +61,12 @@ class Recipe(BaseModel):
     start: str | None = Field(
         None,
         description="what to start with: the state of another run, a folder with weights and their card, or `shipped`, "
-        "the network of the package; it may lack `reaches`, the last widths and what is `deeper`",
+        "the network of the package; it may lack `reaches`, the last widths, what is `deeper` and what is `told`",
+    )
+    after: str | None = Field(
+        None,
+        description="train the last step: a folder with the network whose field it mends, or `shipped`; with one "
+        f"iteration, and a model that is told {TOLD} planes; the folder of the run keeps the samples as they are given",
     )
     validation_samples: int = Field(48, ge=1, description="of each of these folders, spread over it")
     crop: int = Field(192, ge=64, multiple_of=32, description="side of the squares that are trained on, pixels")
@@ -66,6 +78,11 @@ class Recipe(BaseModel):
     likelihood: float = Field(1.0, ge=0, description="weight of the likelihood, which teaches the size of the error")
     absolute: float = Field(10.0, ge=0, description="weight of the absolute error, a pixel of error")
     near: float = Field(0.0, ge=0, description="additional weight of pixels at a trace; it fades over 8 pixels")
+    level: float = Field(
+        0.0, ge=0,
+        description="typical error, pixels: samples on which the field that is mended errs by less count for more, in "
+        "inverse proportion, up to 5 times, and others for less, down to half; 0 if all count alike",
+    )  # fmt: skip
     steps: int = Field(3000, ge=1, description="of the optimiser")
     batch: int = Field(4, ge=1, description="samples a step")
     rate: float = Field(
@@ -87,6 +104,16 @@ class Recipe(BaseModel):
     def _something(self) -> Recipe:
         if not self.train and not self.made:
             raise ValueError("there is nothing to train on; give folders of samples (train) or sets to make (made)")
+        return self
+
+    @model_validator(mode="after")
+    def _last_step(self) -> Recipe:
+        told, iterations = (0, self.iterations) if self.after is None else (TOLD, 1)
+        if (self.model.told, self.iterations) != (told, iterations):
+            raise ValueError(
+                f"the model is told {self.model.told} planes, with {self.iterations} iterations and after = "
+                f"{self.after}; a last step (after) is told {TOLD}, with 1 iteration, and other networks 0"
+            )
         return self
 
 

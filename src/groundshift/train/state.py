@@ -23,7 +23,7 @@ from groundshift.io.files import atomic_path
 from groundshift.optical.network import read_weights
 from groundshift.train.model import Refiner
 from groundshift.train.optimise import Optimiser
-from groundshift.train.recipe import SHIPPED, Recipe
+from groundshift.train.recipe import SHIPPED, Recipe, folder_of
 
 STATE, CURVES, TABLE = "state.pt", "curves.png", "log.csv"
 _PARTS = {"recipe", "step", "model", "average", "optimiser", "table"}
@@ -77,8 +77,10 @@ def _refused(path: str | Path, error: Exception) -> str:
     )
 
 
-def load_weights(start: str) -> Refiner:
+def load_weights(start: str, *, last: bool = False) -> Refiner:
     """A network to begin with: of the state of a run, of a folder with weights and card, or `shipped`, the package's.
+
+    Of a folder, or the package, the network of the last step if `last`, and if there is one.
 
     Raises
     ------
@@ -87,7 +89,9 @@ def load_weights(start: str) -> Refiner:
     """
     if start != SHIPPED and not Path(start).is_dir():
         return load_state(start)[0]
-    weights, card = read_weights(None if start == SHIPPED else start)
+    card, weights, of_last_step = read_weights(folder_of(start))
+    if last and of_last_step is not None:
+        card, weights = card["last"], of_last_step
     options = Recipe(**card["recipe"]).model
     model = Refiner(options)
     held = {each.name: numpy_helper.to_array(each) for each in onnx.load_from_string(weights).graph.initializer}
