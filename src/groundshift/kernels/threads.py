@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import lru_cache, partial
@@ -32,12 +33,27 @@ def side_by_side(calls: Iterable[Callable[[], T]]) -> list[T]:
     threads = min(len(calls), thread_count())
     if threads < 2:
         return [call() for call in calls]
-    waiting = [_pool(threads - 1).submit(call) for call in calls]
-    try:  # this thread begins at the end, and does all itself if the others are busy: calls may hold calls
-        own = {k: calls[k]() for k in reversed(range(len(calls))) if waiting[k].cancel()}
-        return [own[k] if k in own else each.result() for k, each in enumerate(waiting)]
+    found: dict[int, T] = {}
+    left = deque(enumerate(calls))
+
+    def work() -> None:
+        while left:
+            try:
+                number, call = left.popleft()
+            except IndexError:  # another thread was faster
+                return
+            found[number] = call()
+
+    helpers = [_pool(threads - 1).submit(work) for _ in range(threads - 1)]
+    try:
+        work()  # all of it, if the others are busy: calls may hold calls
     finally:
-        wait(each for each in waiting if not each.cancel())
+        left.clear()
+        begun = [each for each in helpers if not each.cancel()]
+        wait(begun)
+    for each in begun:
+        each.result()  # raises what it raised
+    return [found[number] for number in range(len(calls))]
 
 
 @lru_cache

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -122,15 +122,19 @@ def runner(weights: bytes, *, windows: Sequence[float], reaches: Sequence[int]) 
     def refine(
         first: np.ndarray, second: np.ndarray, weight: np.ndarray, flow: np.ndarray, told: np.ndarray | None = None
     ) -> np.ndarray:
-        shape = first.shape
-        fill = [(0, 0), *((0, -side % MULTIPLE) for side in shape)]
-        given = (first[None], "edge"), (second[None], "edge"), (weight[None], "constant"), (flow, "edge")
-        *images, field = (np.pad(each, fill, mode=mode).astype(np.float32) for each, mode in given)
-        more = None if told is None else np.pad(told, fill, mode="edge")
-        seen = network_inputs(*(each[0] for each in images), field, windows=windows, reaches=reaches, told=more)
+        height, width = first.shape
+        fill = (0, 0), (0, -height % MULTIPLE), (0, -width % MULTIPLE)
+
+        def filled(planes: np.ndarray, mode: Literal["edge", "constant"] = "edge") -> np.ndarray:
+            whole = np.pad(planes, fill, mode=mode) if np.any(fill) else planes
+            return np.ascontiguousarray(whole, np.float32)
+
+        images = filled(first[None])[0], filled(second[None])[0], filled(weight[None], "constant")[0]
+        field, more = filled(flow), None if told is None else filled(told)
+        seen = network_inputs(*images, field, windows=windows, reaches=reaches, told=more)
         found = session.run(None, {"seen": seen[None]}, giving_back if seen.nbytes > _LARGE else None)[0][0]
         answer = network_answer(seen, found, field, windows=len(windows), reaches=len(reaches))
-        return answer[:, : shape[0], : shape[1]]
+        return answer[:, :height, :width]
 
     return refine
 

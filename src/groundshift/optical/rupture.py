@@ -40,7 +40,7 @@ def settled(first: np.ndarray, second: np.ndarray, field: Field, near: np.ndarra
     if not near.any():
         return field.u
     rows, columns = np.nonzero(near)
-    down, right = (each[near] for each in _across(field.u))
+    down, right = _across(field.u, near)
     looks = [
         differences_under(
             first, second, field.u, field.v, rows, columns,
@@ -67,9 +67,9 @@ def settled(first: np.ndarray, second: np.ndarray, field: Field, near: np.ndarra
     return u
 
 
-def _across(u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Unit vector across jumps, down and right: along the strongest mean change of u."""
+def _across(u: np.ndarray, near: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Unit vector across jumps, down and right, at some pixels: along the strongest mean change of u."""
     x, y = (np.stack([np.diff(c, axis=axis, append=c.take([-1], axis)) for c in u]) for axis in (1, 0))
-    xx, xy, yy = (smoothed((one * other).sum(axis=0), _LOOK) for one, other in ((x, x), (x, y), (y, y)))
+    xx, xy, yy = (smoothed((one * other).sum(axis=0), _LOOK)[near] for one, other in ((x, x), (x, y), (y, y)))
     angle = 0.5 * np.arctan2(2 * xy, xx - yy)
     return np.sin(angle), np.cos(angle)

@@ -32,20 +32,20 @@ from groundshift.optical.rupture import settled
 TOLD = 6
 """Planes that the last network is told of each pixel, see :func:`told_of`."""
 
-_ITERATIONS = (10, 40, 60, 60), (20, 40, 60, 60)
+_ITERATIONS = (10, 40, 60, 60), (15, 30, 40, 40)
 """Of the prior, each time that the field is measured by small windows and made piecewise smooth; the network's field is
 close, so the full grid needs few."""
 _WINDOW, _JUMP = 1.0, 0.04  # pixels: Gaussian sigma of these windows; a jump between pixels that is a fault
 _SHARPEN = 2.5  # pixels: Gaussian sigma of the window in which images are compared beside jumps
 _WORTH = 0.05  # share of the information of the network that counts: errors of pixels beside each other are alike
-_WORTH_LAST = 0.2  # the same of the last network, which saw what windows say
 _WORTH_ALONE = 0.0025
 """The same for sigma: where windows say nothing, the variance that is their part is twice what the network tells."""
+_BEFORE = 1 / 3  # weight of the variance that the network told before its last step, in a geometric mean with that of it
 _TOLD = 0.9  # weight of the variance that the network tells, against that of the windows
 _UNLIKE, _UNLIKE_WIDTH, _UNLIKE_AROUND = 0.6, 0.1, 12.0
 """Mean correlation of windows at which the images have as likely nothing in common as not, and how fast that changes;
 Gaussian sigma of the mean, pixels."""
-_UNLIKE_FACTOR, _UNLIKE_POWER = 2.6, 1.3  # of the variance that the network tells, pixels², where nothing is in common
+_UNLIKE_FACTOR, _UNLIKE_POWER = 3.4, 1.4  # of the variance that the network tells, pixels², where nothing is in common
 """Fitted, with `_TOLD`, on validation samples, in some of which half or all of the second image is foreign: the
 likelihood of normal errors is largest."""
 _LEAST_VARIANCE = 1e-4  # pixels²
@@ -75,16 +75,15 @@ def sharp(pair: PreparedPair, answer: np.ndarray, last: Refine | None = None) ->
     last
         The network that is asked between the two times; none if None.
     """
-    matched = _matched(pair)
-    field, windows = _improved(matched, _plain(answer), answer, _ITERATIONS[0], worth=_WORTH)
-    if last is None:
-        worth = _WORTH
-    else:
+    matched, told = _matched(pair), variance(answer)
+    field, _ = _improved(matched, _plain(answer), answer, told, _ITERATIONS[0])
+    before = told
+    if last is not None:
         flow = settled(pair.first, pair.second, field, near_jumps(field))
-        answer, worth = last(pair.first, *warped(pair, flow), flow, told_of(answer, flow)), _WORTH_LAST
-        field = _plain(answer)
-    field, windows = _improved(matched, field, answer, _ITERATIONS[1], worth=worth)
-    told = variance(answer)
+        answer = last(pair.first, *warped(pair, flow), flow, told_of(answer, flow))
+        field, told = _plain(answer), variance(answer)
+    field, windows = _improved(matched, field, answer, told, _ITERATIONS[1])
+    told = before**_BEFORE * told ** (1 - _BEFORE)
     seen = bound(windows.information + _WORTH_ALONE * _information(told)) + misplaced(field, windows)
     flow = settled(pair.first, pair.second, field, near_jumps(field))
     weight = usable(pair.first_weight, pair.second_weight, flow)
@@ -95,7 +94,7 @@ def sharp(pair: PreparedPair, answer: np.ndarray, last: Refine | None = None) ->
 
 def once_sharp(pair: PreparedPair, answer: np.ndarray) -> np.ndarray:
     """The field that the last network is given, float32 (2, y, x), pixels: made piecewise smooth once."""
-    field, _ = _improved(_matched(pair), _plain(answer), answer, _ITERATIONS[0], worth=_WORTH)
+    field, _ = _improved(_matched(pair), _plain(answer), answer, variance(answer), _ITERATIONS[0])
     return settled(pair.first, pair.second, field, near_jumps(field))
 
 
@@ -120,10 +119,10 @@ def _plain(answer: np.ndarray) -> Field:
 
 
 def _improved(
-    pair: Pair, field: Field, answer: np.ndarray, iterations: tuple[int, ...], *, worth: float
+    pair: Pair, field: Field, answer: np.ndarray, told: np.ndarray, iterations: tuple[int, ...]
 ) -> tuple[Field, Measurement]:
-    """A field once more measured by windows and made piecewise smooth, with an answer as so much of a measurement."""
-    known = Known(worth * _information(variance(answer)), answer[:2])
+    """A field once more measured by windows and made piecewise smooth, with an answer of this variance beside them."""
+    known = Known(_WORTH * _information(told), answer[:2])
     return improved(pair, field, window=_WINDOW, jump=_JUMP, sharpen=_SHARPEN, known=known, iterations=iterations)
 
 
