@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,6 +10,7 @@ from scipy import fft, ndimage
 
 from groundshift.grid.tiles import Box
 from groundshift.io import Image
+from groundshift.kernels.threads import side_by_side
 from groundshift.optical.coregister import Shift
 
 _WINDOW = 48  # pixels a side
@@ -53,16 +55,13 @@ def related(pre: Image, post: Image, shift: Shift, *, max_displacement: float) -
         Pixels, around the shift.
     """
     reach = int(min(np.ceil(max_displacement), _REACH))
-    places = _places(tuple(pre.grid.shape), _WINDOW + 2 * reach)
-    looks = []
-    for top, left in places:
-        box = Box(top, left, top + _WINDOW + 2 * reach, left + _WINDOW + 2 * reach)
-        look = _look(pre.read(box).values, post.read(box.shifted(shift.dy, shift.dx)).values, reach)
-        if look is not None:
-            looks.append(look)
-    elsewhere = np.roll(np.arange(len(looks)), len(looks) // 2)
-    fitting = sum(_best(own, own) > _best(own, looks[other]) for own, other in zip(looks, elsewhere, strict=True))
-    return Related(len(looks), fitting)
+    side = _WINDOW + 2 * reach
+    boxes = [Box(top, left, top + side, left + side) for top, left in _places(tuple(pre.grid.shape), side)]
+    areas = [(pre.read(box).values, post.read(box.shifted(shift.dy, shift.dx)).values) for box in boxes]
+    looks = [look for look in side_by_side(partial(_look, *each, reach) for each in areas) if look is not None]
+    half = len(looks) - len(looks) // 2
+    elsewhere = looks[half:] + looks[:half]
+    return Related(len(looks), sum(side_by_side(partial(_fits, *each) for each in zip(looks, elsewhere, strict=True))))
 
 
 def _places(shape: tuple[int, int], side: int) -> list[tuple[int, int]]:
@@ -104,6 +103,11 @@ def _look(first: np.ndarray, second: np.ndarray, reach: int) -> _Look | None:
         fft.rfft2(area),
         np.sqrt(np.maximum(squares - total**2 / side**2, 1e-12)),
     )
+
+
+def _fits(own: _Look, other: _Look) -> bool:
+    """Whether a window fits its own area better than another."""
+    return _best(own, own) > _best(own, other)
 
 
 def _best(one: _Look, other: _Look) -> float:

@@ -37,17 +37,17 @@ _ITERATIONS = (10, 40, 60, 60), (15, 30, 40, 40)
 close, so the full grid needs few."""
 _WINDOW, _JUMP = 1.0, 0.04  # pixels: Gaussian sigma of these windows; a jump between pixels that is a fault
 _SHARPEN = 2.5  # pixels: Gaussian sigma of the window in which images are compared beside jumps
-_WORTH = 0.05  # share of the information of the network that counts: errors of pixels beside each other are alike
+_WORTH = 0.05  # share of the information of a network that counts: errors of pixels beside each other are alike
 _WORTH_ALONE = 0.0025
 """The same for sigma: where windows say nothing, the variance that is their part is twice what the network tells."""
-_BEFORE = 1 / 3  # weight of the variance that the network told before its last step, in a geometric mean with that of it
-_TOLD = 0.9  # weight of the variance that the network tells, against that of the windows
+_OF_FIRST = 1 / 3  # weight of the variance that the first network tells, against that of the last
+_OF_NETWORKS = 0.9  # weight of the variance that the networks tell, against that of the windows
 _UNLIKE, _UNLIKE_WIDTH, _UNLIKE_AROUND = 0.6, 0.1, 12.0
 """Mean correlation of windows at which the images have as likely nothing in common as not, and how fast that changes;
 Gaussian sigma of the mean, pixels."""
-_UNLIKE_FACTOR, _UNLIKE_POWER = 3.4, 1.4  # of the variance that the network tells, pixels², where nothing is in common
-"""Fitted, with `_TOLD`, on validation samples, in some of which half or all of the second image is foreign: the
-likelihood of normal errors is largest."""
+_UNLIKE_FACTOR, _UNLIKE_POWER = 3.4, 1.4  # of the variance that the networks tell, pixels², where nothing is in common
+"""Fitted, with the two weights above, on validation samples, in some of which half or all of the second image is
+foreign: the likelihood of normal errors is largest, with no more foreign ground measured than before."""
 _LEAST_VARIANCE = 1e-4  # pixels²
 _LARGEST_APART = 2.0  # pixels
 
@@ -63,10 +63,10 @@ class Sharp(NamedTuple):
 def sharp(pair: PreparedPair, answer: np.ndarray, last: Refine | None = None) -> Sharp:
     """The piecewise smooth field of an answer and of what small windows measure.
 
-    Its variance is a weighted geometric mean of what the network tells, which knows best where ground has changed, and
-    of what the windows say; where these know nothing for want of texture, theirs is a multiple of what the network
-    tells. Where the images do not agree over a wide window, what windows say means nothing, and the network, which was
-    trained on images that do, tells too little.
+    Its variance is a weighted geometric mean of what the networks tell, which know best where ground has changed, and
+    of what the windows say; where these know nothing for want of texture, theirs is a multiple of what the networks
+    tell. Where the images do not agree over a wide window, what windows say means nothing, and the networks, which were
+    trained on images that do, tell too little.
 
     Parameters
     ----------
@@ -77,18 +77,18 @@ def sharp(pair: PreparedPair, answer: np.ndarray, last: Refine | None = None) ->
     """
     matched, told = _matched(pair), variance(answer)
     field, _ = _improved(matched, _plain(answer), answer, told, _ITERATIONS[0])
-    before = told
+    of_first = told
     if last is not None:
         flow = settled(pair.first, pair.second, field, near_jumps(field))
         answer = last(pair.first, *warped(pair, flow), flow, told_of(answer, flow))
         field, told = _plain(answer), variance(answer)
     field, windows = _improved(matched, field, answer, told, _ITERATIONS[1])
-    told = before**_BEFORE * told ** (1 - _BEFORE)
+    told = of_first**_OF_FIRST * told ** (1 - _OF_FIRST)
     seen = bound(windows.information + _WORTH_ALONE * _information(told)) + misplaced(field, windows)
     flow = settled(pair.first, pair.second, field, near_jumps(field))
     weight = usable(pair.first_weight, pair.second_weight, flow)
     unlike = _unlike(windows.correlation, weight)
-    alike = (1 - unlike) * told**_TOLD * seen ** (1 - _TOLD)
+    alike = (1 - unlike) * told**_OF_NETWORKS * seen ** (1 - _OF_NETWORKS)
     return Sharp(flow, weight, alike + unlike * _UNLIKE_FACTOR * told**_UNLIKE_POWER)
 
 

@@ -22,12 +22,12 @@ from groundshift.train.examples import means, spread
 from groundshift.train.model import Refiner
 from groundshift.train.recipe import Recipe, folder_of
 from groundshift.train.state import load_state
-from groundshift.validate.metrics import score
+from groundshift.validate.metrics import MARGIN, score
 
 log = logging.getLogger(__name__)
 
 OPSET = 17
-_MARGIN = 24  # pixels at the border of samples that do not count
+_BORDER = 5  # no more than this part of a side is left out at the border of small samples
 _AGREE = 1e-4  # pixels by which onnxruntime may differ from torch
 
 
@@ -106,7 +106,7 @@ def export(state: str | Path, out: str | Path, *, licence: str = "Apache-2.0") -
 
 
 def _scores(network: Network, recipe: Recipe) -> list[dict[str, float]]:
-    """Scores of the method with a network on validation samples, see :class:`groundshift.validate.metrics.Scores`."""
+    """Scores of the method with a network on validation samples, see :func:`groundshift.validate.metrics.score`."""
     rows = []
     for folder in map(SampleFolder, recipe.validation):
         for index in spread(len(folder), recipe.validation_samples):
@@ -116,5 +116,6 @@ def _scores(network: Network, recipe: Recipe) -> list[dict[str, float]]:
             flow = measured(network, pre, post, nodes, max_displacement=recipe.max_displacement)
             found, sigma = np.stack([flow.dx, flow.dy]), np.stack([flow.dx_sigma, flow.dy_sigma])
             found[:, ~sample.valid] = np.nan
-            rows.append(asdict(score(found, sample.flow, sample.distance, sigma, margin=_MARGIN)))
+            margin = min(MARGIN, min(pre.shape) // _BORDER)
+            rows.append(asdict(score(found, sample.flow, sample.distance, sigma, margin=margin)))
     return rows
