@@ -152,8 +152,7 @@ def test_tiles_and_executors_agree(sources, grid, fused):
     for name in fused.data_vars:
         np.testing.assert_array_equal(small[name], again[name])
         same = np.isclose(small[name], fused[name], rtol=1e-3, atol=1e-5, equal_nan=True)
-        # last digits decide of a cell now and then whether it is wrong; on which, differs from machine to machine
-        assert same.mean() > 0.99
+        assert same.mean() > 0.995  # last digits decide of a cell now and then whether it is wrong
         if name in NAMES:
             np.testing.assert_allclose(small[name], fused[name], atol=0.01)
 

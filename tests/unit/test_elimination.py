@@ -52,6 +52,21 @@ def test_a_component_that_is_known_is_not_eliminated(system):
     np.testing.assert_allclose(np.linalg.solve(matrix, right), expected, atol=1e-4)
 
 
+def test_one_look_leaves_the_rest_as_unknown_as_it_was():
+    """By Sherman and Morrison: (1 - w l lᵀ / (w + p)) / p for a look l of weight w and what is known beforehand, p."""
+    random = np.random.default_rng(4)
+    look = random.normal(size=(1, 3, CELLS))
+    look /= np.linalg.norm(look, axis=1, keepdims=True)
+    weight, known = 10 ** random.uniform(2, 5, (1, CELLS)), 1e-6
+    motion, spread, residual = np.empty((CELLS, 3)), np.empty((CELLS, 3, 3)), np.empty((1, CELLS))
+    prior, nothing = np.full((3, CELLS), known), np.empty((0, 0))
+    system = np.ones((1, CELLS)), weight, look, np.full((1, 1, CELLS), -1), np.zeros((1, 1, CELLS))
+    cell_solutions(*system, prior, np.zeros(0), nothing, motion, spread, residual)
+    along = np.einsum("ik,jk,k->kij", look[0], look[0], weight[0] / (weight[0] + known))
+    np.testing.assert_allclose(spread, (np.eye(3) - along) / known, atol=1e-3 / known)
+    np.testing.assert_allclose(motion, look[0].T, atol=1e-3)
+
+
 def test_motion_and_covariance_are_those_of_the_whole_system(system):
     prior = np.array([0.3, 0.2, 0.1])
     matrix, right = whole(system, prior, 0.5)

@@ -28,14 +28,16 @@ def _inverse(look, weight, prior, out):
         d += w * y * y
         e += w * y * z
         f += w * z * z
-    p, q, r = d * f - e * e, c * e - b * f, b * e - c * d
-    scale = 1.0 / (a * p + b * q + c * r)
-    out[0, 0] = p * scale
-    out[0, 1] = out[1, 0] = q * scale
-    out[0, 2] = out[2, 0] = r * scale
-    out[1, 1] = (a * f - c * c) * scale
-    out[1, 2] = out[2, 1] = (b * c - a * e) * scale
-    out[2, 2] = (a * d - b * b) * scale
+    left, right = b / a, c / a  # LDLᵀ: by cofactors, the little that one look leaves of the determinant is rounding
+    second, below = d - b * left, e - b * right
+    lower = below / second
+    corner, across = 1.0 / (f - c * right - below * lower), left * lower - right
+    out[0, 0] = 1.0 / a + left * left / second + across * across * corner
+    out[0, 1] = out[1, 0] = -left / second - lower * across * corner
+    out[0, 2] = out[2, 0] = across * corner
+    out[1, 1] = 1.0 / second + lower * lower * corner
+    out[1, 2] = out[2, 1] = -lower * corner
+    out[2, 2] = corner
 
 
 @_inlined

@@ -64,12 +64,12 @@ def load(folder: str | None = None) -> Network:
         If there is none, or its weights are not those of its card.
     """
     card, weights, last = read_weights(folder)
-    steps = [
-        runner(each, windows=said["windows"], reaches=said["reaches"])
-        for each, said in ((weights, card), (last, card.get("last")))
-        if each is not None
-    ]
-    return Network(steps[0], card["iterations"], card["variance_factor"], *steps[1:])
+
+    def step(weights: bytes, said: dict[str, Any]) -> Refine:
+        return runner(weights, windows=said["windows"], reaches=said["reaches"])
+
+    mends = None if last is None else step(last, card["last"])
+    return Network(step(weights, card), card["iterations"], card["variance_factor"], mends)
 
 
 def read_weights(folder: str | None = None) -> tuple[dict[str, Any], bytes, bytes | None]:
