@@ -17,7 +17,7 @@ from groundshift.model.displacement import check
 from groundshift.model.reason import Reason
 from groundshift.optical.config import PairConfig
 from groundshift.optical.coregister import Shift
-from groundshift.optical.pair import _removed
+from groundshift.optical.one_band import _removed
 from groundshift.optical.registration import Registration
 from groundshift.optical.registry import METHODS, resolved
 from groundshift.optical.related import related
@@ -55,9 +55,9 @@ def test_offset_is_removed_and_recorded(files, tmp_path):
     dataset = groundshift.measure_pair(*files, method="frequency", out=tmp_path / "out")
     assert float(dataset["east"].median()) == pytest.approx(0, abs=0.1)
     record = json.loads((tmp_path / "out" / "record.json").read_text())
-    assert record["registration"]["dx_pixels"]["offset"]["value"] == pytest.approx(0.6, abs=0.01)
-    assert record["registration"]["dy_pixels"]["offset"]["value"] == pytest.approx(-0.3, abs=0.01)
-    assert record["shift_pixels"] == {"dy": 0, "dx": 1}
+    assert record["bands"][0]["registration"]["dx_pixels"]["offset"]["value"] == pytest.approx(0.6, abs=0.01)
+    assert record["bands"][0]["registration"]["dy_pixels"]["offset"]["value"] == pytest.approx(-0.3, abs=0.01)
+    assert record["bands"][0]["shift_pixels"] == {"dy": 0, "dx": 1}
     assert {path.name for path in (tmp_path / "out").iterdir()} >= {"displacement.tif", "quicklook.png", "record.json"}
     np.testing.assert_array_equal(read_map(tmp_path / "out" / "displacement.tif")["east"], dataset["east"])
 
@@ -96,7 +96,7 @@ def test_sigmas_hold_the_error_of_the_misregistration_beside_stable_ground(files
     given = {"method": "frequency", "stable": tmp_path / "stable.tif"}
     plain = groundshift.measure_pair(*files, registration="none", **given)
     found = groundshift.measure_pair(*files, registration="ramp", out=tmp_path / "out", **given)
-    record = json.loads((tmp_path / "out/record.json").read_text())["registration"]["dx_pixels"]
+    record = json.loads((tmp_path / "out/record.json").read_text())["bands"][0]["registration"]["dx_pixels"]
     share = np.sqrt(found["east_sigma"] ** 2 - plain["east_sigma"] ** 2) / 10  # pixels
     known = stable[4::8, 4::8] > 0
     assert np.nanmax(share.values[known]) < 1e-3
@@ -207,7 +207,7 @@ def test_too_few_windows_do_not_tell():
 
 def test_how_well_windows_fit_is_recorded(files, tmp_path):
     groundshift.measure_pair(*files, method="frequency", out=tmp_path / "out")
-    fit = json.loads((tmp_path / "out" / "record.json").read_text())["windows_that_fit"]
+    fit = json.loads((tmp_path / "out" / "record.json").read_text())["bands"][0]["windows_that_fit"]
     assert fit["fitting"] == fit["windows"] > 0
     assert fit["unrelated"] is False
 

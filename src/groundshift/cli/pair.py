@@ -56,7 +56,10 @@ def pair(
         str | None,
         typer.Option(help="Days of both images, if they do not say: 2003-09-01,2023-08-20.", show_default=False),
     ] = None,
-    band: Annotated[str | None, typer.Option(help="Band, by number or name.", show_default=False)] = None,
+    band: Annotated[
+        list[str] | None,
+        typer.Option(help="Band, by number or name; once for each of several to be used together.", show_default=False),
+    ] = None,
     crs: Annotated[str | None, typer.Option(help="CRS of images without one: EPSG:...", show_default=False)] = None,
     nodata: Annotated[float | None, typer.Option(help="Value of pixels without data.", show_default=False)] = None,
     resolution: Annotated[
@@ -83,7 +86,7 @@ def pair(
         clean=clean,
     )
     dataset = measure_pair(
-        pre, post, config=config, out=out, band=band, crs=crs, nodata=nodata, resolution=resolution, area=area,
+        pre, post, config=config, out=out, band=band or None, crs=crs, nodata=nodata, resolution=resolution, area=area,
         mask=mask, stable=stable, dates=dates, executor=scheduler, workers=workers,
     )  # fmt: skip
     typer.echo(describe(dataset))

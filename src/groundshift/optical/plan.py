@@ -44,6 +44,7 @@ class PairPlan:
     attributes: dict[str, Any]  # of the map
     log: tuple[str, ...]
     related: Related
+    band: str | None  # as it was asked for
 
     @property
     def config(self) -> PairConfig:
@@ -51,14 +52,14 @@ class PairPlan:
         return self.step.config
 
 
-def opened(source: Source | np.ndarray, resolution: float | None, **opening: Any) -> Image:
+def opened(source: Source | np.ndarray, *, resolution: float | None, band: int | str | None, **opening: Any) -> Image:
     """An image from what names it, or from a plain array with pixels of `resolution` metres, 1 if not given.
 
-    `opening` are `band`, `crs` and `nodata` of :func:`groundshift.io.open_image`, which also says what is raised.
+    `opening` are `crs` and `nodata` of :func:`groundshift.io.open_image`, which also says what is raised.
     """
-    if isinstance(source, np.ndarray):
+    if isinstance(source, np.ndarray) and band is None:
         return open_array(source, resolution=1.0 if resolution is None else resolution, nodata=opening["nodata"])
-    return open_image(source, resolution=resolution, **opening)
+    return open_image(source, resolution=resolution, band=band, **opening)
 
 
 def planned(
@@ -66,6 +67,7 @@ def planned(
     post: Image,
     config: PairConfig,
     *,
+    band: int | str | None,
     area: str | Path | None,
     mask: str | Path | None,
     stable: str | Path | None,
@@ -109,7 +111,8 @@ def planned(
     }  # fmt: skip
     attributes["errors_alike_m"] = alike_pixels(config) * common.grid.resolution.x
     tiles = tile_plan(tuple(grid.shape), max(1, config.tile // config.step))
-    return PairPlan(step, grid, tiles, key, run_record(inputs, decided, __version__), attributes, lines, fit)
+    label = None if band is None else str(band)
+    return PairPlan(step, grid, tiles, key, run_record(inputs, decided, __version__), attributes, lines, fit, label)
 
 
 def alike_pixels(config: PairConfig) -> float:

@@ -61,7 +61,8 @@ def open_image(
         CRS, or an array (y, x) and its GeoBox. For an array without grid see :func:`open_array`.
     band
         Number from 1, or name. Sentinel-2: B04 if not given, or B02, B03, B08. Landsat: B8 if not given.
-        Other files must have a single band if it is not given (alpha does not count).
+        Other files must have a single band if it is not given (alpha does not count). Of a DataArray with a third
+        dimension, its label there.
     crs
         The CRS of an image that has none, as `EPSG:32611`; it overrides the one in the file.
     nodata
@@ -77,8 +78,10 @@ def open_image(
         If the source is missing, no image, truncated, without CRS or geotransform, complex, of several bands
         without a choice, constant, or without any usable pixel.
     """
+    if band is not None and isinstance(source, tuple | np.ndarray):
+        raise InputError(f"an array has no bands to choose from; got band {band!r}: leave it out, or give a DataArray")
     if isinstance(source, xr.DataArray):
-        image = _from_dataarray(source, crs, nodata)
+        image = _from_dataarray(source, band, crs, nodata)
     elif isinstance(source, tuple):
         array, grid = source
         image = _from_array(array, grid, nodata)
@@ -206,12 +209,12 @@ def _choose_band(dataset: rasterio.DatasetReader, band: int | str | None, *, als
     raise InputError(f"{path} has no band {band!r}; choose one with --band: {listed}")
 
 
-def _from_dataarray(array: xr.DataArray, crs: str | None, nodata: float | None) -> ArrayImage:
+def _from_dataarray(array: xr.DataArray, band: int | str | None, crs: str | None, nodata: float | None) -> ArrayImage:
     name = str(array.name or "DataArray")
-    array = array.squeeze(drop=False)
+    array = array.squeeze(drop=False) if band is None else _labelled(array, band, name)
     if array.ndim != 2:
         raise InputError(
-            f"{name} has dimensions {dict(array.sizes)}; expected two, (y, x): choose one with .isel or .sel"
+            f"{name} has dimensions {dict(array.sizes)}; expected two, (y, x): choose one with .isel or .sel, or a band"
         )
     if crs is not None:
         array = array.rio.write_crs(str(parse_crs(crs)))
@@ -225,6 +228,18 @@ def _from_dataarray(array: xr.DataArray, crs: str | None, nodata: float | None) 
     date = array.coords.get("time")
     day = NO_DATE if date is None or not np.issubdtype(date.dtype, np.datetime64) else date.values.astype("M8[D]")
     return _from_array(array, grid, nodata, name=name, date=day)
+
+
+def _labelled(array: xr.DataArray, band: int | str, name: str) -> xr.DataArray:
+    """The band of that label, on the dimension beside y and x; numbers from 1 if the dimension has no labels."""
+    if array.ndim != 3:
+        raise InputError(f"{name} has dimensions {dict(array.sizes)}; expected (band, y, x), to choose band {band!r}")
+    dim = next(iter(set(array.dims) - set(array.odc.spatial_dims or array.dims[1:])))
+    labels = list(array[dim].values if dim in array.coords else range(1, array.sizes[dim] + 1))
+    for i, label in enumerate(labels):
+        if str(label).lower() == str(band).strip().lower():
+            return array.isel({dim: i})
+    raise InputError(f"{name} has no band {band!r} on {dim}; choose one of {', '.join(map(str, labels))}")
 
 
 def _evenly_spaced(array: xr.DataArray) -> bool:
