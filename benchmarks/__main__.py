@@ -8,6 +8,8 @@
     python -m benchmarks samples FOLDER [METHOD...]  errors of the methods on training samples, class by class
     python -m benchmarks change FOLDER OUT [METHOD...]  errors as the ground changes, and as quality rises
     python -m benchmarks dates DATA OUT [METHOD...]  errors by the time between the images: tables and plot
+    python -m benchmarks bands FOLDER DATA [METHOD...]  errors with one band and with two
+    python -m benchmarks sites IMAGES TRACES [SAMPLES]  errors and sigmas of `network`, site by site and band by band
     python -m benchmarks training OUT                how the network got better from run to run: picture
     python -m benchmarks basic OUT [SEED...]         errors of `groundshift basic` on simulated cities and towns
     python -m benchmarks phase-linking [WORD...]     phase linking against the Cramér–Rao bound, and its speed
@@ -30,6 +32,7 @@ import sys
 from pathlib import Path
 
 from benchmarks import (
+    bands,
     basic,
     bias,
     change,
@@ -43,6 +46,7 @@ from benchmarks import (
     phase_linking,
     samples,
     scale,
+    sites,
     synth,
     training,
     windows,
@@ -83,6 +87,10 @@ def main(arguments: list[str]) -> None:
             change.main(Path(folder), Path(out), tuple(methods) or change.METHODS)
         case ["dates", data, out, *methods]:
             dates.main(Path(data), Path(out), tuple(methods) or dates.METHODS)
+        case ["bands", folder, data, *methods]:
+            bands.main(Path(folder), Path(data), tuple(methods) or bands.METHODS)
+        case ["sites", images, traces, *count] if len(count) < 2:
+            sites.main(Path(images), Path(traces), *map(int, count))
         case ["ortho", folder, *points] if len(points) < 2:
             ortho.main(Path(folder), *map(int, points))
         case ["ortho-strip", folder, *seed] if len(seed) < 2:

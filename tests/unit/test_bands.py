@@ -12,11 +12,12 @@ from odc.geo.geobox import GeoBox
 import groundshift
 from groundshift.errors import ConfigurationError, InputError, RunError
 from groundshift.io import read_map
-from groundshift.model.displacement import check
+from groundshift.model.displacement import check, describe
 from groundshift.model.reason import Reason
 from groundshift.optical.bands import _ALIKE, together
 from groundshift.optical.measure import MeasureTile
 from groundshift.synth.textures import shifted_pair
+from tests.reference.command import run
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use .@. matmul:PendingDeprecationWarning")
 GRID = GeoBox((160, 160), Affine(10, 0, 500_000, 0, -10, 4_000_000), "EPSG:32633")
@@ -114,14 +115,27 @@ def test_both_bands_are_better_than_each(pair, tmp_path):
     assert (both["valid"].values >= single[0]["valid"].values).all()
     record = json.loads((tmp_path / "out" / "record.json").read_text())
     assert [each["band"] for each in record["bands"]] == ["1", "2"]
-    offsets = [each["registration"]["dx_pixels"]["offset"]["value"] for each in record["bands"]]
-    assert offsets == pytest.approx([0.3, 0.4], abs=0.04)
+    first, second = record["bands"]
+    assert first["registration"] == second["registration"]
+    assert first["registration_to_first_band"] is None
+    between = second["registration_to_first_band"]["dx_pixels"]["offset"]
+    assert between["value"] == pytest.approx(0.1, abs=0.02)
+    assert first["registration"]["dx_pixels"]["offset"]["value"] == pytest.approx(0.3, abs=0.04)
     assert both.attrs["bands"] == "1, 2"
+    assert "method frequency, bands 1, 2" in describe(both)
     assert both.attrs["source_pre"] == "pre.tif"
     hashes = {each.attrs["configuration_hash"] for each in (*single, both)}
     assert len(hashes) == 3
     assert not (tmp_path / "out" / ".tiles").exists()
     np.testing.assert_array_equal(read_map(tmp_path / "out" / "displacement.tif")["east"], both["east"])
+
+
+def test_the_command_takes_the_option_once_for_each_band(pair, tmp_path):
+    command = ["pair", *pair[:2], "--band", "red", "--band", "nir", "-o", tmp_path / "out", "--method", "frequency"]
+    said = run(*command, check=True).stdout
+    assert "method frequency, bands red, nir" in said
+    command[6] = "1"
+    assert "bands red, 1 are not all different; give each once" in run(*command).stderr
 
 
 def test_bands_by_name_of_a_data_array(pair):
@@ -159,7 +173,7 @@ def test_a_run_that_was_interrupted_in_its_second_band_goes_on(pair, tmp_path, m
 
 def test_bands_that_make_no_map_together(pair, tmp_path):
     *given, _ = pair
-    with pytest.raises(ConfigurationError, match="bands 1, 1 were given; give each once"):
+    with pytest.raises(ConfigurationError, match="bands 1, 1 are not all different; give each once"):
         groundshift.measure_pair(*given, band=[1, 1], **OPTIONS)
     with pytest.raises(ConfigurationError, match="band is an empty list"):
         groundshift.measure_pair(*given, band=[], **OPTIONS)

@@ -211,7 +211,7 @@ def describe(dataset: xr.Dataset) -> str:
     lines = [
         f"{dataset.attrs.get('quantity', 'displacement')} map, {dataset.sizes['y']} x {dataset.sizes['x']} pixels of "
         f"{abs(dataset.rio.resolution()[0]):g} {side}, {_short(str(dataset.rio.crs))}",
-        f"{period(dataset.attrs)}, method {dataset.attrs['method']}",
+        f"{period(dataset.attrs)}, method {dataset.attrs['method']}{_of_bands(dataset.attrs)}",
         f"valid: {100 * valid.mean():.1f} % of pixels{_why_empty(some['reason'].values)}",
     ]
     for name in components(dataset) if valid.any() else ():
@@ -227,6 +227,10 @@ def describe(dataset: xr.Dataset) -> str:
             f"{unit}, median sigma {common:.{digits}f} {unit}"
         )
     return "\n".join(lines)
+
+
+def _of_bands(attributes: Mapping[str, Any]) -> str:
+    return f", bands {attributes['bands']}" if "bands" in attributes else ""
 
 
 def decimals(sigma: float) -> int:

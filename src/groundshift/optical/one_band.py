@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from odc.geo.geobox import GeoBox
@@ -30,13 +30,25 @@ _NEAR, _CLEAR, _SOME = 0.8, 5.0, 0.002  # of the largest displacement; sigmas; s
 _SHARED = 0.2  # of the largest displacement: neighbours that differ by less move together
 
 
+class Measurements(NamedTuple):
+    """Nodes of a map that were measured, as columns (n,), in order of row and column."""
+
+    rows: np.ndarray  # pixels of the images
+    cols: np.ndarray
+    dx: np.ndarray  # to the right, pixels
+    dy: np.ndarray  # down
+    dx_sigma: np.ndarray
+    dy_sigma: np.ndarray
+
+
 @dataclass(frozen=True)
 class MeasuredBand:
     """A band whose tiles are finished, and what is to be taken away from them."""
 
     plan: PairPlan
     stores: tuple[TileStore, ...]  # of tiles as they were measured and, if asked for, as they were cleaned
-    registration: Registration
+    sample: Measurements
+    registrations: tuple[Registration, ...]  # of the pair; of a further band against the first, besides
     stripes: Stripes | None
 
     def blocks(self) -> Iterator[tuple[Box, Layers]]:
@@ -54,12 +66,12 @@ class MeasuredBand:
         dx, dy, dx_sigma, dy_sigma = (layers[name] for name in ("dx", "dy", "dx_sigma", "dy_sigma"))
         places = _positions(box, self.plan.config.step)
         if "stable" in layers:
-            off_x, off_y = (~layers["stable"] * each for each in self.registration.sigma(*places))
-            dx_sigma, dy_sigma = np.hypot(dx_sigma, off_x), np.hypot(dy_sigma, off_y)
-        for correction in (self.registration, self.stripes):
-            if correction is not None:
-                off_x, off_y = correction.at(*places)
-                dx, dy = dx - off_x, dy - off_y
+            for each in self.registrations:
+                off_x, off_y = (~layers["stable"] * sigma for sigma in each.sigma(*places))
+                dx_sigma, dy_sigma = np.hypot(dx_sigma, off_x), np.hypot(dy_sigma, off_y)
+        for correction in (*self.registrations, *([] if self.stripes is None else [self.stripes])):
+            off_x, off_y = correction.at(*places)
+            dx, dy = dx - off_x, dy - off_y
         return {
             "east": (size_x * dx).astype(np.float32),
             "north": (-size_y * dy).astype(np.float32),
@@ -77,7 +89,8 @@ class MeasuredBand:
             "log": list(self.plan.log),
             "shift_pixels": self.plan.step.shift._asdict(),
             "windows_that_fit": self.plan.related.record(),
-            "registration": self.registration.record(),
+            "registration": self.registrations[0].record(),
+            "registration_to_first_band": self.registrations[1].record() if len(self.registrations) > 1 else None,
             "stripes": self.stripes.record() if self.stripes is not None else None,
         }
 
@@ -93,24 +106,52 @@ def tile_store(plan: PairPlan, out: str | Path | None, *, suffix: str = "") -> T
 
 
 def measured_band(
-    plan: PairPlan, store: TileStore, *, out: str | Path | None, executor: str | Client | None, workers: int | None
+    plan: PairPlan,
+    store: TileStore,
+    *,
+    first: MeasuredBand | None,
+    out: str | Path | None,
+    executor: str | Client | None,
+    workers: int | None,
 ) -> MeasuredBand:
-    """Measure, clean and align a band; those tiles are not measured again that `store`, whose lock is held, has."""
+    """Measure, clean and align a band; those tiles are not measured again that `store`, whose lock is held, has.
+
+    A further band is aligned to the first, in whose difference there is no motion, and with it to the ground.
+    """
     config = plan.config
     executor = executor or ("processes" if len(plan.tiles) > 1 else "serial")
     label = "measuring" if plan.band is None else f"measuring band {plan.band}"
     run(plan.step, plan.tiles, store=store, executor=executor, workers=workers, label=label)
     stores = (store, _cleaned(plan, store, out, workers)) if cleans(config.clean) else (store,)
     sample = _sample(plan, stores[-1], _SAMPLES)
-    registration = fit_registration(
-        sample["row"], sample["col"], sample["dx"], sample["dy"], sample["dx_sigma"], sample["dy_sigma"],
-        kind=config.registration, alike=alike_pixels(config),
-    )  # fmt: skip
-    log.info("%s", _removed(registration, plan.step.pre.grid))
+    registrations = _registrations(plan, sample, first)
     if hint := _near_limit(sample, plan):
         log.warning("%s", hint)
-    stripes = _stripes(plan, stores[-1], registration) if config.clean.destripe else None
-    return MeasuredBand(plan, stores, registration, stripes)
+    stripes = _stripes(plan, stores[-1], registrations) if config.clean.destripe else None
+    return MeasuredBand(plan, stores, sample, registrations, stripes)
+
+
+def _registrations(plan: PairPlan, sample: Measurements, first: MeasuredBand | None) -> tuple[Registration, ...]:
+    def fitted(measured: Measurements) -> Registration:
+        return fit_registration(*measured, kind=plan.config.registration, alike=alike_pixels(plan.config))
+
+    grid = plan.step.pre.grid
+    if first is None:
+        own = fitted(sample)
+        log.info("%s", _removed(own, grid))
+        return (own,)
+    between = fitted(_difference(sample, first.sample))
+    log.info("band %s against band %s: %s", plan.band, first.plan.band, _removed(between, grid))
+    return first.registrations[0], between
+
+
+def _difference(one: Measurements, other: Measurements) -> Measurements:
+    """What two bands say of the nodes that both measured, the one less the other."""
+    places = (each.rows * 1j + each.cols for each in (one, other))
+    _, *at = np.intersect1d(*places, assume_unique=True, return_indices=True)
+    a, b = (Measurements(*(column[index] for column in each)) for each, index in zip((one, other), at, strict=True))
+    sigmas = np.hypot(a.dx_sigma, b.dx_sigma), np.hypot(a.dy_sigma, b.dy_sigma)
+    return Measurements(a.rows, a.cols, a.dx - b.dx, a.dy - b.dy, *sigmas)
 
 
 def _cleaned(plan: PairPlan, measured: TileStore, out: str | Path | None, workers: int | None) -> TileStore:
@@ -121,7 +162,7 @@ def _cleaned(plan: PairPlan, measured: TileStore, out: str | Path | None, worker
 
 
 def _removed(registration: Registration, grid: GeoBox) -> str:
-    """In words and metres, by how much the second image is off: what is not in the map."""
+    """In words and metres, by how much the second image, or a band, is off: what is not in the map."""
     if registration.kind == "none":
         asked = "as asked" if registration.samples >= ENOUGH else f"with {registration.samples} measurements"
         return f"no misregistration is removed, {asked}"
@@ -134,14 +175,14 @@ def _removed(registration: Registration, grid: GeoBox) -> str:
     return f"misregistration that is removed ({registration.kind}): {east} to the east, {north} to the north"
 
 
-def _near_limit(sample: dict[str, np.ndarray], plan: PairPlan) -> str:
+def _near_limit(sample: Measurements, plan: PairPlan) -> str:
     """A hint, if clear displacements come so near the largest one looked for that others may lie beyond it.
 
     They count where neighbours whose windows share no pixel have them too: wrong matches are of any size, but alone.
     """
     limit = plan.config.max_displacement
-    size = np.hypot(sample["dx"] - plan.step.shift.dx, sample["dy"] - plan.step.shift.dy)
-    clear = size > _CLEAR * np.hypot(sample["dx_sigma"], sample["dy_sigma"])
+    size = np.hypot(sample.dx - plan.step.shift.dx, sample.dy - plan.step.shift.dy)
+    clear = size > _CLEAR * np.hypot(sample.dx_sigma, sample.dy_sigma)
     near = clear & (size > _NEAR * limit)
     near[near] = _moves_with_others(
         sample, near, alike_pixels(plan.config), _SHARED * limit, plan.config.step * _stride(plan, _SAMPLES)
@@ -156,15 +197,13 @@ def _near_limit(sample: dict[str, np.ndarray], plan: PairPlan) -> str:
 
 
 def _moves_with_others(
-    sample: dict[str, np.ndarray], chosen: np.ndarray, apart: float, within: float, spacing: int
+    sample: Measurements, chosen: np.ndarray, apart: float, within: float, spacing: int
 ) -> np.ndarray:
     """Whether two or more of the four neighbours of each chosen node, `apart` pixels away, differ by less."""
     lag = max(1, round(apart / spacing))
-    row, col = (
-        ((each - each.min(initial=np.inf)) // spacing).astype(int) + lag for each in (sample["row"], sample["col"])
-    )
+    row, col = (((each - each.min(initial=np.inf)) // spacing).astype(int) + lag for each in (sample.rows, sample.cols))
     planes = np.full((2, row.max(initial=0) + lag + 1, col.max(initial=0) + lag + 1), np.nan)
-    planes[:, row, col] = sample["dx"], sample["dy"]
+    planes[:, row, col] = sample.dx, sample.dy
     row, col = row[chosen], col[chosen]
     own = planes[:, row, col]
     others = (planes[:, row + down, col + right] for down, right in ((lag, 0), (-lag, 0), (0, lag), (0, -lag)))
@@ -185,31 +224,28 @@ def _positions(box: Box, step: int, stride: int = 1) -> tuple[np.ndarray, np.nda
     return step * rows[:, None] + (step - 1) / 2, step * cols[None, :] + (step - 1) / 2
 
 
-def _sample(plan: PairPlan, store: TileStore, most: int) -> dict[str, np.ndarray]:
-    """Valid (and stable, if known) nodes on a sublattice of the map, as columns; the same however it is tiled."""
+def _sample(plan: PairPlan, store: TileStore, most: int) -> Measurements:
+    """Valid (and stable, if known) nodes on a sublattice of the map; the same however it is tiled."""
     stride = _stride(plan, most)
-    names = ("dx", "dy", "dx_sigma", "dy_sigma")
-    parts: dict[str, list[np.ndarray]] = {name: [] for name in ("row", "col", *names)}
+    parts = []
     for tile in plan.tiles:
         layers = store.read(tile.index)
         at = tuple(slice(-start % stride, None, stride) for start in (tile.box.top, tile.box.left))
         use = layers["reason"][at] == Reason.VALID
         if "stable" in layers:
             use &= layers["stable"][at]
-        rows, cols = np.broadcast_arrays(*_positions(tile.box, plan.config.step, stride))
-        parts["row"].append(rows[use])
-        parts["col"].append(cols[use])
-        for name in names:
-            parts[name].append(layers[name][at][use].astype(np.float64))
-    columns = {name: np.concatenate(values) for name, values in parts.items()}
-    order = np.lexsort((columns["col"], columns["row"]))
-    return {name: values[order] for name, values in columns.items()}
+        places = np.broadcast_arrays(*_positions(tile.box, plan.config.step, stride))
+        measured = (layers[name][at].astype(np.float64) for name in Measurements._fields[2:])
+        parts.append([each[use] for each in (*places, *measured)])
+    columns = [np.concatenate(each) for each in zip(*parts, strict=True)]
+    order = np.lexsort((columns[1], columns[0]))
+    return Measurements(*(each[order] for each in columns))
 
 
-def _stripes(plan: PairPlan, store: TileStore, registration: Registration) -> Stripes:
+def _stripes(plan: PairPlan, store: TileStore, registrations: tuple[Registration, ...]) -> Stripes:
     sample = _sample(plan, store, _LINE_SAMPLES)
-    off_x, off_y = registration.at(sample["row"], sample["col"])
-    return estimate_stripes(
-        sample["row"], sample["col"], sample["dx"] - off_x, sample["dy"] - off_y,
-        track_angle=plan.config.clean.track_angle,
-    )  # fmt: skip
+    dx, dy = sample.dx, sample.dy
+    for each in registrations:
+        off_x, off_y = each.at(sample.rows, sample.cols)
+        dx, dy = dx - off_x, dy - off_y
+    return estimate_stripes(sample.rows, sample.cols, dx, dy, track_angle=plan.config.clean.track_angle)

@@ -108,11 +108,12 @@ def measure_pair(
         for name in names
     )
     with contextlib.ExitStack() as held:
-        bands = []
+        bands: list[MeasuredBand] = []
         for plan in plans:
             store = tile_store(plan, out)
             held.enter_context(store.lock())
-            bands.append(measured_band(plan, store, out=out, executor=executor, workers=workers))
+            first = bands[0] if bands else None
+            bands.append(measured_band(plan, store, first=first, out=out, executor=executor, workers=workers))
         if out is None:
             return _in_memory(bands)
         dataset = _written(Path(out), bands)
@@ -124,9 +125,9 @@ def measure_pair(
 def _on_one_grid(plans: Iterable[PairPlan]) -> list[PairPlan]:
     """The plans of all bands, whose maps must have the same cells."""
     first, *others = plans
-    names = [each.band for each in (first, *others)]
-    if len(set(names)) < len(names):
-        raise ConfigurationError(f"bands {', '.join(map(str, names))} were given; give each once")
+    if len({each.key for each in (first, *others)}) <= len(others):
+        names = ", ".join(str(each.band) for each in (first, *others))
+        raise ConfigurationError(f"bands {names} are not all different; give each once")
     for each in others:
         if each.grid != first.grid:
             raise InputError(f"bands {first.band} and {each.band} have {_cells(first)} and {_cells(each)} in the map; "
