@@ -1,6 +1,7 @@
 """How right sigmas are from site to site: simulated ruptures on pairs of two dates, with one band and with two.
 
-Each sample is made twice, of either band, with the same motion at the same place.
+Each sample is made twice, of either band, with the same motion at the same place. The images lie by themselves as they do:
+no geometry of a simulated sensor is added to what is between them.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from groundshift.validate.metrics import score
 
 BANDS = ("B04", "B08")
 _COLUMNS = ("error", "near", "far", "covered", "var x", "var y")
-_OPTIONS = PairOptions(size=384, kinds={"earthquake": 1})
+_OPTIONS = PairOptions(size=384, kinds={"earthquake": 1}, added_geometry=0.0)
 _SEED = 77
 
 

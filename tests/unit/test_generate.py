@@ -174,6 +174,17 @@ def test_another_date_keeps_its_look_and_misregistration(bank):
     assert batch["flow"][:, 0][batch["valid"]].mean() == pytest.approx(2, abs=0.5)
 
 
+def test_another_date_can_keep_its_own_geometry_alone(bank):
+    shift = np.array([[2.0, -1.0]] * len(bank.before), np.float32)
+    options = bank.options.model_copy(update={"added_geometry": 0.0})
+    still = {"flow": np.zeros_like(bank.flow), "shift": shift}
+    own = generate.Batches(dataclasses.replace(bank, after=bank.before, options=options, **still), seed=3)(0, 4)
+    moved = own["flow"].movedim(1, -1)[own["valid"]]
+    torch.testing.assert_close(moved, torch.tensor([2.0, -1.0]).expand_as(moved), atol=1e-4, rtol=0)
+    changed = generate.Batches(dataclasses.replace(bank, options=options, **still), seed=3)(0, 4)
+    assert float(changed["flow"][changed["valid"][:, None].expand_as(changed["flow"])].std()) > 0.005
+
+
 def test_what_has_no_data_is_not_valid(bank):
     known = bank.known.copy()
     known[:, pairs.MARGIN + 40 : pairs.MARGIN + 60, pairs.MARGIN + 30 : pairs.MARGIN + 70] = False

@@ -139,6 +139,19 @@ def test_a_real_pair_keeps_its_own_look_and_misregistration(tmp_path):
     np.testing.assert_allclose((wrong.flow - right.flow).mean(axis=(1, 2)), (0.4, -0.3), atol=1e-3)
 
 
+def test_the_second_image_of_a_real_pair_can_keep_its_own_geometry_alone(tmp_path):
+    pair = real_pair(tmp_path, dx=2, dy=-1)
+    source = RealPairs((pair.model_copy(update={"shift": (2.25, -1.25)}),))
+    easy = PairOptions(kinds={"none": 1}, **EASY)
+    own, added = (
+        make_sample(easy.model_copy(update={"added_geometry": share}), source, seed(60)) for share in (0.0, 1.0)
+    )
+    assert [set(each.ravel().tolist()) for each in own.flow] == [{0.25}, {-0.25}]
+    assert np.ptp(added.flow[0]) > 0.005
+    changed = PairOptions(other_date=0, added_geometry=0, kinds={"none": 1}, **EASY)
+    assert np.ptp(make_sample(changed, source, seed(60)).flow[0]) > 0.005
+
+
 def test_a_real_image_can_be_changed_instead(tmp_path):
     source = RealPairs((real_pair(tmp_path, dx=1, dy=0),))
     sample = make_sample(PairOptions(other_date=0, kinds={"bowl": 1}, scales={"large": 1}, **EASY), source, seed(61))

@@ -23,7 +23,7 @@ from groundshift.synth.textures import shifted_pair  # noqa: E402
 from groundshift.train import loop  # noqa: E402
 from groundshift.train.data import Joined, Prepared, augmented, made  # noqa: E402
 from groundshift.train.examples import LastInput, run_model  # noqa: E402
-from groundshift.train.export import export  # noqa: E402
+from groundshift.train.export import calibrate, export  # noqa: E402
 from groundshift.train.kept import Kept, symmetric  # noqa: E402
 from groundshift.train.loop import train  # noqa: E402
 from groundshift.train.loss import loss, negative_log_likelihood  # noqa: E402
@@ -269,6 +269,32 @@ def test_a_run_starts_with_a_network_that_is_ready_to_use(recipe, tmp_path):
         load_weights(str(tmp_path))
     with pytest.raises(InputError, match="no state of a training run"):
         load_weights(str(tmp_path / "nothing.pt"))
+
+
+def test_variances_are_made_right_on_samples(recipe, tmp_path):
+    network, right = str(tmp_path / "network"), str(tmp_path / "right")
+    card = export(train(recipe, tmp_path / "run", device="cpu"), network)
+    found = calibrate(network, recipe.train, right)
+    before, after = (json.loads((tmp_path / name / "network.json").read_text()) for name in ("network", "right"))
+    assert after == {**before, "variance_factor": found["variance_factor"], "calibration_samples": 6}
+    squares = []
+    for k in range(6):
+        pre, post, flow = (getattr(sample(k), name) for name in ("pre", "post", "flow"))
+        nodes = Nodes(*(np.arange(side, dtype=float) for side in pre.shape))
+        told = measured(load(network)._replace(variance_factor=1.0), pre, post, nodes, max_displacement=12)
+        errors = np.stack([told.dx, told.dy]) - flow
+        errors, sigmas = (each[:, 25:-25, 25:-25] for each in (errors, np.stack([told.dx_sigma, told.dy_sigma])))
+        off = np.nanmedian(errors, axis=(1, 2), keepdims=True)
+        squares.append(np.nanmean(((errors - off) / sigmas) ** 2))
+    assert found["variance_factor"] == pytest.approx(np.mean(squares), rel=0.2)
+    assert load(right).variance_factor == found["variance_factor"]
+    named = export(
+        train(recipe.model_copy(update={"calibration": recipe.train}), tmp_path / "named", device="cpu"), network
+    )
+    assert named["variance_factor"] == pytest.approx(found["variance_factor"], rel=1e-6)
+    assert named["validation"]["epe"] == card["validation"]["epe"]
+    with pytest.raises(InputError, match="holds no sample"):
+        calibrate(network, [right], tmp_path / "nothing")
 
 
 def test_the_network_of_the_package_can_be_trained_further():

@@ -41,7 +41,7 @@ MULTIPLE = 16
 _BLOCK = 768  # pixels
 _LARGE = 2**26  # bytes that the network is given, from which on what it took for a step is given back after it
 _HALO = 128  # pixels that the steps see, beyond what the first field does
-_LARGEST_SIGMA = 1.0  # pixels; beyond it nothing was measured
+_LARGEST_SIGMA = 0.9  # pixels; beyond it nothing was measured
 _QUALITY_SIGMA = 0.2  # pixels, both components together, at which quality is halved
 
 

@@ -47,6 +47,11 @@ class PairOptions(BaseModel):
         1.0, ge=0, le=1,
         description="share of samples on real pairs whose second image is the other date; the others change the first",
     )  # fmt: skip
+    added_geometry: float = Field(
+        1.0, ge=0, le=1,
+        description="share of samples of another date whose second image is moved by a simulated sensor's geometry "
+        "besides its own; the others are as they would be measured",
+    )  # fmt: skip
     faults: FaultOptions = FaultOptions()
 
     @model_validator(mode="after")

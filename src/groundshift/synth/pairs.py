@@ -18,7 +18,7 @@ from groundshift.synth.motions import GroundMotion
 from groundshift.synth.options import MARGIN, PairOptions
 from groundshift.synth.real_pairs import ImagePair, read_pair
 from groundshift.synth.scenes import Scene, Sun, procedural_ground, procedural_scene
-from groundshift.synth.sensor import Look, Sensor, look, random_sensor
+from groundshift.synth.sensor import Geometry, Look, Sensor, look, random_sensor
 from groundshift.synth.shared import MotionSource, drawn, own_motion
 from groundshift.synth.warp import Inverse, inverse
 
@@ -128,10 +128,13 @@ def make_sample(
     scale, strength = (drawn(choice, each) for each in (options.scales, options.strengths))
     view = source(ground, options)
     other_date = view.after is not None and choice.random() < options.other_date
+    own_alone = other_date and options.added_geometry < 1 and choice.random() >= options.added_geometry
     shape = (options.size, options.size)
     motion, distance = motions(moving, options, scale, traces)
     level = max(float(np.nanmedian(view.before)), 1e-6)
     sensor = _sensor(random_sensor(sensing, strength, shape=shape, level=level, ratio=options.ratio), other_date)
+    if own_alone:
+        sensor = sensor.model_copy(update={"geometry": Geometry()})
     changes = Changes() if other_date else _changes(changing, strength, view)
     later = view.after if other_date else _later(view, changes, altering)
     shift = tuple(each / options.ratio for each in view.shift) if other_date else (0.0, 0.0)
@@ -140,7 +143,7 @@ def make_sample(
     back = inverse(total, shape, known=total.known)
     offset = np.float32(MARGIN)
     way = Inverse(back.dx + (offset + np.float32(shift[0])), back.dy + (offset + np.float32(shift[1])), back.found)
-    before = _inner(look(view.before, sensor.model_copy(update={"geometry": type(sensor.geometry)()}), first))
+    before = _inner(look(view.before, sensor.model_copy(update={"geometry": Geometry()}), first))
     after = look(later, sensor, second, back=way, air=changes)
 
     flow = (np.rint(total.known / _FLOW_STEP) * _FLOW_STEP).astype(np.float32)

@@ -6,6 +6,7 @@ import hashlib
 import io
 import logging
 import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from groundshift.optical.methods import Nodes
 from groundshift.optical.network import CARD, LAST, MULTIPLE, WEIGHTS, Network, load, measured, read_weights, runner
 from groundshift.train.examples import means, spread
 from groundshift.train.model import Refiner
-from groundshift.train.recipe import Recipe, folder_of
+from groundshift.train.recipe import folder_of
 from groundshift.train.state import load_state
 from groundshift.validate.metrics import MARGIN, score
 
@@ -73,10 +74,8 @@ def export(state: str | Path, out: str | Path, *, licence: str = "Apache-2.0") -
 
     After a run for the last step, that is the network whose field it mends, with it.
 
-    The factor by which variances are too small is the mean over the validation samples of the recipe. Errors within a
-    sample are alike, so the mean square of a sample is skewed, and the median over samples would be too small. The
-    scores on the card are means over the same samples, of the whole method, with what comes before and after the
-    network.
+    Its variances are made right by :func:`calibrate` on what the recipe names for that, its scores are those on the
+    validation samples.
     """
     model, recipe, kept = load_state(state)
     weights, looks = to_onnx(model), {"windows": model.options.windows, "reaches": model.options.reaches}
@@ -91,12 +90,50 @@ def export(state: str | Path, out: str | Path, *, licence: str = "Apache-2.0") -
         before, steps, _ = read_weights(folder_of(recipe.after))
         network = load(folder_of(recipe.after))._replace(variance_factor=1.0, last=network.refine)
         files, card = {WEIGHTS: steps, LAST: weights}, {**before, "last": trained}
-    rows = _scores(network, recipe)
-    card |= {
-        "variance_factor": float(np.nanmean([(row["variance_x"] + row["variance_y"]) / 2 for row in rows])),
-        "validation": means(rows), "samples": len(rows),
-    }  # fmt: skip
-    out = Path(out)
+    rows = _scores(network, recipe.validation, recipe.validation_samples, recipe.max_displacement)
+    card |= {"validation": means(rows), "samples": len(rows)}
+    if recipe.calibration:
+        rows = _scores(network, recipe.calibration, None, recipe.max_displacement)
+    return _written(Path(out), files, card | _calibration(rows))
+
+
+def calibrate(
+    weights: str | None, folders: Sequence[str | Path], out: str | Path, *, max_displacement: float = 12.0
+) -> dict[str, Any]:
+    """Make the variances of a network right on samples, and write it with its card into a folder; returns the card.
+
+    Nothing else of it changes: so the sigmas of a trained network can be fitted to other images.
+
+    Parameters
+    ----------
+    weights
+        Folder of the network; the one that comes with the package if None.
+    folders
+        Of samples, as :func:`groundshift.synth.dataset.build_dataset` leaves them. All of them count.
+
+    Raises
+    ------
+    InputError
+        If there is no such network, or a folder holds no samples.
+    """
+    card, steps, last = read_weights(weights)
+    network = load(weights)._replace(variance_factor=1.0)
+    rows = _scores(network, folders, None, max_displacement)
+    return _written(Path(out), {WEIGHTS: steps} | ({LAST: last} if last else {}), card | _calibration(rows))
+
+
+def _calibration(rows: list[dict[str, float]]) -> dict[str, Any]:
+    """The factor by which variances are too small: the mean over samples of the mean square of standardised errors.
+
+    Errors within a sample are alike, so the mean square of a sample is skewed, and the median over samples would be
+    too small.
+    """
+    factor = float(np.nanmean([(row["variance_x"] + row["variance_y"]) / 2 for row in rows]))
+    return {"variance_factor": factor, "calibration_samples": len(rows)}
+
+
+def _written(out: Path, files: Mapping[str, bytes], card: dict[str, Any]) -> dict[str, Any]:
+    """Write the files of a network and its card; returns the card."""
     out.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         with atomic_path(out / name) as temporary:
@@ -105,15 +142,20 @@ def export(state: str | Path, out: str | Path, *, licence: str = "Apache-2.0") -
     return card
 
 
-def _scores(network: Network, recipe: Recipe) -> list[dict[str, float]]:
-    """Scores of the method with a network on validation samples, see :func:`groundshift.validate.metrics.score`."""
+def _scores(
+    network: Network, folders: Sequence[str | Path], samples: int | None, max_displacement: float
+) -> list[dict[str, float]]:
+    """Scores of the method with a network on so many samples of each folder, or all of them.
+
+    See :func:`groundshift.validate.metrics.score`.
+    """
     rows = []
-    for folder in map(SampleFolder, recipe.validation):
-        for index in spread(len(folder), recipe.validation_samples):
+    for folder in map(SampleFolder, folders):
+        for index in spread(len(folder), samples or len(folder)):
             sample = folder[index]
             pre, post = images_of(sample)
             nodes = Nodes(*(np.arange(side, dtype=float) for side in pre.shape))
-            flow = measured(network, pre, post, nodes, max_displacement=recipe.max_displacement)
+            flow = measured(network, pre, post, nodes, max_displacement=max_displacement)
             found, sigma = np.stack([flow.dx, flow.dy]), np.stack([flow.dx_sigma, flow.dy_sigma])
             found[:, ~sample.valid] = np.nan
             margin = min(MARGIN, min(pre.shape) // _BORDER)

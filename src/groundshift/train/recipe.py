@@ -68,6 +68,9 @@ class Recipe(BaseModel):
         description="train the last step: a folder with the network whose field it mends, or `shipped`; with one "
         f"iteration, and a model that is told {TOLD} planes; the folder of the run keeps the samples as they are given",
     )
+    calibration: tuple[str, ...] = Field(
+        (), description="folders of samples on all of which variances are made right; samples of validation if empty"
+    )
     validation_samples: int = Field(48, ge=1, description="of each of these folders, spread over it")
     crop: int = Field(192, ge=64, multiple_of=32, description="side of the squares that are trained on, pixels")
     max_displacement: float = Field(12.0, gt=0, description="of the first field, pixels")
