@@ -1,7 +1,7 @@
 """How right sigmas are from site to site: simulated ruptures on pairs of two dates, with one band and with two.
 
-Each sample is made twice, of either band, with the same motion at the same place. The images lie by themselves as they do:
-no geometry of a simulated sensor is added to what is between them.
+Each sample is made twice, of either band, with the same motion at the same place. The images lie as they do: no
+geometry of a simulated sensor is added to what is between them.
 """
 
 from __future__ import annotations

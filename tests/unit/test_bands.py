@@ -150,6 +150,16 @@ def test_bands_by_name_of_a_data_array(pair):
     assert by_name.attrs["bands"] == "red, nir"
 
 
+def test_a_band_without_anything_in_common_with_the_first_is_aligned_by_itself(tmp_path):
+    pre, post, _ = moved_bands()
+    pre[0, :, 40:], pre[1, :, :80] = np.nan, np.nan
+    for name, images in (("pre", pre), ("post", post)):
+        write_bands(tmp_path / f"{name}.tif", images)
+    found = groundshift.measure_pair(tmp_path / "pre.tif", tmp_path / "post.tif", band=[1, 2], **OPTIONS)
+    assert float(found["east"][5:-5, 24:].median()) == pytest.approx(0, abs=0.2)
+    assert found["valid"][10:-10, [4, 30]].values.all()
+
+
 def test_a_run_that_was_interrupted_in_its_second_band_goes_on(pair, tmp_path, monkeypatch):
     *given, _ = pair
     whole = groundshift.measure_pair(*given, band=[1, 2], out=tmp_path / "whole", **OPTIONS)

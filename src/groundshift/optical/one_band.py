@@ -136,11 +136,12 @@ def _registrations(plan: PairPlan, sample: Measurements, first: MeasuredBand | N
         return fit_registration(*measured, kind=plan.config.registration, alike=alike_pixels(plan.config))
 
     grid = plan.step.pre.grid
-    if first is None:
+    both = None if first is None else _difference(sample, first.sample)
+    if both is None or len(both.rows) < ENOUGH:
         own = fitted(sample)
         log.info("%s", _removed(own, grid))
         return (own,)
-    between = fitted(_difference(sample, first.sample))
+    between = fitted(both)
     log.info("band %s against band %s: %s", plan.band, first.plan.band, _removed(between, grid))
     return first.registrations[0], between
 
