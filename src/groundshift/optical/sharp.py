@@ -79,13 +79,13 @@ def sharp(pair: PreparedPair, answer: np.ndarray, last: Refine | None = None) ->
     field, _ = _improved(matched, _plain(answer), answer, told, _ITERATIONS[0])
     of_first = told
     if last is not None:
-        flow = settled(pair.first, pair.second, field, near_jumps(field))
+        flow = _settled(pair, field)
         answer = last(pair.first, *warped(pair, flow), flow, told_of(answer, flow))
         field, told = _plain(answer), variance(answer)
     field, windows = _improved(matched, field, answer, told, _ITERATIONS[1])
     told = of_first**_OF_FIRST * told ** (1 - _OF_FIRST)
     seen = bound(windows.information + _WORTH_ALONE * _information(told)) + misplaced(field, windows)
-    flow = settled(pair.first, pair.second, field, near_jumps(field))
+    flow = _settled(pair, field)
     weight = usable(pair.first_weight, pair.second_weight, flow)
     unlike = _unlike(windows.correlation, weight)
     alike = (1 - unlike) * told**_OF_NETWORKS * seen ** (1 - _OF_NETWORKS)
@@ -95,7 +95,7 @@ def sharp(pair: PreparedPair, answer: np.ndarray, last: Refine | None = None) ->
 def once_sharp(pair: PreparedPair, answer: np.ndarray) -> np.ndarray:
     """The field that the last network is given, float32 (2, y, x), pixels: made piecewise smooth once."""
     field, _ = _improved(_matched(pair), _plain(answer), answer, variance(answer), _ITERATIONS[0])
-    return settled(pair.first, pair.second, field, near_jumps(field))
+    return _settled(pair, field)
 
 
 def told_of(answer: np.ndarray, flow: np.ndarray) -> np.ndarray:
@@ -124,6 +124,11 @@ def _improved(
     """A field once more measured by windows and made piecewise smooth, with an answer of this variance beside them."""
     known = Known(_WORTH * _information(told), answer[:2])
     return improved(pair, field, window=_WINDOW, jump=_JUMP, sharpen=_SHARPEN, known=known, iterations=iterations)
+
+
+def _settled(pair: PreparedPair, field: Field) -> np.ndarray:
+    """The flow of a field, where pixels beside jumps have agreed on their sides."""
+    return settled(pair.first, pair.second, field, near_jumps(field))
 
 
 def _information(told: np.ndarray) -> np.ndarray:

@@ -49,8 +49,8 @@ class PairOptions(BaseModel):
     )  # fmt: skip
     added_geometry: float = Field(
         1.0, ge=0, le=1,
-        description="share of samples of another date whose second image is moved by a simulated sensor's geometry "
-        "besides its own; the others are as they would be measured",
+        description="share of samples whose second image is moved by a simulated sensor's geometry, besides its own if "
+        "it is of another date; in the others nothing but the ground moves",
     )  # fmt: skip
     faults: FaultOptions = FaultOptions()
 

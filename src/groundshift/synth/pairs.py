@@ -128,12 +128,12 @@ def make_sample(
     scale, strength = (drawn(choice, each) for each in (options.scales, options.strengths))
     view = source(ground, options)
     other_date = view.after is not None and choice.random() < options.other_date
-    own_alone = other_date and options.added_geometry < 1 and choice.random() >= options.added_geometry
+    unmoved = options.added_geometry < 1 and choice.random() >= options.added_geometry
     shape = (options.size, options.size)
     motion, distance = motions(moving, options, scale, traces)
     level = max(float(np.nanmedian(view.before)), 1e-6)
     sensor = _sensor(random_sensor(sensing, strength, shape=shape, level=level, ratio=options.ratio), other_date)
-    if own_alone:
+    if unmoved:
         sensor = sensor.model_copy(update={"geometry": Geometry()})
     changes = Changes() if other_date else _changes(changing, strength, view)
     later = view.after if other_date else _later(view, changes, altering)

@@ -62,7 +62,7 @@ class Batches:
         shift = torch.where(other[:, None], self.bank["shift"][view], 0)
         motion, distance = self._motion(motion, random)
         flow = motion + shift[:, :, None, None]
-        flow = flow + self._added(other, random)[:, None, None, None] * geometry(s, motion.shape[-2:])
+        flow = flow + self._added(random, size)[:, None, None, None] * geometry(s, motion.shape[-2:])
         back = inverse(flow)
 
         later = changed(ground, self.field[view].long(), self.bank["relief"][view], self.bank["sun"][view], s,
@@ -85,12 +85,11 @@ class Batches:
         share = self.options.other_date if "after" in self.bank else 0.0
         return torch.rand(size, generator=random, device=self.device) < share
 
-    def _added(self, other: Tensor, random: torch.Generator) -> Tensor:
-        """Whether a sensor's geometry moves the second image, (b,): always if it is not of another date."""
+    def _added(self, random: torch.Generator, size: int) -> Tensor:
+        """Whether a sensor's geometry moves the second image, (b,)."""
         if self.options.added_geometry == 1:
-            return torch.ones_like(other)
-        drawn = torch.rand(len(other), generator=random, device=self.device) < self.options.added_geometry
-        return ~other | drawn
+            return torch.ones(size, dtype=torch.bool, device=self.device)
+        return torch.rand(size, generator=random, device=self.device) < self.options.added_geometry
 
     def _motion(self, index: Tensor, random: torch.Generator) -> tuple[Tensor, Tensor]:
         """Motions under random symmetries, scaled log-uniformly within their class, and their distances."""
