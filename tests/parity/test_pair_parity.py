@@ -97,7 +97,7 @@ def test_tiles_meet_where_images_end_at_a_slant(pair, small_blocks, monkeypatch)
 def test_pixels_beyond_the_images_matter_only_beside_the_border(pair, method):
     images = [open_image((each, pair.grid)) for each in (pair.pre, pair.post)]
     config = resolved(PairConfig(method=method, max_displacement=4))
-    plan = planned(*images, config, area=None, mask=None, stable=None, dates=None)
+    plan = planned(*images, config, band=None, area=None, mask=None, stable=None, dates=None)
     assert plan.step.extent == Box(0, 0, 256, 256)
     with_more = replace(plan.step, extent=plan.step.extent.padded(40))
     inner = np.s_[96:-96, 96:-96] if method == "network" else np.s_[:, :]
