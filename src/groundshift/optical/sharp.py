@@ -45,7 +45,7 @@ _OF_NETWORKS = 0.9  # weight of the variance that the networks tell, against tha
 _UNLIKE, _UNLIKE_WIDTH, _UNLIKE_AROUND = 0.6, 0.1, 12.0
 """Mean correlation of windows at which the images have as likely nothing in common as not, and how fast that changes;
 Gaussian sigma of the mean, pixels."""
-_UNLIKE_FACTOR, _UNLIKE_POWER = 3.4, 1.4  # of the variance that the networks tell, pixels², where nothing is in common
+_UNLIKE_FACTOR, _UNLIKE_POWER = 3.9, 1.4  # of the variance that the networks tell, pixels², where nothing is in common
 """Fitted, with the two weights above, on validation samples, in some of which half or all of the second image is
 foreign: the likelihood of normal errors is largest, with no more foreign ground measured than before."""
 _LEAST_VARIANCE = 1e-4  # pixels²
