@@ -6,7 +6,6 @@ of noise, as that has.
 
 from __future__ import annotations
 
-from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
@@ -14,29 +13,29 @@ import rasterio
 import xarray as xr
 from rasterio.windows import from_bounds
 
+from benchmarks.table import heading, line
 from groundshift.io.bench import BenchCase, load_cases
 from groundshift.optical.pair import measure_pair
 from groundshift.synth.warp import warp_forward
 from groundshift.validate.bench import pixel_flow
-from groundshift.validate.metrics import score
+from groundshift.validate.metrics import Scores, mean, score
 
 METHODS = ("network", "frequency")
 _SITES = "s2_validation_sites_10m"
 _CHOICES = {"B04": "B04", "B08": "B08", "both": ["B04", "B08"]}
-_COLUMNS = ("error", "near", "far", "covered", "var x", "var y")
 _NOISE = 0.02
 
 
 def main(folder: Path, data: Path, methods: tuple[str, ...] = METHODS) -> None:
     """A table of means over the cases of two dates and of one in `folder/cross` and `folder/same`."""
-    print(f"{'':28}" + "".join(f"{name:>10}" for name in _COLUMNS))
+    print(heading(f"{'':28}"))
     for kind in ("cross", "same"):
         cases = [(case, *_images(case, data, one_date=kind == "same", seed=i)) for i, case in
                  enumerate(load_cases(folder / kind))]  # fmt: skip
         for method in methods:
             for name, band in _CHOICES.items():
-                found = np.mean([_scores(*each, method=method, band=band) for each in cases], axis=0)
-                print(f"{kind:8}{method:12}{name:8}" + "".join(f"{value:10.4f}" for value in found), flush=True)
+                found = mean(_scores(*each, method=method, band=band) for each in cases)
+                print(line(f"{kind:8}{method:12}{name:8}", found), flush=True)
 
 
 def _images(case: BenchCase, data: Path, *, one_date: bool, seed: int) -> tuple[xr.DataArray, xr.DataArray]:
@@ -63,12 +62,7 @@ def _window(data: Path, site: str, number: int, bounds: tuple[float, ...]) -> np
         return source.read(1, window=from_bounds(*bounds, source.transform)).astype(np.float32)
 
 
-def _scores(case: BenchCase, pre: xr.DataArray, post: xr.DataArray, *, method: str, band: str | list[str]):
+def _scores(case: BenchCase, pre: xr.DataArray, post: xr.DataArray, *, method: str, band: str | list[str]) -> Scores:
     dataset = measure_pair(pre, post, method=method, band=band, executor="serial")
-    scores = score(*_with_truth(dataset, case))
-    return astuple(scores)[1:4] + astuple(scores)[6:]
-
-
-def _with_truth(dataset: xr.Dataset, case: BenchCase) -> tuple[np.ndarray, ...]:
     flow, sigma = pixel_flow(dataset, case.distance.shape)
-    return flow, case.flow, case.distance, sigma
+    return score(flow, case.flow, case.distance, sigma)

@@ -23,7 +23,7 @@ from groundshift.kernels.robust import nmad, robust_fit
 from groundshift.synth.options import PairOptions
 from groundshift.synth.pairs import ProceduralScenes, make_sample
 from groundshift.validate.bench import pixel_flow
-from groundshift.validate.metrics import score
+from groundshift.validate.metrics import mean, score
 
 DAYS = 16.0  # between the Landsat images
 _CONVERGENCE = -10.45  # degrees between north of UTM zones 5 and 7 there
@@ -151,8 +151,8 @@ def submetre(data: Path, out: Path, method: str = "auto") -> str:
                 resolution=0.5, title="Simulated rupture in a procedural scene of 0.5 m",
             )  # fmt: skip
             save_figure(figure, out / "comparison.png")
-    means = {name: np.nanmean([getattr(row, name) for row in rows]) for name in ("epe", "near", "far", "coverage")}
-    return ", ".join(f"{name} {value:.3f}" for name, value in means.items()) + f" (mean of {len(rows)} scenes, pixels)"
+    values = ", ".join(f"{name} {getattr(mean(rows), name):.3f}" for name in ("epe", "near", "far", "coverage"))
+    return f"{values} (mean of {len(rows)} scenes, pixels)"
 
 
 PAGES = {"yahtse": yahtse, "kaiserberg": kaiserberg, "farmland": farmland, "submetre": submetre}

@@ -7,7 +7,6 @@ geometry of a simulated sensor is added to what is between them.
 from __future__ import annotations
 
 import zlib
-from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ import xarray as xr
 from odc.geo.geobox import GeoBox
 from odc.geo.xr import wrap_xr
 
+from benchmarks.table import heading, line
 from groundshift.io.samples import Sample
 from groundshift.io.vectors import read_traces
 from groundshift.optical.pair import measure_pair
@@ -23,10 +23,9 @@ from groundshift.synth.pairs import RealPairs, make_sample
 from groundshift.synth.real_pairs import ImagePair, select_pairs
 from groundshift.synth.selection import find_images, group_sites
 from groundshift.validate.bench import pixel_flow
-from groundshift.validate.metrics import score
+from groundshift.validate.metrics import Scores, mean, score
 
 BANDS = ("B04", "B08")
-_COLUMNS = ("error", "near", "far", "covered", "var x", "var y")
 _OPTIONS = PairOptions(size=384, kinds={"earthquake": 1}, added_geometry=0.0)
 _SEED = 77
 
@@ -34,8 +33,8 @@ _SEED = 77
 def main(images: Path, traces: Path, samples: int = 14) -> None:
     """A table of means over the samples of each site, and over all sites."""
     shapes = read_traces(traces)
-    print(f"{'':28}" + "".join(f"{name:>10}" for name in _COLUMNS))
-    found: dict[str, list[np.ndarray]] = {}
+    print(heading(f"{'':28}"))
+    found: dict[str, list[Scores]] = {}
     for site in group_sites(find_images(images)):
         pairs = {pair.band: pair for pair in select_pairs([site]).pairs}
         if not set(BANDS) <= set(pairs):
@@ -43,14 +42,13 @@ def main(images: Path, traces: Path, samples: int = 14) -> None:
         made = [_scores(pairs, np.random.SeedSequence(_SEED, spawn_key=(zlib.crc32(site.name.encode()), k)), shapes)
                 for k in range(samples)]  # fmt: skip
         for name in (*BANDS, "both"):
-            mean = np.nanmean([each[name] for each in made if each], axis=0)
-            found.setdefault(name, []).append(mean)
-            _print(site.name, name, mean)
+            found.setdefault(name, []).append(here := mean(each[name] for each in made if each))
+            print(line(f"{site.name:20}{name:8}", here), flush=True)
     for name, means in found.items():
-        _print(f"{len(means)} sites", name, np.mean(means, axis=0))
+        print(line(f"{f'{len(means)} sites':20}{name:8}", mean(means)))
 
 
-def _scores(pairs: dict[str, ImagePair], seed: np.random.SeedSequence, traces) -> dict[str, tuple[float, ...]]:
+def _scores(pairs: dict[str, ImagePair], seed: np.random.SeedSequence, traces) -> dict[str, Scores]:
     """Scores with each band and with both; none if the bands do not show the same ground."""
     made = {band: make_sample(_OPTIONS, RealPairs((pairs[band],)), seed, traces=traces) for band in BANDS}
     first, second = made.values()
@@ -62,15 +60,10 @@ def _scores(pairs: dict[str, ImagePair], seed: np.random.SeedSequence, traces) -
     for name, band in (*((each, each) for each in BANDS), ("both", list(BANDS))):
         dataset = measure_pair(*images, method="network", band=band, executor="serial")
         flow, sigma = pixel_flow(dataset, valid.shape)
-        scores = score(np.where(valid, flow, np.nan), first.flow, first.distance, sigma)
-        found[name] = astuple(scores)[1:4] + astuple(scores)[6:]
+        found[name] = score(np.where(valid, flow, np.nan), first.flow, first.distance, sigma)
     return found
 
 
 def _bands(made: dict[str, Sample], name: str, grid: GeoBox) -> xr.DataArray:
     arrays = [wrap_xr(getattr(made[band], name), grid[: _OPTIONS.size, : _OPTIONS.size], nodata=0) for band in BANDS]
     return xr.concat(arrays, "band").assign_coords(band=list(BANDS))
-
-
-def _print(site: str, name: str, mean: np.ndarray) -> None:
-    print(f"{site:20}{name:8}" + "".join(f"{value:10.4f}" for value in mean), flush=True)

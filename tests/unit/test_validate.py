@@ -13,7 +13,7 @@ from groundshift.io import write_image
 from groundshift.model.displacement import displacement_map
 from groundshift.model.reason import Reason
 from groundshift.validate.bench import run_bench
-from groundshift.validate.metrics import score, sparsification
+from groundshift.validate.metrics import Scores, mean, score, sparsification
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use .@. matmul:PendingDeprecationWarning")
 ATTRIBUTES = dict.fromkeys(
@@ -54,6 +54,15 @@ def test_nothing_measured():
     found = score(nothing, nothing, np.zeros((120, 120)), nothing)
     assert found.coverage == 0
     assert np.isnan(found.epe)
+
+
+def test_a_mean_is_over_the_cases_that_have_a_value():
+    first, second = Scores(*[1.0] * 9), Scores(3.0, 3.0, np.nan, np.nan, *[3.0] * 5)
+    found = mean([first, second])
+    assert (found.epe, found.near, found.variance_y) == (2, 1, 2)
+    assert np.isnan(mean([second]).near)
+    with pytest.raises(ValueError, match="no scores; expected those of one case"):
+        mean([])
 
 
 def test_sparsification_falls_for_a_good_quality():

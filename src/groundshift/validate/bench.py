@@ -13,7 +13,7 @@ import xarray as xr
 from scipy.interpolate import RegularGridInterpolator
 
 from groundshift.io.bench import load_cases
-from groundshift.validate.metrics import Scores, score
+from groundshift.validate.metrics import Scores, mean, score
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +37,7 @@ class BenchTable:
 
     def mean(self) -> Scores:
         """Means over the cases that have a value."""
-        columns = ([getattr(row.scores, f.name) for row in self.rows] for f in fields(Scores))
-        return Scores(*(float(np.nanmean(each)) if np.isfinite(each).any() else np.nan for each in columns))
+        return mean(row.scores for row in self.rows)
 
     def text(self) -> str:
         """A table to read: pixels, coverage in percent, variance of standardised errors, seconds."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import warnings
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass
 
 import numpy as np
 
@@ -58,6 +60,22 @@ def score(
         float(np.median(length[ok])), float(np.percentile(length[ok], 95)), float(ok.sum() / inner.sum()),
         *(float(np.mean(each**2)) for each in standardised),
     )  # fmt: skip
+
+
+def mean(scores: Iterable[Scores]) -> Scores:
+    """Means over the cases that have a value; NaN where none has: a case has no *near* if no pixel is near its trace.
+
+    Raises
+    ------
+    ValueError
+        If there are no cases.
+    """
+    rows = [astuple(each) for each in scores]
+    if not rows:
+        raise ValueError("no scores; expected those of one case at least")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of columns that are NaN all over
+        return Scores(*np.nanmean(rows, axis=0).tolist())
 
 
 def _mean(values: np.ndarray) -> float:
